@@ -1,0 +1,88 @@
+# Takings: one makefile for everything; objects and generated files go under build/.
+# `make help` lists the targets.
+
+.DEFAULT_GOAL := build
+SHELL := /bin/bash
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN ?=
+B := build$(if $(SAN),/san)
+VERSION := 2.0.0
+
+CPPFLAGS := -D_GNU_SOURCE -DTAKINGS_VERSION='"$(VERSION)"' -Ilib -I. -I$(B)/gen
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wvla -Walloca -Wstrict-prototypes \
+        -Wmissing-prototypes -Wundef -Werror
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+ifneq ($(SAN),)
+CFLAGS := -std=c17 -g -O1 $(WARN) -fno-omit-frame-pointer -fsanitize=address,undefined \
+          -fno-sanitize-recover=undefined -fPIE
+LDFLAGS := -pie -fsanitize=address,undefined
+else
+CFLAGS := -std=c17 -g -O2 -D_FORTIFY_SOURCE=3 $(WARN) $(HARDEN)
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+endif
+
+# `make V=1` shows the commands.
+QUIET = $(if $(V),,@echo '  $(notdir $@)' &&)
+
+# Asked for lazily, so that `make help` and `make deps` work on a bare machine.
+PG_CFLAGS = $(shell pkg-config --cflags libpq)
+PG_LIBS = $(shell pkg-config --libs libpq)
+MARIADB_CFLAGS = $(shell pkg-config --cflags libmariadb)
+MARIADB_LIBS = $(shell pkg-config --libs libmariadb)
+
+LIB_SRC := $(wildcard lib/*/*.c)
+BATCH_SRC := $(wildcard batch/*.c)
+WEB_SRC := $(wildcard cgi-bin/*.c)
+STREAM_SRC := $(wildcard stream/*.c)
+UNIT_SRC := $(wildcard tests/unit/*/*.c tests/unit/*.c)
+
+EMBEDDED := $(sort $(wildcard sql/migrations/*.sql sql/queries/*.sql templates/*.html))
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/gen/assets.o
+PROGRAMS := $(B)/takings-batch $(B)/takings-web $(B)/takings-stream
+
+.PHONY: build help
+build: $(PROGRAMS) ## compile the three programs into build/
+
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+# ---- compiling ----------------------------------------------------------------
+
+$(B)/gen/assets.c: $(EMBEDDED) tools/embed.sh
+	@mkdir -p $(@D)
+	$(QUIET)tools/embed.sh $(EMBEDDED) > $@
+
+$(B)/obj/gen/assets.o: $(B)/gen/assets.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/obj/lib/db/source_mysql.o: CPPFLAGS += $(MARIADB_CFLAGS)
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(CPPFLAGS) $(PG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# An archive, so that each program takes only what it calls: takings-web knows no
+# MySQL, takings-batch no FastCGI.
+$(B)/libtakings.a: $(LIB_OBJ)
+	$(QUIET)rm -f $@ && ar rcs $@ $^
+
+$(B)/takings-batch: $(call obj,$(BATCH_SRC)) $(B)/libtakings.a
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) -ljansson
+
+$(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) -lfcgi -ljansson -lpthread
+
+$(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^
+
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(BATCH_SRC) $(WEB_SRC) $(STREAM_SRC) $(UNIT_SRC)))

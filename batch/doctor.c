@@ -1,0 +1,215 @@
+/* doctor.c: what an operator would otherwise find out the hard way. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "batch/jobs.h"
+#include "db/analytics.h"
+#include "db/source.h"
+
+struct doctor {
+	const struct conf *conf;
+	int failures, warnings;
+};
+
+static void say(const char *mark, const char *fmt, va_list ap)
+{
+	(void)printf("%-5s ", mark);
+	(void)vprintf(fmt, ap);
+	(void)putchar('\n');
+}
+
+static void PRINTF_LIKE(1, 2) good(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say("ok", fmt, ap);
+	va_end(ap);
+}
+
+static void PRINTF_LIKE(2, 3) warn(struct doctor *d, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say("warn", fmt, ap);
+	va_end(ap);
+	d->warnings++;
+}
+
+static void PRINTF_LIKE(2, 3) fail(struct doctor *d, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say("FAIL", fmt, ap);
+	va_end(ap);
+	d->failures++;
+}
+
+/* ---- order_db ---------------------------------------------------------- */
+
+static const struct {
+	enum source_column column;
+	const char *without; /* what is lost where it is absent */
+} optional[] = {
+	{COL_UPDATED, "late edits are found by comparing checksums of days, items included"},
+	{COL_LOCATION, "all orders belong to DEFAULT_LOCATION_ID"},
+	{COL_CURRENCY, "all orders are in DEFAULT_CURRENCY"},
+	{COL_CANCELLED, "cancellations cannot be booked on their own day"},
+	{COL_DISCOUNT, "discounts are shown as 0"},
+	{COL_TAX, "tax is shown as 0"},
+	{COL_SHIPPING, "shipping is shown as 0"},
+	{COL_TIP, "tips are shown as 0"},
+	{COL_REFUND_AMOUNT, "there is no order_refunds, so revenue has no refunds to take off"},
+};
+
+static const struct {
+	enum source_column column;
+	const char *why;
+} wanted_index[] = {
+	{COL_CREATED, "each run reads all orders to find one day's"},
+	{COL_ITEM_ORDER, "each run reads all items to find one day's"},
+	{COL_CANCELLED, "each run reads all orders to find one day's cancellations"},
+	{COL_REFUND_ORDER, "each run reads all refunds"},
+};
+
+static void check_columns(struct doctor *d, const struct source_shape *shape)
+{
+	for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+		enum source_column c = optional[i].column;
+		if (shape->col[c].kind == KIND_ABSENT)
+			(void)printf("%-5s order_db has no %s.%s: %s\n", "note", source_column_table(c), source_column_names(c),
+			             optional[i].without);
+	}
+	for (size_t i = 0; i < sizeof wanted_index / sizeof *wanted_index; i++) {
+		enum source_column c = wanted_index[i].column;
+		if (shape->col[c].kind != KIND_ABSENT && !shape->col[c].indexed)
+			warn(d, "order_db: no index on %s(%s): %s", source_column_table(c), shape->col[c].name, wanted_index[i].why);
+	}
+	if (shape->col[COL_TOTAL].kind == KIND_FLOAT)
+		warn(d, "order_db: orders.total_amount is floating point; amounts are read as decimals, but use a decimal type");
+	if (shape->col[COL_CREATED].kind == KIND_CLOCK_LOCAL)
+		good("order_db: orders.created_at carries no zone; it is read in ORDER_DB_TIMEZONE=%s",
+		     conf_str(d->conf, CONF_ORDER_DB_TIMEZONE));
+}
+
+static void check_writes(struct doctor *d, struct source *s)
+{
+	struct errbuf eb = {0};
+	bool session = false, role = false;
+	if (source_probe_write(s, &session, &role, &eb) != ERR_OK) {
+		fail(d, "order_db: cannot try whether writing is refused: %s", eb.text);
+		return;
+	}
+	if (session)
+		good("order_db: our session refuses to write");
+	else
+		fail(d, "order_db: our session could write");
+	if (role)
+		good("order_db: our role has no right to write");
+	else
+		fail(d, "order_db: our role may write; give it SELECT only (sql/order_db/)");
+}
+
+static void check_order_db(struct doctor *d)
+{
+	struct errbuf eb = {0};
+	struct source *s = NULL;
+	if (source_open(&s, d->conf, &eb) != ERR_OK) {
+		fail(d, "%s%s", strncmp(eb.text, "order_db", 8) == 0 ? "" : "order_db: ", eb.text);
+		return;
+	}
+	good("order_db: reached, %s, all needed columns are there", source_server(s));
+	check_columns(d, source_shape_get(s));
+	check_writes(d, s);
+	source_close(s);
+}
+
+/* ---- analytics_db ------------------------------------------------------ */
+
+static void check_role(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "doctor_role", DB_NO_PARAMS, &rs, &eb) != ERR_OK) {
+		fail(d, "analytics_db: %s", eb.text);
+		return;
+	}
+	const char *user = rowset_get(&rs, 0, "role");
+	if (strcmp(rowset_get(&rs, 0, "superuser"), "t") == 0)
+		warn(d, "analytics_db: %s is a superuser; sql/roles.sql has a role that may do less", user);
+	else if (strcmp(rowset_get(&rs, 0, "creates"), "t") == 0)
+		warn(d, "analytics_db: %s may create tables; only MIGRATE_DATABASE_URL needs that", user);
+	else
+		good("analytics_db: %s may write rows and cannot change tables", user);
+	if (strcmp(rowset_get(&rs, 0, "temporary"), "t") != 0)
+		fail(d, "analytics_db: %s may not create temporary tables: GRANT TEMPORARY ON DATABASE ... TO %s", user, user);
+	rowset_fini(&rs);
+}
+
+static void check_zones(struct doctor *d, struct db *db)
+{
+	static const enum conf_id zones[] = {CONF_BUSINESS_TIMEZONE, CONF_ORDER_DB_TIMEZONE};
+	for (size_t i = 0; i < 2; i++) {
+		struct errbuf eb = {0};
+		struct rowset rs;
+		const char *zone = conf_str(d->conf, zones[i]);
+		if (db_query(db, "zone_known", DB_PARAMS({"zone", zone}), &rs, &eb) != ERR_OK) {
+			fail(d, "analytics_db: %s", eb.text);
+			return;
+		}
+		if (strcmp(rowset_get(&rs, 0, "known"), "t") != 0)
+			fail(d, "%s='%s' is not a zone of the tz database (such as Europe/Berlin)", conf_name(zones[i]), zone);
+		rowset_fini(&rs);
+	}
+}
+
+static void check_last_run(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "doctor_last_run", DB_NO_PARAMS, &rs, &eb) != ERR_OK) {
+		fail(d, "analytics_db: %s", eb.text);
+		return;
+	}
+	if (rowset_rows(&rs) == 0) {
+		warn(d, "the batch has never run: takings-batch run");
+	} else {
+		const char *status = rowset_get(&rs, 0, "status"), *error = rowset_get(&rs, 0, "error");
+		bool well = strcmp(status, "ok") == 0 || strcmp(status, "nothing") == 0 || strcmp(status, "running") == 0;
+		if (well)
+			good("last run: %s at %s", status, rowset_get(&rs, 0, "started_at"));
+		else
+			warn(d, "last run: %s at %s: %s", status, rowset_get(&rs, 0, "started_at"), error ? error : "");
+	}
+	rowset_fini(&rs);
+}
+
+static void check_analytics_db(struct doctor *d)
+{
+	struct errbuf eb = {0};
+	struct db *db = NULL;
+	enum err rc = analytics_open(&db, d->conf, ANALYTICS_WRITE, "takings-doctor", &eb);
+	if (rc == ERR_OK) {
+		good("analytics_db: reached, PostgreSQL %s", db_server_version(db));
+		check_zones(d, db);
+		rc = analytics_schema_check(db, &eb);
+	}
+	if (rc != ERR_OK) {
+		fail(d, "%s%s", strncmp(eb.text, "analytics_db", 12) == 0 ? "" : "analytics_db: ", eb.text);
+	} else {
+		good("analytics_db: schema %d", analytics_schema_known());
+		check_role(d, db);
+		check_last_run(d, db);
+	}
+	db_close(db);
+}
+
+enum job_exit job_doctor(const struct conf *conf, int argc, char **argv)
+{
+	struct doctor d = {.conf = conf};
+	(void)argc, (void)argv;
+	check_order_db(&d);
+	check_analytics_db(&d);
+	(void)printf("%d failure(s), %d warning(s)\n", d.failures, d.warnings);
+	return d.failures ? JOB_FAILED : JOB_OK;
+}

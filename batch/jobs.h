@@ -1,0 +1,24 @@
+/* jobs.h: what takings-batch can be asked to do; one row of the table in main.c each. */
+#ifndef TAKINGS_BATCH_JOBS_H
+#define TAKINGS_BATCH_JOBS_H
+
+#include "base/conf.h"
+
+/* Exit codes of the program (the same for every job). */
+enum job_exit { JOB_OK = 0, JOB_FAILED = 1, JOB_NOTHING = 2, JOB_LOCKED = 3 };
+
+/* argv holds what stands behind the job's name. Messages for people go to
+ * standard output, log lines to standard error. */
+typedef enum job_exit (*job_fn)(const struct conf *conf, int argc, char **argv);
+
+enum job_exit job_run(const struct conf *conf, int argc, char **argv);
+enum job_exit job_migrate(const struct conf *conf, int argc, char **argv);
+enum job_exit job_demo(const struct conf *conf, int argc, char **argv);
+enum job_exit job_doctor(const struct conf *conf, int argc, char **argv);
+enum job_exit job_config(const struct conf *conf, int argc, char **argv);
+enum job_exit job_failpoints(const struct conf *conf, int argc, char **argv);
+
+/* The exit code for an error. */
+enum job_exit job_exit_of(enum err code);
+
+#endif

@@ -1,0 +1,138 @@
+/* arena.c: a chain of blocks, filled from the front. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_BYTES = 64 * 1024 };
+
+struct arena_block {
+	struct arena_block *next; /* older block */
+	size_t used, cap;
+	alignas(max_align_t) unsigned char data[];
+};
+
+static _Noreturn void out_of_memory(size_t n)
+{
+	(void)fprintf(stderr, "takings: out of memory for %zu bytes\n", n);
+	abort();
+}
+
+void *mem_alloc(size_t n)
+{
+	void *p = calloc(1, n ? n : 1);
+	if (!p)
+		out_of_memory(n);
+	return p;
+}
+
+void *mem_realloc(void *p, size_t n)
+{
+	void *q = realloc(p, n ? n : 1);
+	if (!q)
+		out_of_memory(n);
+	return q;
+}
+
+char *mem_strdup(const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *p = mem_alloc(n);
+	memcpy(p, s, n);
+	return p;
+}
+
+void arena_init(struct arena *a)
+{
+	a->head = NULL;
+}
+
+void arena_fini(struct arena *a)
+{
+	while (a->head) {
+		struct arena_block *next = a->head->next;
+		free(a->head);
+		a->head = next;
+	}
+}
+
+void arena_reset(struct arena *a)
+{
+	struct arena_block *keep = NULL;
+	while (a->head) {
+		struct arena_block *next = a->head->next;
+		if (!keep && a->head->cap == BLOCK_BYTES)
+			keep = a->head;
+		else
+			free(a->head);
+		a->head = next;
+	}
+	if (keep) {
+		keep->next = NULL;
+		keep->used = 0;
+		a->head = keep;
+	}
+}
+
+static struct arena_block *block_new(size_t cap, struct arena_block *next)
+{
+	struct arena_block *b = malloc(sizeof *b + cap);
+	if (!b)
+		out_of_memory(cap);
+	b->next = next;
+	b->used = 0;
+	b->cap = cap;
+	return b;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	const size_t align = alignof(max_align_t);
+	if (n > SIZE_MAX / 2)
+		out_of_memory(n);
+	n = (n + align - 1) / align * align;
+	if (!a->head || a->head->cap - a->head->used < n)
+		a->head = block_new(n > BLOCK_BYTES ? n : BLOCK_BYTES, a->head);
+	void *p = a->head->data + a->head->used;
+	a->head->used += n;
+	memset(p, 0, n);
+	return p;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+	size_t n;
+	if (__builtin_mul_overflow(count, size, &n))
+		out_of_memory(SIZE_MAX);
+	return arena_alloc(a, n);
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+	memcpy(p, s, n);
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	must(n >= 0);
+	char *p = arena_alloc(a, (size_t)n + 1);
+	(void)vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return p;
+}

@@ -1,0 +1,426 @@
+/* conf.c: loading and checking; what a setting is stands in settings.def. */
+#include "base/conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/num.h"
+
+extern char **environ;
+
+enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST };
+enum { SECRET = 1, URL = 2 };
+enum { B = CONF_BATCH, W = CONF_WEB, S = CONF_STREAM };
+
+struct setting {
+	const char *id;
+	enum conf_type type;
+	const char *fallback; /* default; for CHOICE "default|all,words" */
+	int64_t min, max;
+	unsigned flags;
+	unsigned programs;
+	const char *names; /* separated by | */
+	const char *meaning;
+};
+
+static const struct setting settings[CONF_COUNT] = {
+#define SETTING(id, type, fallback, min, max, flags, programs, names, meaning)                     \
+	{#id, type, fallback, min, max, flags, programs, names, meaning},
+#include "base/settings.def"
+#undef SETTING
+};
+
+struct value {
+	const char *text;   /* in the arena; the default until set */
+	const char *name;   /* the alias that set it, NULL: default */
+	const char *origin; /* "environment", the env file, or a secret's file */
+};
+
+struct conf {
+	struct arena arena;
+	enum conf_program program;
+	struct value values[CONF_COUNT];
+};
+
+/* One NAME=VALUE before it is known to be a setting. */
+struct entry {
+	const char *name, *text, *origin;
+	bool used;
+};
+
+struct entries {
+	struct entry *rows;
+	size_t n, cap;
+};
+
+const char *conf_name(enum conf_id id)
+{
+	static char first[CONF_COUNT][48];
+	if (!first[id][0]) {
+		const char *names = settings[id].names;
+		(void)snprintf(first[id], sizeof first[id], "%.*s", (int)strcspn(names, "|"), names);
+	}
+	return first[id];
+}
+
+static void entries_add(struct entries *list, const char *name, const char *text, const char *origin)
+{
+	if (list->n == list->cap) {
+		list->cap = list->cap ? list->cap * 2 : 64;
+		list->rows = mem_realloc(list->rows, list->cap * sizeof *list->rows);
+	}
+	list->rows[list->n++] = (struct entry){name, text, origin, false};
+}
+
+static struct entry *entries_find(struct entries *list, const char *name, size_t n)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strlen(list->rows[i].name) == n && strncmp(list->rows[i].name, name, n) == 0)
+			return &list->rows[i];
+	return NULL;
+}
+
+/* ---- the env file ------------------------------------------------------ */
+
+static char *trim(char *s)
+{
+	s += strspn(s, " \t");
+	size_t n = strlen(s);
+	while (n && strchr(" \t\r\n", s[n - 1]))
+		s[--n] = '\0';
+	return s;
+}
+
+/* Quotes around the whole value are taken off; otherwise " #" starts a comment. */
+static char *unquote(char *s)
+{
+	size_t n = strlen(s);
+	if (n >= 2 && (s[0] == '"' || s[0] == '\'') && s[n - 1] == s[0]) {
+		s[n - 1] = '\0';
+		return s + 1;
+	}
+	char *comment = strstr(s, " #");
+	if (comment)
+		*comment = '\0';
+	return trim(s);
+}
+
+static enum err env_line(struct conf *c, struct entries *list, char *line, const char *path, int no,
+                         struct errbuf *eb)
+{
+	line = trim(line);
+	if (*line == '\0' || *line == '#')
+		return ERR_OK;
+	if (strncmp(line, "export ", 7) == 0)
+		line = trim(line + 7);
+	char *eq = strchr(line, '=');
+	if (!eq)
+		return err_set(eb, ERR_CONFIG, "%s line %d is not NAME=VALUE", path, no);
+	*eq = '\0';
+	const char *name = trim(line);
+	if (!entries_find(list, name, strlen(name))) /* the environment came first and wins */
+		entries_add(list, arena_strdup(&c->arena, name),
+		            arena_strdup(&c->arena, unquote(trim(eq + 1))), path);
+	return ERR_OK;
+}
+
+static enum err env_file_read(struct conf *c, struct entries *list, const char *path, bool required,
+                              struct errbuf *eb)
+{
+	FILE *f = fopen(path, "re");
+	if (!f && errno == ENOENT && !required)
+		return ERR_OK;
+	if (!f)
+		return err_set(eb, ERR_CONFIG, "cannot read %s: %m", path);
+	char *line = NULL;
+	size_t cap = 0;
+	enum err rc = ERR_OK;
+	for (int no = 1; rc == ERR_OK && getline(&line, &cap, f) >= 0; no++)
+		rc = env_line(c, list, line, path, no, eb);
+	free(line);
+	(void)fclose(f);
+	return rc;
+}
+
+/* ---- one setting ------------------------------------------------------- */
+
+static const char *file_value(struct conf *c, const char *name, const char *path, struct errbuf *eb)
+{
+	FILE *f = fopen(path, "re");
+	char text[8192];
+	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	bool bad = !f || ferror(f);
+	if (f)
+		(void)fclose(f);
+	if (bad || n == sizeof text - 1) {
+		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s, or it is over 8 KiB", name, path);
+		return NULL;
+	}
+	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	return arena_strndup(&c->arena, text, n);
+}
+
+static enum err take(struct value *v, const char *name, const char *text, const char *origin,
+                     bool secret, struct errbuf *eb)
+{
+	if (v->name && strcmp(v->text, text) != 0)
+		return err_set_field(eb, ERR_CONFIG, name,
+		                     "%s%s%s (%s) and %s%s%s (%s) are the same setting with different values",
+		                     v->name, secret ? "" : "=", secret ? "" : v->text, v->origin, name,
+		                     secret ? "" : "=", secret ? "" : text, origin);
+	if (!v->name)
+		*v = (struct value){text, name, origin};
+	return ERR_OK;
+}
+
+/* NAME, then NAME_FILE. An empty value counts as not set, as in compose files. */
+static enum err alias_load(struct conf *c, struct entries *list, enum conf_id id, const char *name,
+                           struct errbuf *eb)
+{
+	const char *file_name = arena_printf(&c->arena, "%s_FILE", name);
+	struct entry *plain = entries_find(list, name, strlen(name));
+	struct entry *file = entries_find(list, file_name, strlen(file_name));
+	bool secret = settings[id].flags != 0;
+	if (plain) {
+		plain->used = true;
+		if (*plain->text && take(&c->values[id], name, plain->text, plain->origin, secret, eb))
+			return eb->code;
+	}
+	if (file) {
+		file->used = true;
+		const char *text = *file->text ? file_value(c, file_name, file->text, eb) : "";
+		if (!text)
+			return eb->code;
+		if (*text && take(&c->values[id], file_name, text, file->text, secret, eb))
+			return eb->code;
+	}
+	return ERR_OK;
+}
+
+static const char *choice_words(const struct setting *s)
+{
+	return strchr(s->fallback, '|') + 1;
+}
+
+static bool in_words(const char *words, const char *text)
+{
+	size_t n = strlen(text);
+	for (const char *w = words; n; w += strcspn(w, ",") + 1) {
+		if (strncmp(w, text, n) == 0 && (w[n] == ',' || w[n] == '\0'))
+			return true;
+		if (!strchr(w, ','))
+			break;
+	}
+	return false;
+}
+
+static enum err check(const struct setting *s, struct value *v, struct errbuf *eb)
+{
+	static const char *const booleans = "0,1,true,false,yes,no,on,off";
+	int64_t n;
+	if (!v->name)
+		return ERR_OK;
+	if (s->type == INT && !num_parse_int(v->text, s->min, s->max, &n))
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is not a whole number from %lld to %lld",
+		                     v->name, v->text, (long long)s->min, (long long)s->max);
+	if (s->type == BOOL && !in_words(booleans, v->text))
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is none of %s", v->name, v->text, booleans);
+	if (s->type == CHOICE && !in_words(choice_words(s), v->text))
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is none of %s", v->name, v->text,
+		                     choice_words(s));
+	if (s->type == DATE && !num_is_date(v->text))
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is not a date YYYY-MM-DD", v->name, v->text);
+	return ERR_OK;
+}
+
+static const char *default_text(struct conf *c, const struct setting *s)
+{
+	return s->type == CHOICE ? arena_strndup(&c->arena, s->fallback, strcspn(s->fallback, "|"))
+	                         : s->fallback;
+}
+
+static enum err setting_load(struct conf *c, struct entries *list, enum conf_id id, struct errbuf *eb)
+{
+	const struct setting *s = &settings[id];
+	c->values[id] = (struct value){default_text(c, s), NULL, "default"};
+	for (const char *name = s->names; *name; name += strcspn(name, "|"), name += *name == '|') {
+		const char *one = arena_strndup(&c->arena, name, strcspn(name, "|"));
+		if ((s->programs & (unsigned)c->program) && alias_load(c, list, id, one, eb) != ERR_OK)
+			return eb->code;
+		struct entry *other = entries_find(list, one, strlen(one));
+		if (other)
+			other->used = true;
+	}
+	return check(s, &c->values[id], eb);
+}
+
+static void warn_unknown(const struct entries *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!list->rows[i].used && strcmp(list->rows[i].origin, "environment") != 0)
+			LOG(LOG_WARNING, "setting_unknown", LOG_STR("name", list->rows[i].name),
+			    LOG_STR("file", list->rows[i].origin), LOG_END);
+}
+
+enum err conf_load(struct conf **out, enum conf_program program, const char *env_file,
+                   struct errbuf *eb)
+{
+	struct conf *c = mem_alloc(sizeof *c);
+	struct entries list = {0};
+	arena_init(&c->arena);
+	c->program = program;
+	for (char **e = environ; *e; e++) {
+		const char *eq = strchr(*e, '=');
+		if (eq)
+			entries_add(&list, arena_strndup(&c->arena, *e, (size_t)(eq - *e)), eq + 1, "environment");
+	}
+	enum err rc = env_file_read(c, &list, env_file ? env_file : ".env", env_file != NULL, eb);
+	for (int id = 0; rc == ERR_OK && id < CONF_COUNT; id++)
+		rc = setting_load(c, &list, (enum conf_id)id, eb);
+	if (rc == ERR_OK)
+		warn_unknown(&list);
+	free(list.rows);
+	if (rc != ERR_OK) {
+		conf_free(c);
+		return rc;
+	}
+	*out = c;
+	return ERR_OK;
+}
+
+void conf_free(struct conf *c)
+{
+	if (!c)
+		return;
+	arena_fini(&c->arena);
+	free(c);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+const char *conf_str(const struct conf *c, enum conf_id id)
+{
+	return c->values[id].text;
+}
+
+int64_t conf_int(const struct conf *c, enum conf_id id)
+{
+	int64_t v;
+	must(num_parse_int(c->values[id].text, INT64_MIN, INT64_MAX, &v));
+	return v;
+}
+
+bool conf_bool(const struct conf *c, enum conf_id id)
+{
+	return in_words("1,true,yes,on", c->values[id].text);
+}
+
+bool conf_is_set(const struct conf *c, enum conf_id id)
+{
+	return c->values[id].name != NULL;
+}
+
+bool conf_is_sample_password(const struct conf *c, const char *password)
+{
+	return !conf_bool(c, CONF_DEV) && in_words("password,root,postgres,changeme,secret,admin,takings", password);
+}
+
+/* ---- showing ----------------------------------------------------------- */
+
+void conf_mask_url(const char *url, struct buf *out)
+{
+	const char *host = strstr(url, "://");
+	const char *at = host ? strrchr(host, '@') : NULL;
+	const char *colon = at ? memchr(host + 3, ':', (size_t)(at - host - 3)) : NULL;
+	const char *from = colon ? at : url;
+	if (colon) {
+		buf_put(out, url, (size_t)(colon + 1 - url));
+		buf_puts(out, "***");
+	}
+	const char *query = strstr(from, "password=");
+	if (!query) {
+		buf_puts(out, from);
+		return;
+	}
+	const char *value = query + strlen("password=");
+	buf_put(out, from, (size_t)(value - from));
+	buf_puts(out, "***");
+	buf_puts(out, value + strcspn(value, "&"));
+}
+
+static void print_value(const struct setting *s, const struct value *v, struct buf *out)
+{
+	if (s->flags & SECRET)
+		buf_puts(out, *v->text ? "***" : "");
+	else if (s->flags & URL)
+		conf_mask_url(v->text, out);
+	else
+		buf_puts(out, v->text);
+}
+
+void conf_print(const struct conf *c, struct buf *out)
+{
+	for (int id = 0; id < CONF_COUNT; id++) {
+		const struct value *v = &c->values[id];
+		if (!(settings[id].programs & (unsigned)c->program))
+			continue;
+		buf_printf(out, "%-24s ", conf_name((enum conf_id)id));
+		print_value(&settings[id], v, out);
+		buf_printf(out, "  (%s%s%s)\n", v->name ? v->name : "", v->name ? ", " : "", v->origin);
+	}
+}
+
+static void print_default(const struct setting *s, struct buf *out)
+{
+	buf_put(out, s->fallback, s->type == CHOICE ? strcspn(s->fallback, "|") : strlen(s->fallback));
+}
+
+static void print_range(const struct setting *s, struct buf *out)
+{
+	static const char *const kinds[] = {"text", "", "0 or 1", "", "date", "comma-separated list"};
+	if (s->type == INT)
+		buf_printf(out, "%lld to %lld", (long long)s->min, (long long)s->max);
+	else
+		buf_puts(out, s->type == CHOICE ? choice_words(s) : kinds[s->type]);
+}
+
+void conf_print_markdown(struct buf *out)
+{
+	buf_puts(out,
+	         "# Settings\n\n"
+	         "Made from `lib/base/settings.def` by `takings-batch config --markdown`; do not edit.\n\n"
+	         "Each name may stand in the environment or in `.env`; `NAME_FILE` names a file that holds\n"
+	         "the value. The environment wins over the file. Aliases have equal weight: two of them with\n"
+	         "different values stop the start, and the message names both. `takings-batch config` shows\n"
+	         "what is in force and where it came from.\n\n"
+	         "| name | values | default | aliases | read by | meaning |\n"
+	         "|---|---|---|---|---|---|\n");
+	for (int id = 0; id < CONF_COUNT; id++) {
+		const struct setting *s = &settings[id];
+		buf_printf(out, "| `%s` | ", conf_name((enum conf_id)id));
+		print_range(s, out);
+		buf_puts(out, " | ");
+		print_default(s, out);
+		buf_puts(out, " | ");
+		for (const char *p = strchr(s->names, '|'); p; p = strchr(p + 1, '|'))
+			buf_printf(out, "`%.*s` ", (int)strcspn(p + 1, "|"), p + 1);
+		buf_printf(out, "| %s%s%s | %s |\n", s->programs & B ? "batch " : "",
+		           s->programs & W ? "web " : "", s->programs & S ? "stream" : "", s->meaning);
+	}
+}
+
+void conf_print_env_example(struct buf *out)
+{
+	buf_puts(out, "# Copy to .env and change what differs. Lines that start with # show the defaults.\n"
+	              "# All settings with their aliases: docs/CONFIG.md\n");
+	for (int id = 0; id < CONF_COUNT; id++) {
+		buf_printf(out, "\n# %s\n#%s=", settings[id].meaning, conf_name((enum conf_id)id));
+		print_default(&settings[id], out);
+		buf_putc(out, '\n');
+	}
+}

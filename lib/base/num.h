@@ -1,0 +1,15 @@
+/* num.h: numbers read from text, whole or not at all. */
+#ifndef TAKINGS_BASE_NUM_H
+#define TAKINGS_BASE_NUM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A decimal integer in [min, max]; no spaces, no plus sign, nothing behind it.
+ * False, and *out untouched, otherwise. */
+bool num_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
+
+/* A calendar date YYYY-MM-DD between 0001-01-01 and 9999-12-31 that exists. */
+bool num_is_date(const char *s);
+
+#endif

@@ -1,0 +1,110 @@
+/* analytics.c: where analytics_db is, and whether its schema fits. */
+#include "db/analytics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assets.h"
+#include "base/num.h"
+
+static const char MIGRATIONS[] = "sql/migrations/";
+
+/* libpq's keyword form; values quoted as it asks for. */
+static void put_keyword(struct buf *b, const char *key, const char *value)
+{
+	buf_printf(b, "%s='", key);
+	for (; *value; value++) {
+		if (*value == '\'' || *value == '\\')
+			buf_putc(b, '\\');
+		buf_putc(b, *value);
+	}
+	buf_puts(b, "' ");
+}
+
+static enum err put_parts(const struct conf *conf, struct buf *url, struct errbuf *eb)
+{
+	const char *password = conf_str(conf, CONF_ANALYTICS_PASSWORD);
+	if (conf_is_sample_password(conf, password))
+		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ANALYTICS_PASSWORD),
+		                     "analytics_db is not configured: set %s, or %s to something else than a"
+		                     " sample password (DEV=1 accepts it)",
+		                     conf_name(CONF_ANALYTICS_URL), conf_name(CONF_ANALYTICS_PASSWORD));
+	put_keyword(url, "host", conf_str(conf, CONF_ANALYTICS_HOST));
+	put_keyword(url, "port", conf_str(conf, CONF_ANALYTICS_PORT));
+	put_keyword(url, "user", conf_str(conf, CONF_ANALYTICS_USER));
+	put_keyword(url, "password", password);
+	put_keyword(url, "dbname", conf_str(conf, CONF_ANALYTICS_NAME));
+	put_keyword(url, "sslmode", conf_str(conf, CONF_ANALYTICS_SSLMODE));
+	return ERR_OK;
+}
+
+static enum err put_url(const struct conf *conf, enum analytics_role role, struct buf *url,
+                        struct errbuf *eb)
+{
+	enum conf_id id = CONF_ANALYTICS_URL;
+	if (role == ANALYTICS_MIGRATE && conf_is_set(conf, CONF_MIGRATE_URL))
+		id = CONF_MIGRATE_URL;
+	if (!conf_is_set(conf, id))
+		return put_parts(conf, url, eb);
+	buf_puts(url, conf_str(conf, id));
+	return ERR_OK;
+}
+
+enum err analytics_open(struct db **out, const struct conf *conf, enum analytics_role role,
+                        const char *program, struct errbuf *eb)
+{
+	struct buf url, settings;
+	buf_init(&url);
+	buf_init(&settings);
+	/* Our statements are short or run once: compiling them costs more than it saves. */
+	buf_puts(&settings, "-c jit=off");
+	if (role == ANALYTICS_READ)
+		buf_printf(&settings,
+		           " -c default_transaction_read_only=on -c statement_timeout=%ss -c lock_timeout=2s"
+		           " -c idle_in_transaction_session_timeout=30s",
+		           conf_str(conf, CONF_QUERY_TIMEOUT));
+	else
+		buf_puts(&settings, " -c lock_timeout=10s");
+	enum err rc = put_url(conf, role, &url, eb);
+	if (rc == ERR_OK)
+		rc = db_open(out,
+		             &(struct db_options){
+						 .url = buf_str(&url), .program = program, .settings = buf_str(&settings)},
+		             eb);
+	buf_fini(&settings);
+	buf_fini(&url);
+	return rc;
+}
+
+int analytics_schema_known(void)
+{
+	int64_t newest = 0;
+	for (const struct asset *a = assets; a->path; a++)
+		if (strncmp(a->path, MIGRATIONS, strlen(MIGRATIONS)) == 0) {
+			char number[4] = {0};
+			memcpy(number, a->path + strlen(MIGRATIONS), 3);
+			must(num_parse_int(number, newest + 1, 999, &newest));
+		}
+	return (int)newest;
+}
+
+enum err analytics_schema_check(struct db *db, struct errbuf *eb)
+{
+	struct rowset rs;
+	struct errbuf missing = {0};
+	int known = analytics_schema_known();
+	enum err rc = db_query(db, "schema_version", DB_NO_PARAMS, &rs, &missing);
+	if (rc == ERR_DB && strcmp(db_sqlstate(db), "42P01") == 0)
+		return err_set(eb, ERR_CONFIG, "analytics_db has no schema yet: run takings-batch migrate");
+	if (rc != ERR_OK)
+		return err_set(eb, rc, "%s", missing.text);
+	int found = (int)rowset_int(&rs, 0, "version");
+	rowset_fini(&rs);
+	if (found < known)
+		return err_set(eb, ERR_CONFIG, "analytics_db has schema %d, this program needs %d: run takings-batch migrate",
+		               found, known);
+	if (found > known)
+		return err_set(eb, ERR_CONFIG, "analytics_db has schema %d, newer than the %d this program knows", found,
+		               known);
+	return ERR_OK;
+}

@@ -1,0 +1,25 @@
+/* analytics.h: connections to analytics_db by the settings. */
+#ifndef TAKINGS_DB_ANALYTICS_H
+#define TAKINGS_DB_ANALYTICS_H
+
+#include "base/conf.h"
+#include "db/db.h"
+
+enum analytics_role {
+	ANALYTICS_WRITE,   /* the batch: ANALYTICS_DATABASE_URL */
+	ANALYTICS_MIGRATE, /* MIGRATE_DATABASE_URL, else the same */
+	ANALYTICS_READ,    /* the web program: every session is read only */
+};
+
+/* Refuses well-known sample passwords unless DEV=1 (ERR_CONFIG). */
+MUST_CHECK enum err analytics_open(struct db **out, const struct conf *conf,
+                                   enum analytics_role role, const char *program,
+                                   struct errbuf *eb);
+
+/* The newest schema this program knows: the number of the last migration. */
+int analytics_schema_known(void);
+
+/* ERR_CONFIG where the schema is older (says to migrate) or newer than known. */
+MUST_CHECK enum err analytics_schema_check(struct db *db, struct errbuf *eb);
+
+#endif

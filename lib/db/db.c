@@ -1,0 +1,360 @@
+/* db.c: libpq, asynchronous underneath so that a wait can be interrupted. */
+#include "db/db.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "db/statement.h"
+
+enum { POLL_MS = 100, COPY_FLUSH_BYTES = 64 * 1024 };
+
+struct db {
+	PGconn *conn;
+	bool *prepared;   /* by statement index */
+	struct buf copy;  /* rows not yet handed to libpq */
+	const char *statement; /* the one at work, for messages; NULL: none of the named */
+	char sqlstate[6]; /* of the last error */
+};
+
+static volatile sig_atomic_t interrupted;
+
+void db_interrupt(void)
+{
+	interrupted = 1;
+}
+
+bool db_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+/* ---- errors ------------------------------------------------------------ */
+
+/* libpq ends messages with newlines and prefixes the severity; neither helps a reader. */
+static enum err connection_error(struct db *db, struct errbuf *eb)
+{
+	const char *text = PQerrorMessage(db->conn);
+	int n = (int)strcspn(text, "\n");
+	return err_set(eb, ERR_DB_DOWN, "%.*s", n, n ? text : "the connection was lost");
+}
+
+static enum err server_error(struct db *db, const PGresult *res, struct errbuf *eb)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	(void)snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state ? state : "");
+	if (PQstatus(db->conn) == CONNECTION_BAD || !state)
+		return connection_error(db, eb);
+	if (interrupted)
+		return err_set(eb, ERR_INTERRUPTED, "stopped on request");
+	enum err code = strcmp(state, "57014") == 0 ? ERR_TIMEOUT : ERR_DB;
+	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 || strcmp(state, "53300") == 0)
+		code = ERR_DB_DOWN;
+	return err_set(eb, code, "%s%s%s%s%s (SQLSTATE %s)", db->statement ? db->statement : "",
+	               db->statement ? ": " : "", primary ? primary : "", detail ? ": " : "",
+	               detail ? detail : "", state);
+}
+
+static bool succeeded(const PGresult *res)
+{
+	switch (PQresultStatus(res)) {
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+	case PGRES_SINGLE_TUPLE:
+	case PGRES_COPY_IN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static void cancel(PGconn *conn)
+{
+	char why[256];
+	PGcancel *c = PQgetCancel(conn);
+	if (c)
+		(void)PQcancel(c, why, sizeof why);
+	PQfreeCancel(c);
+}
+
+/* The next result, NULL when the statement is over. Sends a cancel once when
+ * asked to stop, then waits for the server's word as usual. */
+static enum err next_result(struct db *db, PGresult **res, struct errbuf *eb)
+{
+	bool cancelled = false;
+	while (PQisBusy(db->conn)) {
+		struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
+		if (interrupted && !cancelled) {
+			cancel(db->conn);
+			cancelled = true;
+		}
+		if (poll(&p, 1, POLL_MS) > 0 && !PQconsumeInput(db->conn))
+			return connection_error(db, eb);
+	}
+	*res = PQgetResult(db->conn);
+	return ERR_OK;
+}
+
+/* Reads to the end; keeps the last result of rows, the first error wins. */
+static enum err finish(struct db *db, PGresult **keep, struct errbuf *eb)
+{
+	enum err rc = ERR_OK;
+	for (;;) {
+		PGresult *res = NULL;
+		enum err waited = next_result(db, &res, eb);
+		if (waited != ERR_OK)
+			return waited;
+		if (!res)
+			return rc;
+		if (!succeeded(res) && rc == ERR_OK)
+			rc = server_error(db, res, eb);
+		if (keep && rc == ERR_OK) {
+			PQclear(*keep);
+			*keep = res;
+		} else {
+			PQclear(res);
+		}
+	}
+}
+
+/* ---- connecting -------------------------------------------------------- */
+
+enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb)
+{
+	struct db *db = mem_alloc(sizeof *db);
+	struct buf options;
+	buf_init(&options);
+	buf_printf(&options, "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+	                     " -c bytea_output=hex -c extra_float_digits=1%s%s",
+	           opt->settings ? " " : "", opt->settings ? opt->settings : "");
+	const char *keys[] = {"dbname",  "application_name",    "options",            "connect_timeout",
+	                      "keepalives_idle", "keepalives_interval", "keepalives_count", "client_encoding",
+	                      NULL};
+	const char *values[] = {opt->url, opt->program, buf_str(&options), "5", "10", "5", "3", "UTF8", NULL};
+	db->conn = PQconnectdbParams(keys, values, 1);
+	buf_fini(&options);
+	db->prepared = mem_alloc((size_t)statement_count() * sizeof *db->prepared + 1);
+	if (PQstatus(db->conn) != CONNECTION_OK) {
+		enum err rc = connection_error(db, eb);
+		db_close(db);
+		return rc;
+	}
+	*out = db;
+	return ERR_OK;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	PQfinish(db->conn);
+	buf_fini(&db->copy);
+	free(db->prepared);
+	free(db);
+}
+
+bool db_alive(const struct db *db)
+{
+	return PQstatus(db->conn) == CONNECTION_OK;
+}
+
+const char *db_sqlstate(const struct db *db)
+{
+	return db->sqlstate;
+}
+
+const char *db_server_version(const struct db *db)
+{
+	return PQparameterStatus(db->conn, "server_version");
+}
+
+/* ---- statements -------------------------------------------------------- */
+
+static enum err prepare(struct db *db, const struct statement *s, struct errbuf *eb)
+{
+	if (db->prepared[s->index])
+		return ERR_OK;
+	if (!PQsendPrepare(db->conn, s->name, s->sql, 0, NULL))
+		return connection_error(db, eb);
+	enum err rc = finish(db, NULL, eb);
+	db->prepared[s->index] = rc == ERR_OK;
+	return rc;
+}
+
+static const char *param_text(const struct db_param *params, const char *name)
+{
+	for (; params->name; params++)
+		if (strcmp(params->name, name) == 0)
+			return params->text;
+	(void)fprintf(stderr, "takings: parameter %s was not given\n", name);
+	must(!"every parameter of a statement is given");
+	return NULL;
+}
+
+enum err db_query(struct db *db, const char *statement, const struct db_param *params,
+                  struct rowset *rs, struct errbuf *eb)
+{
+	const struct statement *s = statement_find(statement);
+	const char *values[STATEMENT_PARAMS];
+	PGresult *res = NULL;
+	must(s != NULL);
+	if (rs)
+		rs->result = NULL;
+	for (int i = 0; i < s->params_n; i++)
+		values[i] = param_text(params, s->params[i]);
+	db->statement = s->name;
+	enum err rc = prepare(db, s, eb);
+	if (rc == ERR_OK && !PQsendQueryPrepared(db->conn, s->name, s->params_n, values, NULL, NULL, 0))
+		rc = connection_error(db, eb);
+	if (rc == ERR_OK)
+		rc = finish(db, &res, eb);
+	db->statement = NULL;
+	if (rc != ERR_OK || !rs)
+		PQclear(res);
+	else
+		rs->result = res;
+	return rc;
+}
+
+enum err db_script(struct db *db, const char *statement, struct errbuf *eb)
+{
+	const struct statement *s = statement_find(statement);
+	must(s && s->params_n == 0);
+	return db_command(db, s->sql, eb);
+}
+
+enum err db_command(struct db *db, const char *sql, struct errbuf *eb)
+{
+	if (!PQsendQuery(db->conn, sql))
+		return connection_error(db, eb);
+	return finish(db, NULL, eb);
+}
+
+void db_rollback(struct db *db)
+{
+	struct errbuf ignored = {0};
+	if (!db_alive(db) || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+		return;
+	if (PQtransactionStatus(db->conn) == PQTRANS_ACTIVE) {
+		cancel(db->conn);
+		(void)finish(db, NULL, &ignored);
+	}
+	err_clear(&ignored);
+	if (db_command(db, "ROLLBACK", &ignored) != ERR_OK)
+		PQreset(db->conn);
+}
+
+/* ---- streaming out ----------------------------------------------------- */
+
+static enum err hand_over(const PGresult *res, db_row_fn fn, void *arg, struct errbuf *eb)
+{
+	enum { MAX_COLS = 32 };
+	const char *values[MAX_COLS];
+	int cols = PQnfields(res);
+	must(cols <= MAX_COLS);
+	for (int row = 0; row < PQntuples(res); row++) {
+		for (int col = 0; col < cols; col++)
+			values[col] = PQgetisnull(res, row, col) ? NULL : PQgetvalue(res, row, col);
+		enum err rc = fn(arg, cols, values, eb);
+		if (rc != ERR_OK)
+			return rc;
+	}
+	return ERR_OK;
+}
+
+enum err db_stream(struct db *db, const char *sql, int params_n, const char *const *params,
+                   db_row_fn fn, void *arg, struct errbuf *eb)
+{
+	enum err rc = ERR_OK;
+	if (!PQsendQueryParams(db->conn, sql, params_n, NULL, params, NULL, NULL, 0) ||
+	    !PQsetSingleRowMode(db->conn))
+		return connection_error(db, eb);
+	for (;;) {
+		PGresult *res = NULL;
+		enum err waited = next_result(db, &res, eb);
+		if (waited != ERR_OK || !res)
+			return waited != ERR_OK ? waited : rc;
+		if (!succeeded(res) && rc == ERR_OK)
+			rc = server_error(db, res, eb);
+		if (rc == ERR_OK) {
+			rc = hand_over(res, fn, arg, eb);
+			if (rc != ERR_OK)
+				cancel(db->conn); /* what is still on its way is read and dropped */
+		}
+		PQclear(res);
+	}
+}
+
+/* ---- COPY in ----------------------------------------------------------- */
+
+enum err db_copy_begin(struct db *db, const char *sql, struct errbuf *eb)
+{
+	PGresult *res = NULL;
+	buf_clear(&db->copy);
+	if (!PQsendQuery(db->conn, sql))
+		return connection_error(db, eb);
+	enum err rc = next_result(db, &res, eb);
+	if (rc == ERR_OK && PQresultStatus(res) != PGRES_COPY_IN) {
+		rc = server_error(db, res, eb);
+		(void)finish(db, NULL, NULL);
+	}
+	PQclear(res);
+	return rc;
+}
+
+/* Text format of COPY: tab between columns, \N for NULL, backslash escapes. */
+static void put_field(struct buf *b, const char *s)
+{
+	if (!s) {
+		buf_puts(b, "\\N");
+		return;
+	}
+	for (size_t n; *s; s += n) {
+		n = strcspn(s, "\\\t\n\r\b\f\v");
+		buf_put(b, s, n);
+		if (s[n]) {
+			static const char from[] = "\\\t\n\r\b\f\v", to[] = "\\tnrbfv";
+			buf_putc(b, '\\');
+			buf_putc(b, to[strchr(from, s[n]) - from]);
+			n++;
+		}
+	}
+}
+
+static enum err copy_flush(struct db *db, struct errbuf *eb)
+{
+	int rc = PQputCopyData(db->conn, buf_str(&db->copy), (int)db->copy.len);
+	buf_clear(&db->copy);
+	return rc == 1 ? ERR_OK : connection_error(db, eb);
+}
+
+enum err db_copy_row(struct db *db, int cols, const char *const *values, struct errbuf *eb)
+{
+	for (int i = 0; i < cols; i++) {
+		put_field(&db->copy, values[i]);
+		buf_putc(&db->copy, i + 1 < cols ? '\t' : '\n');
+	}
+	return db->copy.len < COPY_FLUSH_BYTES ? ERR_OK : copy_flush(db, eb);
+}
+
+enum err db_copy_end(struct db *db, bool ok, struct errbuf *eb)
+{
+	struct errbuf dropped = {0};
+	enum err rc = ok ? copy_flush(db, eb) : ERR_OK;
+	if (PQputCopyEnd(db->conn, rc == ERR_OK && ok ? NULL : "given up by the sender") != 1)
+		return connection_error(db, eb);
+	if (rc != ERR_OK || !ok) {
+		(void)finish(db, NULL, &dropped);
+		return rc;
+	}
+	return finish(db, NULL, eb);
+}

@@ -1,0 +1,79 @@
+/* db.h: one connection to a PostgreSQL database, used by one thread at a time.
+ *
+ * Statements come from the closed set of statement.h and are prepared at their
+ * first use on the connection. Errors: ERR_DB_DOWN when the connection is gone
+ * or was never made, ERR_TIMEOUT when statement_timeout ended a statement,
+ * ERR_DB for anything else the server refused, ERR_INTERRUPTED when asked to
+ * stop. After an error inside a transaction the caller rolls back. */
+#ifndef TAKINGS_DB_DB_H
+#define TAKINGS_DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "db/rowset.h"
+
+struct db;
+
+struct db_param {
+	const char *name; /* NULL ends the list */
+	const char *text; /* NULL: SQL NULL */
+};
+
+#define DB_PARAMS(...) ((const struct db_param[]){__VA_ARGS__, {NULL, NULL}})
+#define DB_NO_PARAMS ((const struct db_param[]){{NULL, NULL}})
+
+struct db_options {
+	const char *url;      /* a libpq connection string or URL */
+	const char *program;  /* application_name */
+	const char *settings; /* more "-c name=value" words for the session, or NULL */
+};
+
+/* Dates and times of every session are ISO and UTC. */
+MUST_CHECK enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb);
+void db_close(struct db *db);
+
+/* False once the connection is known to be lost. */
+bool db_alive(const struct db *db);
+
+/* Runs a named statement. Missing parameters are a bug of ours. `rs` may be
+ * NULL when the rows are of no interest; it is empty after an error. */
+MUST_CHECK enum err db_query(struct db *db, const char *statement, const struct db_param *params,
+                             struct rowset *rs, struct errbuf *eb);
+
+/* A named statement without parameters that may hold several commands (CREATE
+ * TABLE ...; CREATE TABLE ...); not prepared. */
+MUST_CHECK enum err db_script(struct db *db, const char *statement, struct errbuf *eb);
+
+/* Literal SQL of our own without values: BEGIN, COMMIT, SET, a migration. */
+MUST_CHECK enum err db_command(struct db *db, const char *sql, struct errbuf *eb);
+
+/* ROLLBACK that never fails: the connection is closed if it does. */
+void db_rollback(struct db *db);
+
+/* A statement made by code (identifiers from tables of ours, values as $n),
+ * each row handed over as it arrives; memory does not grow with the answer. */
+typedef enum err (*db_row_fn)(void *arg, int cols, const char *const *values, struct errbuf *eb);
+MUST_CHECK enum err db_stream(struct db *db, const char *sql, int params_n,
+                              const char *const *params, db_row_fn fn, void *arg, struct errbuf *eb);
+
+/* COPY ... FROM STDIN: begin, rows (NULL = SQL NULL), end. db_copy_end(ok=false)
+ * makes the server throw everything away and returns ERR_OK. */
+MUST_CHECK enum err db_copy_begin(struct db *db, const char *sql, struct errbuf *eb);
+MUST_CHECK enum err db_copy_row(struct db *db, int cols, const char *const *values,
+                                struct errbuf *eb);
+MUST_CHECK enum err db_copy_end(struct db *db, bool ok, struct errbuf *eb);
+
+/* The five characters of the last server error, "" if there was none. */
+const char *db_sqlstate(const struct db *db);
+
+/* "15.4 ..."; borrowed until the connection closes. */
+const char *db_server_version(const struct db *db);
+
+/* From a signal handler or another thread's decision: the running statement of
+ * every connection is cancelled and calls return ERR_INTERRUPTED. */
+void db_interrupt(void);
+bool db_interrupted(void);
+
+#endif

@@ -1,0 +1,347 @@
+/* source.c: opening order_db, learning its shape, asking its driver. */
+#include "db/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/num.h"
+#include "db/source_driver.h"
+
+struct source {
+	const struct source_driver *driver;
+	void *conn;
+	struct arena arena;
+	struct source_shape shape;
+	const char *local_zone;
+	struct source_sql sql;
+};
+
+/* What order_db must or may have; order as in enum source_column. */
+static const struct {
+	const char *table, *names;
+	bool required;
+} columns[COL_COUNT] = {
+	[COL_ORDER_ID] = {"orders", "id", true},
+	[COL_STATUS] = {"orders", "status", true},
+	[COL_TOTAL] = {"orders", "total_amount", true},
+	[COL_CREATED] = {"orders", "created_at", true},
+	[COL_UPDATED] = {"orders", "updated_at", false},
+	[COL_LOCATION] = {"orders", "location_id", false},
+	[COL_CURRENCY] = {"orders", "currency", false},
+	[COL_CANCELLED] = {"orders", "cancelled_at", false},
+	[COL_DISCOUNT] = {"orders", "discount", false},
+	[COL_TAX] = {"orders", "tax", false},
+	[COL_SHIPPING] = {"orders", "shipping", false},
+	[COL_TIP] = {"orders", "tip", false},
+	[COL_ITEM_ORDER] = {"order_items", "order_id", true},
+	[COL_ITEM_ID] = {"order_items", "item_id|product_id", true},
+	[COL_ITEM_NAME] = {"order_items", "name", true},
+	[COL_ITEM_QUANTITY] = {"order_items", "quantity", true},
+	[COL_ITEM_PRICE] = {"order_items", "unit_price", true},
+	[COL_REFUND_ORDER] = {"order_refunds", "order_id", false},
+	[COL_REFUND_AMOUNT] = {"order_refunds", "amount", false},
+	[COL_REFUND_CREATED] = {"order_refunds", "created_at", false},
+};
+
+const char *source_column_table(enum source_column c)
+{
+	return columns[c].table;
+}
+
+const char *source_column_names(enum source_column c)
+{
+	return columns[c].names;
+}
+
+bool source_column_required(enum source_column c)
+{
+	return columns[c].required;
+}
+
+/* ---- shape ------------------------------------------------------------- */
+
+static bool name_matches(enum source_column c, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *p = columns[c].names; *p; p += strcspn(p, "|"), p += *p == '|')
+		if (strcspn(p, "|") == n && strncasecmp(p, name, n) == 0)
+			return true;
+	return false;
+}
+
+static enum err take_column(void *arg, int cols, const char *const *v, struct errbuf *eb)
+{
+	struct source *s = arg;
+	(void)cols;
+	(void)eb;
+	for (int c = 0; c < COL_COUNT; c++) {
+		if (strcasecmp(v[0], columns[c].table) != 0 || !name_matches((enum source_column)c, v[1]))
+			continue;
+		int64_t scale = -1;
+		if (v[3] && !num_parse_int(v[3], 0, 1000, &scale))
+			scale = -1;
+		s->shape.col[c].kind = s->driver->kind(v[2]);
+		s->shape.col[c].scale = (int)scale;
+		s->shape.col[c].name = arena_strdup(&s->arena, v[1]);
+		s->shape.col[c].type = arena_strdup(&s->arena, v[2]);
+		s->shape.col[c].indexed = v[4] && strcmp(v[4], "1") == 0;
+	}
+	return ERR_OK;
+}
+
+static bool is_clock(enum source_column c)
+{
+	return c == COL_CREATED || c == COL_UPDATED || c == COL_CANCELLED || c == COL_REFUND_CREATED;
+}
+
+static bool is_amount(enum source_column c)
+{
+	return c == COL_TOTAL || c == COL_DISCOUNT || c == COL_TAX || c == COL_SHIPPING || c == COL_TIP ||
+	       c == COL_ITEM_QUANTITY || c == COL_ITEM_PRICE || c == COL_REFUND_AMOUNT;
+}
+
+static bool kind_fits(enum source_column c, enum source_kind kind)
+{
+	if (kind == KIND_ABSENT)
+		return !columns[c].required;
+	if (is_clock(c))
+		return kind == KIND_CLOCK_UTC || kind == KIND_CLOCK_LOCAL;
+	if (is_amount(c))
+		return kind == KIND_INTEGER || kind == KIND_DECIMAL || kind == KIND_FLOAT;
+	return c != COL_LOCATION || kind == KIND_INTEGER;
+}
+
+static enum err check_shape(const struct source *s, struct errbuf *eb)
+{
+	struct buf bad;
+	enum err rc = ERR_OK;
+	buf_init(&bad);
+	for (int c = 0; c < COL_COUNT; c++) {
+		enum source_kind kind = s->shape.col[c].kind;
+		if (kind_fits((enum source_column)c, kind))
+			continue;
+		buf_printf(&bad, "%s%s.%s %s%s", bad.len ? ", " : "", columns[c].table, columns[c].names,
+		           kind == KIND_ABSENT ? "is missing" : "has type ",
+		           kind == KIND_ABSENT ? "" : s->shape.col[c].type);
+	}
+	if (bad.len)
+		rc = err_set_field(eb, ERR_CONFIG, "order_db", "order_db: %s; give it a view with these names",
+		                   buf_str(&bad));
+	buf_fini(&bad);
+	return rc;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static void put_percent(struct buf *b, const char *s)
+{
+	for (; *s; s++) {
+		if ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+		    strchr("-_.~", *s))
+			buf_putc(b, *s);
+		else
+			buf_printf(b, "%%%02X", (unsigned)(unsigned char)*s);
+	}
+}
+
+/* The parts as a URL, so that a driver knows one form only. */
+static void url_of_parts(const struct conf *conf, struct buf *url)
+{
+	bool mysql = strcmp(conf_str(conf, CONF_ORDER_TYPE), "mysql") == 0;
+	const char *host = conf_str(conf, CONF_ORDER_HOST);
+	bool socket = host[0] == '/';
+	buf_puts(url, mysql ? "mysql://" : "postgresql://");
+	put_percent(url, conf_str(conf, CONF_ORDER_USER));
+	buf_putc(url, ':');
+	put_percent(url, conf_str(conf, CONF_ORDER_PASSWORD));
+	buf_putc(url, '@');
+	if (!socket)
+		put_percent(url, host);
+	bool port_given = mysql || conf_is_set(conf, CONF_ORDER_PORT);
+	buf_printf(url, ":%s/", port_given ? conf_str(conf, CONF_ORDER_PORT) : "5432");
+	put_percent(url, conf_str(conf, CONF_ORDER_NAME));
+	buf_printf(url, "?sslmode=%s", conf_str(conf, CONF_ORDER_SSLMODE));
+	if (socket) {
+		buf_puts(url, mysql ? "&socket=" : "&host=");
+		put_percent(url, host);
+	}
+}
+
+static enum err url_of_conf(const struct conf *conf, struct buf *url, struct errbuf *eb)
+{
+	if (conf_is_set(conf, CONF_ORDER_URL)) {
+		buf_puts(url, conf_str(conf, CONF_ORDER_URL));
+		return ERR_OK;
+	}
+	if (conf_is_sample_password(conf, conf_str(conf, CONF_ORDER_PASSWORD)))
+		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ORDER_PASSWORD),
+		                     "order_db is not configured: set %s, or %s to something else than a sample"
+		                     " password (DEV=1 accepts it)",
+		                     conf_name(CONF_ORDER_URL), conf_name(CONF_ORDER_PASSWORD));
+	url_of_parts(conf, url);
+	return ERR_OK;
+}
+
+static const struct source_driver *driver_of(const char *url)
+{
+	if (strncmp(url, "mysql://", 8) == 0 || strncmp(url, "mariadb://", 10) == 0)
+		return &source_mysql;
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		return &source_pg;
+	return NULL;
+}
+
+static enum err open_with(struct source *s, const char *url, struct errbuf *eb)
+{
+	s->driver = driver_of(url);
+	if (!s->driver)
+		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ORDER_URL),
+		                     "%s must begin with postgresql:// or mysql://", conf_name(CONF_ORDER_URL));
+	enum err rc = s->driver->open(&s->conn, url, eb);
+	if (rc == ERR_OK)
+		rc = s->driver->stream(s->conn, s->driver->columns_sql, 0, NULL, take_column, s, eb);
+	return rc != ERR_OK ? rc : check_shape(s, eb);
+}
+
+enum err source_open(struct source **out, const struct conf *conf, struct errbuf *eb)
+{
+	struct source *s = mem_alloc(sizeof *s);
+	struct buf url;
+	arena_init(&s->arena);
+	buf_init(&url);
+	s->local_zone = conf_str(conf, CONF_ORDER_DB_TIMEZONE);
+	enum err rc = url_of_conf(conf, &url, eb);
+	if (rc == ERR_OK)
+		rc = open_with(s, buf_str(&url), eb);
+	buf_fini(&url);
+	if (rc != ERR_OK) {
+		source_close(s);
+		return rc;
+	}
+	*out = s;
+	return ERR_OK;
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	if (s->conn)
+		s->driver->close(s->conn);
+	buf_fini(&s->sql.text);
+	arena_fini(&s->arena);
+	free(s);
+}
+
+const struct source_shape *source_shape_get(const struct source *s)
+{
+	return &s->shape;
+}
+
+const char *source_server(const struct source *s)
+{
+	return s->driver->server(s->conn);
+}
+
+const char *source_clock_zone(const struct source *s, enum source_column c)
+{
+	return s->shape.col[c].kind == KIND_CLOCK_LOCAL ? s->local_zone : "UTC";
+}
+
+/* ---- asking ------------------------------------------------------------ */
+
+struct one_value {
+	struct arena *arena;
+	const char *text[2];
+};
+
+static enum err take_value(void *arg, int cols, const char *const *v, struct errbuf *eb)
+{
+	struct one_value *one = arg;
+	(void)eb;
+	for (int i = 0; i < cols && i < 2; i++)
+		one->text[i] = v[i] ? arena_strdup(one->arena, v[i]) : NULL;
+	return ERR_OK;
+}
+
+enum err source_snapshot_begin(struct source *s, struct arena *a, const char **text, struct errbuf *eb)
+{
+	struct one_value one = {.arena = a};
+	enum err rc = s->driver->command(s->conn, s->driver->snapshot_sql, eb);
+	if (rc == ERR_OK)
+		rc = s->driver->stream(s->conn, s->driver->snapshot_text_sql, 0, NULL, take_value, &one, eb);
+	*text = one.text[0] ? one.text[0] : "";
+	return rc;
+}
+
+void source_snapshot_end(struct source *s)
+{
+	struct errbuf ignored = {0};
+	enum err rc = s->driver->command(s->conn, "ROLLBACK", &ignored);
+	(void)rc; /* the connection is closed soon; nothing was written */
+}
+
+enum err source_first_order(struct source *s, struct arena *a, const char **clock, int64_t *early_n,
+                            struct errbuf *eb)
+{
+	struct one_value first = {.arena = a}, early = {.arena = a};
+	const char *name = s->shape.col[COL_CREATED].name;
+	const char *sql = arena_printf(a, "SELECT min(%s) FROM orders WHERE %s >= '2000-01-01'", name, name);
+	enum err rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &first, eb);
+	if (rc != ERR_OK)
+		return rc;
+	sql = arena_printf(a, "SELECT count(*) FROM orders WHERE %s < '2000-01-01'", name);
+	rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &early, eb);
+	if (rc != ERR_OK)
+		return rc;
+	*clock = first.text[0];
+	if (!early.text[0] || !num_parse_int(early.text[0], 0, INT64_MAX, early_n))
+		*early_n = 0;
+	return ERR_OK;
+}
+
+bool source_can_answer(const struct source *s, enum source_question q)
+{
+	switch (q) {
+	case SOURCE_CANCELS:
+		return s->shape.col[COL_CANCELLED].kind != KIND_ABSENT;
+	case SOURCE_REFUNDS:
+	case SOURCE_REFUNDS_BY_ORDER:
+		return s->shape.col[COL_REFUND_ORDER].kind != KIND_ABSENT &&
+		       s->shape.col[COL_REFUND_AMOUNT].kind != KIND_ABSENT &&
+		       s->shape.col[COL_REFUND_CREATED].kind != KIND_ABSENT;
+	default:
+		return true;
+	}
+}
+
+enum err source_ask(struct source *s, enum source_question q, const struct source_window *w,
+                    db_row_fn fn, void *arg, struct errbuf *eb)
+{
+	must(source_can_answer(s, q));
+	if (w->utc.n == 0) /* only days a zone left out */
+		return ERR_OK;
+	source_sql_build(&s->sql, s->driver->mysql, &s->shape, q, w);
+	return s->driver->stream(s->conn, buf_str(&s->sql.text), s->sql.params_n, s->sql.params, fn, arg, eb);
+}
+
+/* ---- proofs ------------------------------------------------------------ */
+
+static const char harmless_write[] = "UPDATE orders SET status = status WHERE 1 = 0";
+
+enum err source_probe_write(struct source *s, bool *session, bool *role, struct errbuf *eb)
+{
+	struct errbuf refused = {0};
+	*session = s->driver->command(s->conn, harmless_write, &refused) != ERR_OK;
+	if (refused.code == ERR_DB_DOWN)
+		return err_set(eb, refused.code, "%s", refused.text);
+	enum err rc = s->driver->command(s->conn, s->driver->write_sql, eb);
+	if (rc != ERR_OK)
+		return rc;
+	err_clear(&refused);
+	*role = s->driver->command(s->conn, harmless_write, &refused) != ERR_OK;
+	source_snapshot_end(s);
+	return ERR_OK;
+}

@@ -1,0 +1,406 @@
+/* source_sql.c: the questions to order_db as SQL of either dialect.
+ *
+ * Identifiers come from the tables here and in source.c, values are parameters.
+ * Parameters are written in the order they appear, so that $n and ? agree. */
+#include "db/source_driver.h"
+
+#include <string.h>
+
+struct builder {
+	struct source_sql *q;
+	bool mysql;
+	const struct source_shape *shape;
+	const struct source_window *w;
+};
+
+static void put(struct builder *b, const char *text)
+{
+	buf_puts(&b->q->text, text);
+}
+
+/* `cast` is PostgreSQL's word for the type; MySQL takes strings as they come. */
+static void put_param(struct builder *b, const char *value, const char *cast)
+{
+	must(b->q->params_n < SOURCE_PARAMS);
+	b->q->params[b->q->params_n++] = value;
+	if (b->mysql)
+		put(b, "?");
+	else
+		buf_printf(&b->q->text, "$%d::%s", b->q->params_n, cast);
+}
+
+static char table_alias(enum source_column c)
+{
+	return c >= COL_REFUND_ORDER ? 'r' : c >= COL_ITEM_ORDER ? 'i' : 'o';
+}
+
+static void put_column(struct builder *b, enum source_column c)
+{
+	buf_printf(&b->q->text, "%c.%s", table_alias(c), b->shape->col[c].name);
+}
+
+static bool has(const struct builder *b, enum source_column c)
+{
+	return b->shape->col[c].kind != KIND_ABSENT;
+}
+
+/* ---- money ------------------------------------------------------------- */
+
+/* Half-even to `digits`. ROUND rounds ties away from zero in both dialects, so
+ * only a tie above an even digit is kept down. */
+static void put_half_even(struct builder *b, const char *x, int digits)
+{
+	static const char *const unit[] = {"1", "10", "100", "1000", "10000"};
+	const char *trunc = b->mysql ? "TRUNCATE" : "trunc";
+	buf_printf(&b->q->text,
+	           "CASE WHEN abs(%s - %s(%s, %d)) * 2 * %s = 1 AND mod(%s(%s, %d) * %s, 2) = 0"
+	           " THEN %s(%s, %d) ELSE round(%s, %d) END",
+	           x, trunc, x, digits, unit[digits], trunc, x, digits, unit[digits], trunc, x, digits, x,
+	           digits);
+}
+
+static int exponent_of(const struct source_window *w, const char *code)
+{
+	for (size_t i = 0; i < w->currencies_n; i++)
+		if (strcmp(w->currencies[i].code, code) == 0)
+			return w->currencies[i].exponent;
+	return 2;
+}
+
+static bool has_exponent(const struct source_window *w, int exponent)
+{
+	for (size_t i = 0; i < w->currencies_n; i++)
+		if (w->currencies[i].exponent == exponent)
+			return true;
+	return false;
+}
+
+/* "WHEN o.currency IN (...)" for the currencies of one exponent. */
+static void put_when_currency(struct builder *b, int exponent)
+{
+	const char *comma = "";
+	put(b, " WHEN ");
+	put_column(b, COL_CURRENCY);
+	put(b, " IN (");
+	for (size_t i = 0; i < b->w->currencies_n; i++)
+		if (b->w->currencies[i].exponent == exponent) {
+			put(b, comma);
+			put_param(b, b->w->currencies[i].code, "text");
+			comma = ", ";
+		}
+	put(b, ") THEN ");
+}
+
+static bool finer_than(const struct builder *b, enum source_column c, int digits)
+{
+	int scale = b->shape->col[c].scale;
+	return b->shape->col[c].kind != KIND_INTEGER && (scale < 0 || scale > digits);
+}
+
+/* The fewest digits an order's currency may have: what decides whether amounts
+ * must be looked at one by one, which costs time on every row. */
+static int least_digits(const struct builder *b)
+{
+	return has(b, COL_CURRENCY) ? 0 : exponent_of(b->w, b->w->default_currency);
+}
+
+/* The amount as the server computes with it: floating point becomes decimal first. */
+static void put_raw_amount(struct builder *b, enum source_column c, struct buf *out)
+{
+	bool inexact = b->shape->col[c].kind == KIND_FLOAT;
+	if (!inexact)
+		buf_printf(out, "%c.%s", table_alias(c), b->shape->col[c].name);
+	else if (b->mysql)
+		buf_printf(out, "CAST(%c.%s AS DECIMAL(38,9))", table_alias(c), b->shape->col[c].name);
+	else
+		buf_printf(out, "%c.%s::numeric", table_alias(c), b->shape->col[c].name);
+}
+
+/* An amount rounded once, to the digits of its order's currency. */
+static void put_amount(struct builder *b, enum source_column c)
+{
+	struct buf raw;
+	buf_init(&raw);
+	put_raw_amount(b, c, &raw);
+	const char *x = buf_str(&raw);
+	if (!finer_than(b, c, least_digits(b))) {
+		put(b, x);
+	} else if (!has(b, COL_CURRENCY)) {
+		put_half_even(b, x, least_digits(b));
+	} else {
+		put(b, "CASE");
+		for (int digits = 0; digits <= 4; digits++)
+			if (digits != 2 && has_exponent(b->w, digits) && finer_than(b, c, digits)) {
+				put_when_currency(b, digits);
+				put_half_even(b, x, digits);
+			}
+		put(b, " ELSE ");
+		if (finer_than(b, c, 2))
+			put_half_even(b, x, 2);
+		else
+			put(b, x);
+		put(b, " END");
+	}
+	buf_fini(&raw);
+}
+
+static void put_sum(struct builder *b, enum source_column c)
+{
+	if (!has(b, c)) {
+		put(b, ", 0");
+		return;
+	}
+	put(b, ", coalesce(sum(");
+	put_amount(b, c);
+	put(b, "), 0)");
+}
+
+/* How many amounts had to be rounded. */
+static void put_rounded_count(struct builder *b)
+{
+	if (!finer_than(b, COL_TOTAL, least_digits(b))) {
+		put(b, ", 0");
+		return;
+	}
+	put(b, ", coalesce(sum(CASE WHEN ");
+	put_column(b, COL_TOTAL);
+	put(b, " <> ");
+	put_amount(b, COL_TOTAL);
+	put(b, " THEN 1 ELSE 0 END), 0)");
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+static const struct source_shifts *shifts_of(const struct builder *b, enum source_column clock)
+{
+	return b->shape->col[clock].kind == KIND_CLOCK_UTC ? &b->w->utc : &b->w->local;
+}
+
+static void put_clock(struct builder *b, enum source_column c, const char *text)
+{
+	put_param(b, text, b->shape->col[c].kind == KIND_CLOCK_UTC ? "timestamptz" : "timestamp");
+}
+
+/* A balanced tree of comparisons: a year has three stretches, ten years twenty. */
+static void put_shift(struct builder *b, enum source_column c, const struct source_shift *rows, size_t n)
+{
+	if (n == 1) {
+		if (b->mysql) {
+			put(b, "CAST(");
+			put_param(b, rows[0].shift_s, "");
+			put(b, " AS SIGNED)");
+		} else {
+			/* a bare number of seconds is an interval of that length */
+			put_param(b, rows[0].shift_s, "interval");
+		}
+		return;
+	}
+	put(b, "CASE WHEN ");
+	put_column(b, c);
+	put(b, " < ");
+	put_clock(b, c, rows[n / 2].from);
+	put(b, " THEN ");
+	put_shift(b, c, rows, n / 2);
+	put(b, " ELSE ");
+	put_shift(b, c, rows + n / 2, n - n / 2);
+	put(b, " END");
+}
+
+static void put_local_time(struct builder *b, enum source_column c)
+{
+	const struct source_shifts *s = shifts_of(b, c);
+	put(b, b->mysql ? "TIMESTAMPADD(SECOND, " : "");
+	if (!b->mysql) {
+		put_column(b, c);
+		put(b, " + ");
+	}
+	put_shift(b, c, s->rows, s->n);
+	if (b->mysql) {
+		put(b, ", ");
+		put_column(b, c);
+		put(b, ")");
+	}
+}
+
+static void put_local_hour(struct builder *b, enum source_column c)
+{
+	bool utc = b->shape->col[c].kind == KIND_CLOCK_UTC;
+	put(b, b->mysql ? "DATE_FORMAT(" : "date_bin('1 hour', ");
+	put_local_time(b, c);
+	if (b->mysql)
+		put(b, ", '%Y-%m-%d %H:00:00')");
+	else
+		put(b, utc ? ", timestamptz '2000-01-01 00:00+00')" : ", timestamp '2000-01-01 00:00')");
+}
+
+/* Bins of a day that begin at the cutoff; the date of a bin is the business day. */
+static void put_business_date(struct builder *b, enum source_column c)
+{
+	bool utc = b->shape->col[c].kind == KIND_CLOCK_UTC;
+	if (b->mysql) {
+		buf_printf(&b->q->text, "DATE(TIMESTAMPADD(HOUR, -%d, ", b->w->cutoff_hours);
+		put_local_time(b, c);
+		put(b, "))");
+		return;
+	}
+	put(b, "date_bin('1 day', ");
+	put_local_time(b, c);
+	buf_printf(&b->q->text, utc ? ", timestamptz '2000-01-01 %02d:00+00')" : ", timestamp '2000-01-01 %02d:00')",
+	           b->w->cutoff_hours);
+}
+
+static void put_range(struct builder *b, enum source_column c)
+{
+	const struct source_shifts *s = shifts_of(b, c);
+	put_column(b, c);
+	put(b, " >= ");
+	put_clock(b, c, s->rows[0].from);
+	put(b, " AND ");
+	put_column(b, c);
+	put(b, " < ");
+	put_clock(b, c, s->rows[s->n - 1].to);
+}
+
+/* ---- the questions ----------------------------------------------------- */
+
+/* location, currency; NULL stands for the default, which the reader puts in. */
+static void put_series(struct builder *b)
+{
+	static const enum source_column columns[] = {COL_LOCATION, COL_CURRENCY};
+	for (size_t i = 0; i < 2; i++) {
+		put(b, ", ");
+		if (has(b, columns[i]))
+			put_column(b, columns[i]);
+		else
+			put(b, "NULL");
+	}
+}
+
+static void put_orders(struct builder *b)
+{
+	put(b, "SELECT ");
+	put_local_hour(b, COL_CREATED);
+	put_series(b);
+	put(b, ", ");
+	put_column(b, COL_STATUS);
+	put(b, ", count(*)");
+	put_sum(b, COL_TOTAL);
+	put_sum(b, COL_DISCOUNT);
+	put_sum(b, COL_TAX);
+	put_sum(b, COL_SHIPPING);
+	put_sum(b, COL_TIP);
+	if (has(b, COL_CANCELLED)) {
+		put(b, ", count(");
+		put_column(b, COL_CANCELLED);
+		put(b, "), coalesce(sum(CASE WHEN ");
+		put_column(b, COL_CANCELLED);
+		put(b, " IS NOT NULL THEN ");
+		put_amount(b, COL_TOTAL);
+		put(b, " END), 0)");
+	} else {
+		put(b, ", 0, 0");
+	}
+	put_rounded_count(b);
+	put(b, ", count(*) - count(");
+	put_column(b, COL_TOTAL);
+	put(b, "), min(");
+	put_column(b, COL_CREATED);
+	put(b, "), max(");
+	put_column(b, COL_CREATED);
+	put(b, "), ");
+	if (has(b, COL_UPDATED)) {
+		put(b, "max(");
+		put_column(b, COL_UPDATED);
+		put(b, ")");
+	} else {
+		put(b, "NULL");
+	}
+	put(b, " FROM orders o WHERE ");
+	put_range(b, COL_CREATED);
+	put(b, " GROUP BY 1, 2, 3, 4");
+}
+
+static void put_ledger(struct builder *b, const char *kind, enum source_column clock,
+                       enum source_column amount)
+{
+	buf_printf(&b->q->text, "SELECT '%s', ", kind);
+	put_local_hour(b, clock);
+	put_series(b);
+	put(b, ", ");
+	put_column(b, COL_STATUS);
+	put(b, ", count(*)");
+	put_sum(b, amount);
+	put(b, " FROM orders o");
+	if (amount == COL_REFUND_AMOUNT) {
+		put(b, " JOIN order_refunds r ON ");
+		put_column(b, COL_REFUND_ORDER);
+		put(b, " = ");
+		put_column(b, COL_ORDER_ID);
+	}
+	put(b, " WHERE ");
+	put_range(b, clock);
+	put(b, " GROUP BY 2, 3, 4, 5");
+}
+
+static void put_items(struct builder *b)
+{
+	put(b, "SELECT ");
+	put_business_date(b, COL_CREATED);
+	put_series(b);
+	put(b, ", ");
+	put_column(b, COL_ITEM_ID);
+	put(b, ", max(");
+	put_column(b, COL_ITEM_NAME);
+	put(b, "), coalesce(sum(");
+	put_column(b, COL_ITEM_QUANTITY);
+	put(b, "), 0), coalesce(sum(");
+	put_column(b, COL_ITEM_QUANTITY);
+	put(b, " * ");
+	struct buf price;
+	buf_init(&price);
+	put_raw_amount(b, COL_ITEM_PRICE, &price);
+	put(b, buf_str(&price));
+	buf_fini(&price);
+	put(b, "), 0), count(DISTINCT ");
+	put_column(b, COL_ITEM_ORDER);
+	put(b, ") FROM orders o JOIN order_items i ON ");
+	put_column(b, COL_ITEM_ORDER);
+	put(b, " = ");
+	put_column(b, COL_ORDER_ID);
+	put(b, " WHERE ");
+	put_range(b, COL_CREATED);
+	put(b, " AND ");
+	put_column(b, COL_STATUS);
+	put(b, b->mysql ? " IN (" : "::text IN (");
+	for (size_t i = 0; i < b->w->counted_n; i++) {
+		put(b, i ? ", " : "");
+		put_param(b, b->w->counted[i], "text");
+	}
+	put(b, b->w->counted_n ? ")" : "NULL)");
+	put(b, " GROUP BY 1, 2, 3, 4");
+}
+
+void source_sql_build(struct source_sql *q, bool mysql, const struct source_shape *shape,
+                      enum source_question which, const struct source_window *w)
+{
+	struct builder b = {q, mysql, shape, w};
+	q->params_n = 0;
+	buf_clear(&q->text);
+	switch (which) {
+	case SOURCE_ORDERS:
+		put_orders(&b);
+		break;
+	case SOURCE_CANCELS:
+		put_ledger(&b, "cancel", COL_CANCELLED, COL_TOTAL);
+		break;
+	case SOURCE_REFUNDS:
+		put_ledger(&b, "refund", COL_REFUND_CREATED, COL_REFUND_AMOUNT);
+		break;
+	case SOURCE_REFUNDS_BY_ORDER:
+		put_ledger(&b, "refund_by_order", COL_CREATED, COL_REFUND_AMOUNT);
+		break;
+	case SOURCE_ITEMS:
+		put_items(&b);
+		break;
+	}
+}

@@ -1,0 +1,667 @@
+/* fcgi.c: the accept loop of our own around libfcgi 2.4.2.
+ *
+ * FCGX_Accept_r is never allowed to accept: it would pin a thread to each
+ * connection, wait for ever for half a request, and end the thread when files
+ * run out. It gets a connection that already has bytes to read, as a
+ * descriptor of its own: libfcgi closes that one whenever it likes, ours stays
+ * valid, so that the main thread can shut a connection down without racing
+ * against a close.
+ *
+ * Who touches what: a connection belongs to the epoll set while idle and to
+ * one worker while busy (EPOLLONESHOT sees to that). Only its worker frees it.
+ * The main thread only ever calls shutdown() on it, under the lock. */
+#include "web/fcgi.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* fcgiapp.h says not to use these fields. They have stood there since 2.4.0. */
+_Static_assert(offsetof(FCGX_Request, ipcFd) == 48, "libfcgi: FCGX_Request has changed");
+_Static_assert(offsetof(FCGX_Request, keepConnection) == 56, "libfcgi: FCGX_Request has changed");
+_Static_assert(offsetof(FCGX_Request, listen_sock) == 72, "libfcgi: FCGX_Request has changed");
+_Static_assert(sizeof(FCGX_Request) == 80, "libfcgi: FCGX_Request has changed");
+
+enum {
+	BACKLOG = 1024,
+	HEAD_MS = 500, /* first byte of a request to the end of its parameters */
+	BODY_MS = 5000,
+	SEND_MS = 5000,   /* without progress */
+	IDLE_MS = 120000, /* nginx gives up its kept connections after 60 s */
+	SHED_MS = 1000,   /* idle this long may go when files run out */
+	EMFILE_SLEEP_MS = 50,
+	TICK_MS = 100, /* how often deadlines are looked at */
+	STOP_MS = 5000,
+	STOP_TICK_MS = 10,
+	STACK_BYTES = 2 * 1024 * 1024,
+	DRAIN_BYTES = 1024 * 1024, /* of an unwanted body, to keep the connection usable */
+	KEEP_BYTES = 1024 * 1024,  /* a worker's buffers above this are given back */
+};
+
+struct conn {
+	struct conn *next, **link;
+	int fd; /* ours; fcgx.ipcFd is a dup of it */
+	FCGX_Request fcgx;
+	bool busy;           /* a worker has it */
+	int64_t idle_at_ms;  /* monotonic; when it became idle */
+	int64_t deadline_ms; /* monotonic; reading must have ended by then; 0: not reading */
+};
+
+struct worker {
+	struct fcgi_server *server;
+	pthread_t thread;
+	struct arena arena;
+	struct reply reply;
+	struct buf out;
+};
+
+struct fcgi_server {
+	char path[sizeof((struct sockaddr_un *)0)->sun_path];
+	char temp_path[sizeof((struct sockaddr_un *)0)->sun_path];
+	dev_t dev; /* identity of the socket made here */
+	ino_t ino;
+	bool published; /* temp_path has been moved to path */
+	int listen_fd, epoll_fd, leave_fd;
+	sigset_t old_mask;
+	int threads;
+	struct worker *workers;
+	fcgi_handler handler;
+	void *arg;
+	pthread_mutex_t lock; /* guards all below, and the fields of each connection but fcgx */
+	struct conn *conns;
+	bool accepting;
+	struct fcgi_stats stats;
+};
+
+/* ---- small helpers ----------------------------------------------------- */
+
+static void sleep_ms(int ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	(void)nanosleep(&ts, NULL);
+}
+
+static void socket_timeout(int fd, int option, int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+	(void)setsockopt(fd, SOL_SOCKET, option, &tv, sizeof tv);
+}
+
+static void count(struct fcgi_server *s, int64_t *counter)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	++*counter;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void count_threads(struct fcgi_server *s, int by)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->stats.threads += by;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static int watch(struct fcgi_server *s, int op, int fd, unsigned events, void *what)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = what};
+	return epoll_ctl(s->epoll_fd, op, fd, &ev);
+}
+
+/* ---- connections ------------------------------------------------------- */
+
+static void conn_busy(struct fcgi_server *s, struct conn *c)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	c->busy = true;
+	c->deadline_ms = clock_mono_ms() + HEAD_MS;
+	s->stats.busy++;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void conn_deadline(struct fcgi_server *s, struct conn *c, int64_t at_ms)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	c->deadline_ms = at_ms;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void conn_free(struct conn *c)
+{
+	FCGX_Free(&c->fcgx, c->fcgx.ipcFd >= 0);
+	(void)close(c->fd);
+	free(c);
+}
+
+static void conn_close(struct fcgi_server *s, struct conn *c)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	s->stats.connections--;
+	s->stats.busy -= c->busy;
+	(void)pthread_mutex_unlock(&s->lock);
+	conn_free(c);
+}
+
+/* Back to the epoll set. From then on another worker may have it. */
+static void conn_idle(struct fcgi_server *s, struct conn *c)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->stats.busy -= c->busy;
+	c->busy = false;
+	c->deadline_ms = 0;
+	c->idle_at_ms = clock_mono_ms();
+	(void)pthread_mutex_unlock(&s->lock);
+	if (watch(s, EPOLL_CTL_MOD, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c) < 0)
+		conn_close(s, c);
+}
+
+/* Shuts down what has been idle for `idle_ms`. A worker then sees the end and
+ * closes it, after serving a request that came in just before; a request sent
+ * after it fails at once with EPIPE, which nginx repeats elsewhere, POST too. */
+static void conns_shut_idle(struct fcgi_server *s, int64_t idle_ms)
+{
+	int64_t now = clock_mono_ms();
+	(void)pthread_mutex_lock(&s->lock);
+	for (struct conn *c = s->conns; c; c = c->next)
+		if (!c->busy && now - c->idle_at_ms >= idle_ms)
+			(void)shutdown(c->fd, SHUT_RD);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* SO_RCVTIMEO bounds each read; this bounds a peer that sends a byte at a time. */
+static void conns_shut_overdue(struct fcgi_server *s)
+{
+	int64_t now = clock_mono_ms();
+	(void)pthread_mutex_lock(&s->lock);
+	for (struct conn *c = s->conns; c; c = c->next)
+		if (c->deadline_ms && now > c->deadline_ms)
+			(void)shutdown(c->fd, SHUT_RD);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void accept_failed(struct fcgi_server *s, const char *what)
+{
+	LOG(LOG_ERROR, "accept_failed", LOG_STR("call", what), LOG_STR("error", strerrordesc_np(errno)),
+	    LOG_END);
+	count(s, &s->stats.accept_errors_n);
+	conns_shut_idle(s, SHED_MS);
+	sleep_ms(EMFILE_SLEEP_MS);
+}
+
+static void conn_link(struct fcgi_server *s, struct conn *c)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	c->next = s->conns;
+	c->link = &s->conns;
+	if (c->next)
+		c->next->link = &c->next;
+	s->conns = c;
+	s->stats.connections++;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void conn_open(struct fcgi_server *s, int fd)
+{
+	int dup_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (dup_fd < 0) {
+		accept_failed(s, "dup");
+		(void)close(fd);
+		return;
+	}
+	struct conn *c = mem_alloc(sizeof *c);
+	c->fd = fd;
+	c->idle_at_ms = clock_mono_ms();
+	socket_timeout(fd, SO_RCVTIMEO, HEAD_MS);
+	socket_timeout(fd, SO_SNDTIMEO, SEND_MS);
+	(void)FCGX_InitRequest(&c->fcgx, -1, 0);
+	c->fcgx.ipcFd = dup_fd;
+	conn_link(s, c);
+	if (watch(s, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c) < 0)
+		conn_close(s, c);
+}
+
+static void set_accepting(struct fcgi_server *s, bool on)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->accepting = on;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* One connection at a time: the listening socket is in the set with EPOLLONESHOT. */
+static void accept_one(struct fcgi_server *s)
+{
+	set_accepting(s, true);
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		conn_open(s, fd);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		accept_failed(s, "accept");
+	set_accepting(s, false);
+	while (watch(s, EPOLL_CTL_MOD, s->listen_fd, EPOLLIN | EPOLLONESHOT, s) < 0)
+		accept_failed(s, "epoll_ctl"); /* without it nothing would ever be accepted again */
+}
+
+/* ---- one request ------------------------------------------------------- */
+
+static size_t stdin_read(void *source, char *into, size_t n)
+{
+	int got = FCGX_GetStr(into, (int)(n > 65536 ? 65536 : n), source);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* A body nobody wants is read away, else its records would precede the next request. */
+static bool stdin_drain(FCGX_Stream *in)
+{
+	char trash[4096];
+	for (size_t total = 0; total < DRAIN_BYTES;) {
+		size_t n = stdin_read(in, trash, sizeof trash);
+		if (n == 0)
+			return FCGX_GetError(in) == 0;
+		total += n;
+	}
+	return false;
+}
+
+static const struct pair *pairs_from_envp(struct arena *a, char **envp, size_t *out_n)
+{
+	size_t n = 0, kept = 0;
+	while (envp[n])
+		n++;
+	struct pair *pairs = arena_array(a, n + 1, sizeof *pairs);
+	for (size_t i = 0; i < n; i++) {
+		const char *eq = strchr(envp[i], '=');
+		if (!eq)
+			continue;
+		pairs[kept].name = arena_strndup(a, envp[i], (size_t)(eq - envp[i]));
+		pairs[kept++].value = eq + 1;
+	}
+	*out_n = kept;
+	return pairs;
+}
+
+/* Reads the request to its last byte. False with req->refused set if it is not served. */
+static bool request_receive(struct worker *w, struct conn *c, struct request *req,
+                            struct errbuf *eb)
+{
+	size_t n;
+	const struct pair *params = pairs_from_envp(&w->arena, c->fcgx.envp, &n);
+	enum err rc = request_parse(req, &w->arena, params, n, eb);
+	conn_deadline(w->server, c, clock_mono_ms() + BODY_MS);
+	if (rc == ERR_OK)
+		rc = request_read_body(req, stdin_read, c->fcgx.in, eb);
+	if (!stdin_drain(c->fcgx.in))
+		c->fcgx.keepConnection = 0;
+	conn_deadline(w->server, c, 0);
+	return rc == ERR_OK;
+}
+
+static void request_answer(struct worker *w, struct conn *c)
+{
+	struct fcgi_server *s = w->server;
+	struct errbuf eb = {.code = ERR_OK};
+	struct request req;
+	reply_clear(&w->reply);
+	if (request_receive(w, c, &req, &eb)) {
+		s->handler(&req, &w->reply, s->arg);
+	} else {
+		reply_problem(&w->reply, &req, req.refused, NULL, &eb);
+		count(s, &s->stats.refused_n);
+	}
+	reply_render(&w->reply, &req, &w->out);
+	for (size_t at = 0; at < w->out.len;) {
+		size_t n = w->out.len - at < (1u << 20) ? w->out.len - at : 1u << 20;
+		if (FCGX_PutStr(w->out.data + at, (int)n, c->fcgx.out) < 0)
+			break;
+		at += n;
+	}
+	count(s, &s->stats.served_n);
+}
+
+static void worker_reset(struct worker *w)
+{
+	arena_reset(&w->arena);
+	if (w->out.cap > KEEP_BYTES)
+		buf_fini(&w->out);
+	if (w->reply.body.cap > KEEP_BYTES)
+		buf_fini(&w->reply.body);
+}
+
+static bool at_end(int fd)
+{
+	char c;
+	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Serves the request whose first bytes are there; true if another may follow. */
+static bool request_serve(struct worker *w, struct conn *c)
+{
+	c->fcgx.keepConnection = 1; /* or FCGX_Accept_r closes the connection first */
+	if (FCGX_Accept_r(&c->fcgx) < 0) {
+		count(w->server, &w->server->stats.broken_n);
+		return false;
+	}
+	request_answer(w, c);
+	int keep = c->fcgx.keepConnection;
+	FCGX_Finish_r(&c->fcgx);
+	worker_reset(w);
+	if (keep && c->fcgx.ipcFd < 0)
+		count(w->server, &w->server->stats.broken_n);
+	return c->fcgx.ipcFd >= 0;
+}
+
+static void conn_ready(struct worker *w, struct conn *c, unsigned events)
+{
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) && at_end(c->fd)) {
+		conn_close(w->server, c);
+		return;
+	}
+	conn_busy(w->server, c);
+	if (request_serve(w, c))
+		conn_idle(w->server, c);
+	else
+		conn_close(w->server, c);
+}
+
+/* ---- threads ----------------------------------------------------------- */
+
+static void worker_loop(struct worker *w)
+{
+	struct fcgi_server *s = w->server;
+	for (;;) {
+		struct epoll_event ev;
+		int n = epoll_wait(s->epoll_fd, &ev, 1, -1);
+		if (n == 1 && ev.data.ptr == &s->leave_fd)
+			return;
+		if (n == 1 && ev.data.ptr == s)
+			accept_one(s);
+		else if (n == 1)
+			conn_ready(w, ev.data.ptr, ev.events);
+		else if (errno != EINTR)
+			accept_failed(s, "epoll_wait");
+	}
+}
+
+static void *worker_main(void *p)
+{
+	struct worker *w = p;
+	arena_init(&w->arena);
+	buf_init(&w->out);
+	reply_init(&w->reply, &w->arena);
+	count_threads(w->server, 1);
+	worker_loop(w);
+	count_threads(w->server, -1);
+	reply_fini(&w->reply);
+	buf_fini(&w->out);
+	arena_fini(&w->arena);
+	return NULL;
+}
+
+static int threads_start(struct fcgi_server *s)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	int started = 0;
+	(void)sigfillset(&all); /* libfcgi takes EINTR for a broken connection */
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	for (; started < s->threads; started++) {
+		s->workers[started].server = s;
+		if (pthread_create(&s->workers[started].thread, &attr, worker_main, &s->workers[started]) !=
+		    0)
+			break;
+	}
+	(void)pthread_attr_destroy(&attr);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return started;
+}
+
+/* Lets the workers leave; false if one has not by `deadline_ms`. */
+static bool threads_end(struct fcgi_server *s, int started, int64_t deadline_ms)
+{
+	uint64_t one = 1;
+	bool all = true;
+	must(write(s->leave_fd, &one, sizeof one) == (ssize_t)sizeof one);
+	for (int i = 0; i < started; i++) {
+		struct timespec until;
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		int64_t left_ms = deadline_ms - clock_mono_ms();
+		int64_t ns = until.tv_nsec + (left_ms > 0 ? left_ms : 0) * 1000000;
+		until.tv_sec += (time_t)(ns / 1000000000);
+		until.tv_nsec = (long)(ns % 1000000000);
+		if (pthread_clockjoin_np(s->workers[i].thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+			all = false;
+	}
+	return all;
+}
+
+/* ---- the socket -------------------------------------------------------- */
+
+static void stop_signals(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+	(void)sigaddset(set, SIGHUP);
+}
+
+static enum err check_path(struct fcgi_server *s, const char *path, struct errbuf *eb)
+{
+	struct stat st;
+	int n = snprintf(s->temp_path, sizeof s->temp_path, "%s.%ld", path, (long)getpid());
+	if (*path == '\0' || n < 0 || (size_t)n >= sizeof s->temp_path)
+		return err_set(eb, ERR_CONFIG, "the socket path '%s' is empty, or with .PID over %zu bytes",
+		               path, sizeof s->temp_path - 1);
+	(void)snprintf(s->path, sizeof s->path, "%s", path);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return err_set(eb, ERR_CONFIG, "'%s' exists and is not a socket", path);
+	return ERR_OK;
+}
+
+static enum err listen_at_temp_path(struct fcgi_server *s, struct errbuf *eb)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct stat st;
+	memcpy(sa.sun_path, s->temp_path, sizeof sa.sun_path);
+	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->listen_fd < 0)
+		return err_set(eb, ERR_IO, "cannot make a socket: %m");
+	(void)unlink(s->temp_path); /* of a process that had our number and died */
+	mode_t old = umask(0117);
+	int rc = bind(s->listen_fd, (struct sockaddr *)&sa, sizeof sa);
+	(void)umask(old);
+	if (rc < 0 || listen(s->listen_fd, BACKLOG) < 0 || lstat(s->temp_path, &st) < 0)
+		return err_set(eb, ERR_IO, "cannot listen at %s: %m", s->temp_path);
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return ERR_OK;
+}
+
+static enum err make_epoll(struct fcgi_server *s, struct errbuf *eb)
+{
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	s->leave_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->epoll_fd < 0 || s->leave_fd < 0 ||
+	    watch(s, EPOLL_CTL_ADD, s->leave_fd, EPOLLIN, &s->leave_fd) < 0 ||
+	    watch(s, EPOLL_CTL_ADD, s->listen_fd, EPOLLIN | EPOLLONESHOT, s) < 0)
+		return err_set(eb, ERR_IO, "cannot watch the socket: %m");
+	return ERR_OK;
+}
+
+/* Our listening descriptor keeps the inode, so its number cannot have been reused. */
+static void unlink_if_ours(const struct fcgi_server *s)
+{
+	struct stat st;
+	const char *path = s->published ? s->path : s->temp_path;
+	if (lstat(path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
+		(void)unlink(path);
+}
+
+/* libfcgi reads the two variables once, and installs handlers of its own that
+ * make it stop in a way that loses requests: they are undone. */
+static void libfcgi_init(void)
+{
+	(void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "50", 1);
+	(void)setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "200", 1);
+	must(FCGX_Init() == 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGUSR1, SIG_DFL);
+}
+
+static struct fcgi_server *server_new(int threads, fcgi_handler handler, void *arg)
+{
+	struct fcgi_server *s = mem_alloc(sizeof *s);
+	sigset_t set;
+	s->listen_fd = s->epoll_fd = s->leave_fd = -1;
+	s->threads = threads;
+	s->workers = mem_alloc((size_t)threads * sizeof *s->workers);
+	s->handler = handler;
+	s->arg = arg;
+	(void)pthread_mutex_init(&s->lock, NULL);
+	stop_signals(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &s->old_mask);
+	return s;
+}
+
+enum err fcgi_open(struct fcgi_server **out, const char *socket_path, int threads,
+                   fcgi_handler handler, void *arg, struct errbuf *eb)
+{
+	must(threads >= 1 && threads <= FCGI_THREADS_MAX);
+	libfcgi_init();
+	struct fcgi_server *s = server_new(threads, handler, arg);
+	enum err rc = check_path(s, socket_path, eb);
+	if (rc == ERR_OK)
+		rc = listen_at_temp_path(s, eb);
+	if (rc == ERR_OK)
+		rc = make_epoll(s, eb);
+	if (rc != ERR_OK) {
+		fcgi_close(s);
+		return rc;
+	}
+	*out = s;
+	return ERR_OK;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+void fcgi_close(struct fcgi_server *s)
+{
+	if (!s)
+		return;
+	if (s->ino)
+		unlink_if_ours(s);
+	for (struct conn *next, *c = s->conns; c; c = next) {
+		next = c->next;
+		conn_free(c);
+	}
+	close_if_open(s->listen_fd);
+	close_if_open(s->epoll_fd);
+	close_if_open(s->leave_fd);
+	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_sigmask(SIG_SETMASK, &s->old_mask, NULL);
+	free(s->workers);
+	free(s);
+}
+
+void fcgi_stats_get(struct fcgi_server *s, struct fcgi_stats *out)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	*out = s->stats;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- running and stopping ---------------------------------------------- */
+
+static void run_until_stopped(struct fcgi_server *s)
+{
+	static const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+	sigset_t set;
+	stop_signals(&set);
+	for (;;) {
+		int sig = sigtimedwait(&set, NULL, &tick);
+		if (sig == SIGTERM || sig == SIGINT)
+			return;
+		if (sig == SIGHUP)
+			LOG(LOG_INFO, "signal_ignored", LOG_STR("signal", "SIGHUP"), LOG_END);
+		conns_shut_overdue(s);
+		conns_shut_idle(s, IDLE_MS);
+	}
+}
+
+/* In this order: a worker sets `accepting` before it takes one off the queue. */
+static bool is_quiet(struct fcgi_server *s)
+{
+	struct pollfd queued = {.fd = s->listen_fd, .events = POLLIN};
+	if (poll(&queued, 1, 0) > 0)
+		return false;
+	(void)pthread_mutex_lock(&s->lock);
+	bool quiet = !s->conns && !s->accepting;
+	(void)pthread_mutex_unlock(&s->lock);
+	return quiet;
+}
+
+static void drain(struct fcgi_server *s, int64_t deadline_ms)
+{
+	unlink_if_ours(s);
+	while (!is_quiet(s) && clock_mono_ms() < deadline_ms) {
+		conns_shut_idle(s, 0);
+		conns_shut_overdue(s);
+		sleep_ms(STOP_TICK_MS);
+	}
+}
+
+static enum err publish(struct fcgi_server *s, struct errbuf *eb)
+{
+	if (rename(s->temp_path, s->path) < 0)
+		return err_set(eb, ERR_IO, "cannot move %s to %s: %m", s->temp_path, s->path);
+	s->published = true;
+	return ERR_OK;
+}
+
+enum err fcgi_run(struct fcgi_server *s, struct errbuf *eb)
+{
+	enum err rc = ERR_OK;
+	int started = threads_start(s);
+	if (started < s->threads)
+		rc = err_set(eb, ERR_IO, "only %d of %d threads could be started", started, s->threads);
+	if (rc == ERR_OK)
+		rc = publish(s, eb);
+	if (rc == ERR_OK) {
+		LOG(LOG_INFO, "serving", LOG_STR("socket", s->path), LOG_INT("threads", started), LOG_END);
+		run_until_stopped(s);
+		LOG(LOG_INFO, "stopping", LOG_END);
+	}
+	int64_t deadline_ms = clock_mono_ms() + STOP_MS;
+	if (rc == ERR_OK)
+		drain(s, deadline_ms);
+	/* Whoever is still busy now has had its time; the others need a moment to leave. */
+	if (!threads_end(s, started, deadline_ms + 100))
+		return err_set(eb, ERR_TIMEOUT, "a request was still running %d ms after the stop",
+		               STOP_MS);
+	return rc;
+}

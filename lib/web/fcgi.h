@@ -1,0 +1,63 @@
+/* fcgi.h: serves FastCGI requests on a unix socket with a fixed set of threads.
+ *
+ * libfcgi reads and writes the records; connections are accepted and watched
+ * here. A connection holds a thread only while a request of it is being
+ * served: between requests it waits in one epoll set, so that idle kept
+ * connections cost a descriptor and no thread.
+ *
+ * Times: 500 ms from the first byte of a request to the end of its parameters,
+ * 5 s for the whole body, 5 s without progress in sending, 120 s idle, 5 s for
+ * running requests to end after SIGTERM. */
+#ifndef TAKINGS_WEB_FCGI_H
+#define TAKINGS_WEB_FCGI_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "web/reply.h"
+#include "web/request.h"
+
+enum { FCGI_THREADS_MAX = 512 };
+
+struct fcgi_server;
+
+/* Answers one request. `reply` is empty with status 200; both end with the
+ * call. Runs in several threads at once. */
+typedef void (*fcgi_handler)(const struct request *req, struct reply *reply, void *arg);
+
+struct fcgi_stats {
+	int threads;             /* alive; equals what was asked for while serving */
+	int busy;                /* serving a request now */
+	int connections;         /* open, idle ones included */
+	int64_t served_n;        /* requests answered since start */
+	int64_t refused_n;       /* of them refused before the handler: 400, 411, 413, 414 */
+	int64_t broken_n;        /* connections given up: garbage, half a request, no reader */
+	int64_t accept_errors_n; /* accept or dup failed: too many open files */
+};
+
+/* Creates the socket beside its final place (`socket_path`.PID, mode 0660,
+ * backlog 1024). Call it before any thread exists: it sets the umask for a
+ * moment and, until fcgi_close, blocks SIGTERM, SIGINT and SIGHUP, which
+ * threads made later inherit. SIGPIPE is ignored from then on.
+ * `threads` is 1..FCGI_THREADS_MAX; `arg` goes to the handler as it is.
+ * ERR_CONFIG: the path is too long, or something that is not a socket stands
+ * there. ERR_IO. */
+MUST_CHECK enum err fcgi_open(struct fcgi_server **out, const char *socket_path, int threads,
+                              fcgi_handler handler, void *arg, struct errbuf *eb);
+
+/* Starts the threads, moves the socket to its place (taking it over from a
+ * running server, which loses no request) and serves until SIGTERM or SIGINT;
+ * SIGHUP is logged and ignored. Then it accepts what is still queued, lets
+ * running requests end and removes the socket if it is still the one made here.
+ * ERR_IO: a thread could not be started or the socket not moved. ERR_TIMEOUT: a
+ * handler did not end in time and its thread still runs: log, then _exit, and
+ * free nothing that it may use. */
+MUST_CHECK enum err fcgi_run(struct fcgi_server *s, struct errbuf *eb);
+
+/* Not after ERR_TIMEOUT. NULL is fine. */
+void fcgi_close(struct fcgi_server *s);
+
+/* At any time between open and close, from any thread. */
+void fcgi_stats_get(struct fcgi_server *s, struct fcgi_stats *out);
+
+#endif

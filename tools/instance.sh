@@ -1,0 +1,530 @@
+#!/bin/bash
+# instance.sh: a whole Takings on this machine, under one directory: PostgreSQL (reached through a
+# socket only), demo data, the batch, the web program and nginx on 127.0.0.1.
+#
+#   run       start, stay in the foreground, stop everything on Ctrl-C
+#   up        start in the background                    (make start)
+#   down      stop                                       (make stop)
+#   status    what runs; exit code 3 if it does not
+#   env       the settings as shell assignments:  eval "$(make -s env)"
+#   destroy   stop, and remove the data
+#
+# Private servers for tests, each whole under DIR; they print how to reach them as shell assignments:
+#
+#   pg-start DIR          PostgreSQL, superuser postgres; SERVER_CONF: lines for postgresql.conf
+#   pg-stop DIR
+#   pg-crash DIR          kill -9 of the server
+#   maria-start DIR PORT  MariaDB; root through the socket only; SERVER_OPTIONS: more for mariadbd
+#   maria-stop DIR
+#
+# Environment:
+#   PORT          the port of nginx (8087)
+#   INSTANCE_DIR  the directory (var/instance of the checkout); with it and PORT tests run an instance
+#                 of their own beside another
+#   BIN_DIR       where the programs are taken from (build/ of the checkout)
+#   RUN_AS        the user that root runs it all as (postgres)
+#   settings of the programs (docs/CONFIG.md), but for the databases and addresses, which are the
+#   instance's own. The checkout's .env counts too; the environment wins.
+#
+# Where the service user cannot reach var/, or the path is too long for a socket, the directory is
+# one below the system's temporary one; var/location says where it is.
+#
+# In the directory:  bin/ static/   copies of what runs (the service user may not reach build/)
+#                    pg/ sock/      PostgreSQL's data and socket
+#                    log/           one file for each program
+#                    lock           held while something starts or stops it
+set -eu
+
+HERE=$(cd "$(dirname "$0")/.." && pwd -P)
+export LC_ALL=C.UTF-8
+for name in ${!PG@}; do unset "$name"; done # the caller's servers are none of ours
+
+# shellcheck source=tools/lib_servers.sh
+. "$HERE/tools/lib_servers.sh"
+
+# ---- settings -----------------------------------------------------------------
+
+# Names by which the programs find databases and addresses: the instance has its own.
+OWN_SETTINGS='^(DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET)$'
+own_setting() { [[ $1 =~ $OWN_SETTINGS && $1 != ORDER_DB_TIMEZONE ]]; }
+
+dotenv_names() { sed -nE 's/^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=.*/\2/p' "$HERE/.env" 2>/dev/null || :; }
+
+# Prints the value of the last line NAME=VALUE of .env, without quotes or a comment.
+dotenv_value() {
+	sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*//p" "$HERE/.env" 2>/dev/null | tail -n 1 |
+		sed -E "s/[[:space:]]+\$//; s/^\"(.*)\"\$/\1/; t; s/^'(.*)'\$/\1/; t; s/[[:space:]]+#.*//"
+}
+
+# setting NAME DEFAULT [ALIAS...]: the value of the environment, else of .env, else the default.
+setting() {
+	local name=$1 default=$2 known
+	shift 2
+	for known in "$name" "$@"; do
+		if [ -n "${!known-}" ]; then
+			printf %s "${!known}"
+			return
+		fi
+	done
+	for known in "$name" "$@"; do
+		if dotenv_names | grep -qx "$known"; then
+			dotenv_value "$known"
+			return
+		fi
+	done
+	printf %s "$default"
+}
+
+load_settings() {
+	WANTED_PORT=$(setting PORT 8087 SERVER_PORT SERVER__PORT)
+	BUSINESS_TIMEZONE=$(setting BUSINESS_TIMEZONE Europe/Berlin)
+	BUSINESS_DAY_CUTOFF=$(setting BUSINESS_DAY_CUTOFF 4)
+	DEFAULT_CURRENCY=$(setting DEFAULT_CURRENCY EUR CURRENCY)
+	if [[ ! $WANTED_PORT =~ ^[0-9]{4,5}$ ]] || ((WANTED_PORT < 1024 || WANTED_PORT > 65535)); then
+		die "PORT must be a number from 1024 to 65535, not '$WANTED_PORT'"
+	fi
+}
+
+# ---- where ----------------------------------------------------------------------
+
+# Sets DIR; OURS is set where that is the checkout's own instance, not one named by INSTANCE_DIR.
+find_dir() {
+	local hash base
+	hash=$(printf %s "$HERE" | sha256sum | cut -c 1-12)
+	OURS=
+	if [ -n "${INSTANCE_DIR-}" ]; then
+		DIR=$(realpath -m "$INSTANCE_DIR")
+		case $DIR in "$HERE/var/instance" | */"takings-$hash") OURS=1 ;; esac
+		return
+	fi
+	OURS=1
+	if [ -f "$HERE/var/location" ]; then
+		read -r DIR <"$HERE/var/location"
+		# A copied checkout brings along the note of the one it was copied from.
+		case $DIR in "$HERE/var/instance" | */"takings-$hash") if [ -d "$DIR" ]; then return; fi ;; esac
+	fi
+	DIR=$HERE/var/instance
+	require_service_user
+	if usable_dir "$DIR"; then return; fi
+	for base in "${TMPDIR:-/tmp}" /tmp; do
+		DIR=$(realpath -m "$base")/takings-$hash
+		if usable_dir "$DIR"; then return; fi
+	done
+	die "found no directory that user $SERVICE_USER can use; set INSTANCE_DIR"
+}
+
+note_location() {
+	[ -n "$OURS" ] || return 0
+	mkdir -p "$HERE/var" || die "cannot write to $HERE; set INSTANCE_DIR to a directory of yours"
+	printf '%s\n' "$DIR" >"$HERE/var/location"
+}
+
+lock() {
+	exec 9>"$DIR/lock"
+	flock -w 300 9 || die "another start or stop of $DIR is still under way"
+}
+
+unlock() { exec 9>&-; }
+
+# ---- what runs -------------------------------------------------------------------
+
+# Processes of this instance besides PostgreSQL: they work in its directory and have these names.
+instance_pids() {
+	local proc name
+	for proc in /proc/[0-9]*; do
+		[ "$proc/cwd" -ef "$DIR" ] || continue
+		read -r name 2>/dev/null <"$proc/comm" || continue
+		case $name in supervise | takings-web | takings-batch | takings-stream | nginx) echo "${proc#/proc/}" ;; esac
+	done
+}
+
+supervisor_pid() {
+	local pid
+	if [ -r "$DIR/supervise.pid" ] && read -r pid <"$DIR/supervise.pid" && [ "/proc/$pid/cwd" -ef "$DIR" ]; then
+		echo "$pid"
+	fi
+}
+
+running() { [ -n "$(supervisor_pid)" ]; }
+
+# The port it listens on while it runs, else the one it would get.
+current_port() {
+	if running && [ -r "$DIR/port" ]; then cat "$DIR/port"; else echo "$WANTED_PORT"; fi
+}
+
+base_url() { echo "http://127.0.0.1:$(current_port)"; }
+
+port_taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# ---- starting ---------------------------------------------------------------------
+
+CHILD=
+# Runs a long command so that a signal reaches us at once and on_signal can end it.
+step() {
+	local rc=0
+	"$@" 9>&- &
+	CHILD=$!
+	wait "$CHILD" || rc=$?
+	CHILD=
+	return "$rc"
+}
+
+copy_program() { # FROM TO
+	cp "$1" "$2.new"
+	chmod 0755 "$2.new"
+	mv "$2.new" "$2"
+}
+
+copy_files() {
+	local bin=${BIN_DIR:-$HERE/build} name
+	private_dir bin log tmp
+	for name in takings-web takings-batch takings-stream; do
+		if [ -f "$bin/$name" ]; then copy_program "$bin/$name" "bin/$name"; fi
+	done
+	copy_program "$HERE/tools/lib_supervise.sh" bin/supervise
+	if [ ! -e bin/takings-web ] || [ ! -e bin/takings-batch ]; then die "there are no programs in $bin; run: make build"; fi
+	"${AS[@]}" test -x bin/takings-web || die "$DIR is on a file system that runs no programs; set INSTANCE_DIR"
+	rm -rf static.new
+	cp -R "$HERE/static" static.new
+	chmod -R u=rwX,go=rX static.new
+	rm -rf static
+	mv static.new static
+	sed -e "s|@DIR@|$DIR|g" -e "s|@PORT@|$PORT|g" "$HERE/nginx/local.conf.in" >nginx.conf
+	copy_dotenv
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static log tmp nginx.conf .env
+}
+
+# The programs read .env of the directory they run in.
+copy_dotenv() {
+	local line name
+	(umask 077 && : >.env)
+	[ -r "$HERE/.env" ] || return 0
+	while IFS= read -r line || [ -n "$line" ]; do
+		name=${line%%=*}
+		name=${name#*export }
+		own_setting "${name//[[:space:]]/}" || printf '%s\n' "$line"
+	done <"$HERE/.env" >.env
+}
+
+# Kept small without a log rotation: this is a development instance.
+trim_logs() {
+	local log
+	for log in log/*.log; do
+		if [ -f "$log" ] && [ "$(stat -c %s "$log")" -gt 10000000 ]; then mv "$log" "$log.1"; fi
+	done
+}
+
+# From here on what is started finds the instance, whatever the caller's shell had set.
+export_settings() {
+	local name
+	while IFS= read -r name; do
+		if own_setting "$name"; then unset "$name"; fi
+	done < <(compgen -e)
+	export DATABASE_URL ANALYTICS_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL WEB_DATABASE_URL PORT
+	PORT=$WANTED_PORT
+	DATABASE_URL=$(pg_url "$DIR" order_ro order_db)
+	ANALYTICS_DATABASE_URL=$(pg_url "$DIR" analytics_rw analytics_db)
+	MIGRATE_DATABASE_URL=$(pg_url "$DIR" analytics_owner analytics_db)
+	DEMO_DATABASE_URL=$(pg_url "$DIR" order_owner order_db)
+	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_ro analytics_db)
+	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY
+	unset CURRENCY # an alias of the last one
+	APP=()
+	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+		setpriv "--reuid=$SERVICE_USER" "--regid=$SERVICE_GROUP" --init-groups --)
+}
+
+sql() { "$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 "$@"; }
+
+# psql reads the files as the caller, who can reach the checkout. A first load of the demo that was
+# cut off begins again from nothing: the mark is set when the data is whole.
+make_databases() {
+	local admin
+	admin=$(pg_url "$DIR" postgres postgres)
+	[ -e demo-done ] || sql -c 'drop database if exists order_db with (force)' "$admin" 2>>log/setup.log
+	sql -v local=1 -f "$HERE/sql/roles.sql" "$admin" >>log/setup.log
+}
+
+batch() {
+	local rc=0
+	step "${APP[@]}" bin/takings-batch "$@" >>log/batch.log 2>&1 </dev/null || rc=$?
+	case $rc in
+	0 | 2 | 3) ;; # done, nothing to do, another one is at it
+	*)
+		tail -n 20 log/batch.log >&2
+		die "takings-batch $1 failed with $rc; see $DIR/log/batch.log"
+		;;
+	esac
+}
+
+load_demo() {
+	if [ -e demo-done ]; then
+		batch demo --seed 1 --continue
+		return
+	fi
+	say "loading demo data (once)"
+	batch demo --seed 1 --truth "$DIR/demo-truth.json"
+	: >demo-done
+}
+
+load_data() {
+	make_databases
+	batch migrate
+	load_demo
+	sql -f "$HERE/sql/order_db/grants.sql" "$DEMO_DATABASE_URL" >>log/setup.log
+	say "running the batch"
+	batch run
+}
+
+start_supervisor() {
+	"${APP[@]}" setsid bin/supervise >>log/supervise.log 2>&1 </dev/null 9>&- &
+	echo $! >supervise.pid
+	echo "$PORT" >port
+	step wait_for_health || {
+		tail -qn 5 log/supervise.log log/nginx.log log/web.log >&2 || :
+		die "it does not answer at $(base_url)/health; see $DIR/log"
+	}
+}
+
+wait_for_health() {
+	local try
+	for ((try = 0; try < 100; try++)); do
+		if curl -sf --noproxy '*' -m 2 -o /dev/null "http://127.0.0.1:$PORT/health"; then return; fi
+		sleep 0.1
+	done
+	return 1
+}
+
+say() { printf '%s\n' "$*"; }
+
+start() {
+	sweep # what a crash may have left
+	if port_taken "$WANTED_PORT"; then
+		die "Port $WANTED_PORT is taken by another program. Choose another: make start PORT=$((WANTED_PORT + 1))"
+	fi
+	cd "$DIR"
+	export_settings
+	copy_files
+	trim_logs
+	pg_start "$DIR"
+	load_data
+	start_supervisor
+}
+
+# ---- stopping ----------------------------------------------------------------------
+
+# Ends whatever of the instance is left besides PostgreSQL: asks, and after 10 s insists.
+sweep() {
+	local pids try signal=TERM pid
+	pid=$(supervisor_pid)
+	[ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || :
+	for ((try = 0; try < 120; try++)); do
+		pids=$(instance_pids)
+		[ -n "$pids" ] || return 0
+		# The supervisor ends its own children in order; only orphans are ours.
+		if ! running || ((try > 100)); then
+			((try < 50)) || signal=KILL
+			# shellcheck disable=SC2086
+			kill -$signal $pids 2>/dev/null || :
+		fi
+		sleep 0.1
+	done
+}
+
+stop() {
+	sweep
+	rm -f "$DIR/web.sock" "$DIR/supervise.pid" "$DIR/nginx.pid" "$DIR/port"
+	pg_stop "$DIR"
+}
+
+# Ctrl-C and its like. What is not ours (another one's start, for which we wait) is left alone.
+on_signal() { # CODE
+	trap '' INT TERM HUP
+	trap - EXIT
+	[ -n "$OWNER" ] || exit "$1"
+	set +e
+	say
+	say "stopping ..."
+	if [ -n "$CHILD" ]; then
+		kill -TERM "$CHILD" 2>/dev/null
+		wait "$CHILD" 2>/dev/null
+	fi
+	[ "$OWNER" = starting ] || lock
+	stop
+	say "stopped"
+	[ "$OWNER" = starting ] || exit 0
+	exit "$1"
+}
+
+# ---- commands -----------------------------------------------------------------------
+
+print_facts() {
+	local url
+	url=$(base_url)
+	cat <<-END
+
+		Takings:   $url/admin/
+		Login:     no login yet: it listens on this machine only
+		Try:       curl $url/health
+		           curl $url/api/admin/analytics/summary
+		           curl $url/api/admin/analytics/top-items
+		           curl $url/api/admin/analytics/hourly
+		Settings:  eval "\$(make -s env)"
+		Files:     $DIR (log/ has one file for each program)
+	END
+}
+
+OWNER= # `starting` while this process holds the lock to start, `foreground` in `run`
+
+# If starting fails half-way, nothing is left running. (Never call it in a condition: that would
+# switch off `set -e` inside.)
+cmd_up() {
+	load_settings
+	find_dir
+	claim_dir "$DIR"
+	note_location
+	trap 'on_signal 130' INT
+	trap 'on_signal 143' TERM
+	trap 'on_signal 129' HUP
+	lock
+	if running; then
+		say "Already running at $(base_url)/admin/ (make stop ends it)"
+		exit 0
+	fi
+	OWNER=starting
+	trap 'trap "" INT TERM HUP; set +e; stop' EXIT
+	say "Starting Takings in $DIR"
+	start
+	trap - EXIT
+	print_facts
+}
+
+cmd_run() {
+	cmd_up
+	OWNER=foreground
+	unlock
+	say "           Ctrl-C stops it."
+	exec {never}<> <(:)
+	while running; do read -rt 0.5 -u "$never" || :; done
+	# Another terminal's `make stop`, or a crash: either way nothing may stay behind.
+	OWNER=
+	lock
+	pg_find "$DIR"
+	if pg_running "$DIR"; then
+		stop
+		die "The supervisor has died; everything is stopped. See $DIR/log/supervise.log"
+	fi
+	say "stopped"
+}
+
+cmd_down() {
+	load_settings
+	find_dir
+	if [ ! -d "$DIR" ]; then
+		say "not running"
+		return
+	fi
+	claim_dir "$DIR"
+	lock
+	local was=no
+	if running; then was=yes; fi
+	stop
+	if [ $was = yes ]; then say stopped; else say "not running"; fi
+}
+
+cmd_status() {
+	load_settings
+	find_dir
+	[ ! -d "$DIR" ] || claim_dir "$DIR"
+	if ! running; then
+		say "not running ($DIR)"
+		exit 3
+	fi
+	pg_find "$DIR"
+	local pid name database=down
+	if pg_running "$DIR"; then database=up; fi
+	say "running at $(base_url)/admin/"
+	say "directory   $DIR"
+	say "PostgreSQL  $database"
+	for pid in $(instance_pids); do
+		read -r name 2>/dev/null <"/proc/$pid/comm" || continue
+		printf '%-14s pid %s\n' "$name" "$pid"
+	done
+	say "health      $(curl -s --noproxy '*' -m 5 -o /dev/null -w '%{http_code}' "$(base_url)/health")"
+}
+
+quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
+
+cmd_env() {
+	load_settings
+	find_dir
+	local name
+	WANTED_PORT=$(current_port)
+	export_settings
+	# shellcheck disable=SC2034 # printed by name
+	INSTANCE_DIR=$DIR BASE_URL=http://127.0.0.1:$PORT ANALYTICS_RO_DATABASE_URL=$WEB_DATABASE_URL
+	for name in INSTANCE_DIR PORT BASE_URL DATABASE_URL ANALYTICS_DATABASE_URL ANALYTICS_RO_DATABASE_URL \
+		MIGRATE_DATABASE_URL DEMO_DATABASE_URL BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY; do
+		printf 'export %s=%s\n' "$name" "$(quoted "${!name}")"
+	done
+}
+
+cmd_destroy() {
+	load_settings
+	find_dir
+	if [ -d "$DIR" ]; then
+		claim_dir "$DIR"
+		if [ ! -e "$DIR/lock" ] && [ -n "$(ls -A "$DIR")" ]; then die "$DIR is not an instance; nothing removed"; fi
+		lock
+		stop
+		cd /
+		rm -rf "$DIR"
+	fi
+	[ -z "$OURS" ] || rm -rf "${HERE:?}/var"
+	say "removed $DIR"
+}
+
+need() { [ $# -gt 1 ] || die "$1 needs a directory; see the head of this file"; }
+
+# DIR of the private servers, made if it does not exist.
+server_dir() {
+	need "$@"
+	DIR=$(realpath -m "$2")
+	claim_dir "$DIR"
+	cd "$DIR"
+}
+
+case ${1-} in
+run) cmd_run ;;
+up) cmd_up ;;
+down) cmd_down ;;
+status) cmd_status ;;
+env) cmd_env ;;
+destroy) cmd_destroy ;;
+pg-start)
+	server_dir "$@"
+	pg_start "$DIR"
+	pg_facts "$DIR"
+	;;
+pg-stop)
+	server_dir "$@"
+	pg_stop "$DIR"
+	;;
+pg-crash)
+	server_dir "$@"
+	pg_crash "$DIR"
+	;;
+maria-start)
+	[ $# -eq 3 ] || die "maria-start needs DIR and PORT"
+	server_dir "$@"
+	maria_start "$DIR" "$3"
+	maria_facts "$DIR" "$3"
+	;;
+maria-stop)
+	server_dir "$@"
+	maria_stop "$DIR"
+	;;
+*) die "usage: instance.sh run | up | down | status | env | destroy | pg-start DIR | pg-stop DIR | pg-crash DIR |
+       maria-start DIR PORT | maria-stop DIR" ;;
+esac
