@@ -86,3 +86,6 @@ $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(BATCH_SRC) $(WEB_SRC) $(STREAM_SRC) $(UNIT_SRC)))
+
+-include Makefile.instance
+-include Makefile.test

@@ -67,13 +67,15 @@ static enum err take_value(struct options *o, const char *name, const char *valu
 		ok = num_is_date(value);
 		o->until = ok ? demo_date_parse(value) : NO_DATE;
 	} else if (strcmp(name, "--truth") == 0) {
+		ok = *value != '\0';
 		o->truth = value;
 	} else {
 		return err_set_field(eb, ERR_INVALID, name, "%s is not an option; usage: %s", name, USAGE);
 	}
 	if (ok)
 		return ERR_OK;
-	return err_set_field(eb, ERR_INVALID, name, "%s cannot be %s; usage: %s", name, value, USAGE);
+	return err_set_field(eb, ERR_INVALID, name, "%s cannot be \"%s\"; usage: %s", name, value,
+	                     USAGE);
 }
 
 static enum err parse_options(struct options *o, int argc, char **argv, struct errbuf *eb)
@@ -428,9 +430,9 @@ static enum err check_settings(struct demo *d, struct errbuf *eb)
 		                     "demo needs a currency with at most two decimals, not %s",
 		                     d->head.currency);
 	if (conf_str(d->conf, CONF_DEMO_URL)[0] == '\0')
-		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEMO_URL), "%s is empty; it names order_db"
-		                     " with a user that may write, and only demo uses it",
-		                     conf_name(CONF_DEMO_URL));
+		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEMO_URL),
+		                     "%s is empty; it names order_db with a user that may write,"
+		                     " and only demo uses it", conf_name(CONF_DEMO_URL));
 	return ERR_OK;
 }
 
@@ -465,9 +467,16 @@ static enum err commit(struct demo *d, struct errbuf *eb)
 	return rc;
 }
 
+/* A courtesy to the planner of whoever reads next; nothing fails without it. */
+static void refresh_statistics(struct db *db)
+{
+	struct errbuf eb = {.code = ERR_OK};
+	if (db_command(db, "ANALYZE orders, order_items, order_refunds", &eb) != ERR_OK)
+		log_err("demo_not_analyzed", &eb);
+}
+
 static enum err run(struct demo *d, struct errbuf *eb)
 {
-	struct errbuf ignored = {.code = ERR_OK};
 	struct db_options opt = {.url = conf_str(d->conf, CONF_DEMO_URL), .program = "takings-batch demo",
 	                         .settings = "-c client_min_messages=error"};
 	enum err rc = db_open(&d->db, &opt, eb);
@@ -479,9 +488,8 @@ static enum err run(struct demo *d, struct errbuf *eb)
 		rc = commit(d, eb);
 	if (rc != ERR_OK && d->db)
 		db_rollback(d->db);
-	/* The planner's statistics are a courtesy to whoever reads next. */
-	if (rc == ERR_OK && db_command(d->db, "ANALYZE orders, order_items, order_refunds", &ignored) != ERR_OK)
-		log_err("demo_not_analyzed", &ignored);
+	if (rc == ERR_OK)
+		refresh_statistics(d->db);
 	return rc;
 }
 

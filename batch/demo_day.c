@@ -309,7 +309,7 @@ static void draw_long_night(struct draw *d, const struct demo_jump *jump)
 	draw_between(d, jump->wall_s + forth_s, HOUR_S, true, demo_random_between(&d->r, 4, 8));
 }
 
-/* Order of creation; of two in one second the one with fewer lines, which are drawn in order. */
+/* Within a second in the order of drawing, so that the sort is one for every machine. */
 static int by_creation(const void *a, const void *b)
 {
 	const struct demo_order *x = a, *y = b;

@@ -10,6 +10,7 @@
 #include "batch/jobs.h"
 #include "db/db.h"
 #include "db/statement.h"
+#include "domain/metrics.h"
 
 static const struct {
 	const char *name;
@@ -21,7 +22,7 @@ static const struct {
      "compute closed days from order_db into the cache tables"},
 	{"migrate", job_migrate, "migrate [up | status | verify]", "bring analytics_db to the newest schema"},
 	{"doctor", job_doctor, "doctor", "say what is missing, and what to do about it"},
-	{"config", job_config, "config [--markdown | --env-example]", "show each setting and where it came from"},
+	{"config", job_config, "config [--markdown | --metrics | --env-example]", "show each setting and where it came from"},
 	{"demo", job_demo, "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
      "fill order_db with believable data"},
 	{"failpoints", job_failpoints, NULL, "list the names TAKINGS_FAILPOINT takes"},
@@ -49,6 +50,8 @@ enum job_exit job_config(const struct conf *conf, int argc, char **argv)
 	buf_init(&out);
 	if (argc > 0 && strcmp(argv[0], "--markdown") == 0)
 		conf_print_markdown(&out);
+	else if (argc > 0 && strcmp(argv[0], "--metrics") == 0)
+		metric_print_markdown(&out);
 	else if (argc > 0 && strcmp(argv[0], "--env-example") == 0)
 		conf_print_env_example(&out);
 	else

@@ -44,8 +44,9 @@ for name in ${!PG@}; do unset "$name"; done # the caller's servers are none of o
 
 # ---- settings -----------------------------------------------------------------
 
-# Names by which the programs find databases and addresses: the instance has its own.
-OWN_SETTINGS='^(DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET)$'
+# Names by which the programs find databases and addresses: the instance has its own. (CURRENCY: an
+# alias of DEFAULT_CURRENCY, which is always handed on by its full name.)
+OWN_SETTINGS='^(DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|CURRENCY)$'
 own_setting() { [[ $1 =~ $OWN_SETTINGS && $1 != ORDER_DB_TIMEZONE ]]; }
 
 dotenv_names() { sed -nE 's/^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=.*/\2/p' "$HERE/.env" 2>/dev/null || :; }
@@ -138,14 +139,11 @@ instance_pids() {
 	done
 }
 
-supervisor_pid() {
-	local pid
-	if [ -r "$DIR/supervise.pid" ] && read -r pid <"$DIR/supervise.pid" && [ "/proc/$pid/cwd" -ef "$DIR" ]; then
-		echo "$pid"
-	fi
+# Sets SUPERVISOR. No $(...) here: a signal that comes just then would be handled in that subshell.
+running() {
+	SUPERVISOR=
+	[ -r "$DIR/supervise.pid" ] && read -r SUPERVISOR <"$DIR/supervise.pid" && [ "/proc/$SUPERVISOR/cwd" -ef "$DIR" ]
 }
-
-running() { [ -n "$(supervisor_pid)" ]; }
 
 # The port it listens on while it runs, else the one it would get.
 current_port() {
@@ -159,10 +157,11 @@ port_taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # ---- starting ---------------------------------------------------------------------
 
 CHILD=
-# Runs a long command so that a signal reaches us at once and on_signal can end it.
+# step LOG COMMAND...: runs a long command so that a signal reaches us at once and on_signal can end it.
 step() {
-	local rc=0
-	"$@" 9>&- &
+	local rc=0 log=$1
+	shift
+	"$@" >>"$log" 2>&1 </dev/null 9>&- &
 	CHILD=$!
 	wait "$CHILD" || rc=$?
 	CHILD=
@@ -228,7 +227,6 @@ export_settings() {
 	DEMO_DATABASE_URL=$(pg_url "$DIR" order_owner order_db)
 	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_ro analytics_db)
 	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY
-	unset CURRENCY # an alias of the last one
 	APP=()
 	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -248,7 +246,7 @@ make_databases() {
 
 batch() {
 	local rc=0
-	step "${APP[@]}" bin/takings-batch "$@" >>log/batch.log 2>&1 </dev/null || rc=$?
+	step log/batch.log "${APP[@]}" bin/takings-batch "$@" || rc=$?
 	case $rc in
 	0 | 2 | 3) ;; # done, nothing to do, another one is at it
 	*)
@@ -280,8 +278,9 @@ load_data() {
 start_supervisor() {
 	"${APP[@]}" setsid bin/supervise >>log/supervise.log 2>&1 </dev/null 9>&- &
 	echo $! >supervise.pid
+	disown
 	echo "$PORT" >port
-	step wait_for_health || {
+	step log/setup.log wait_for_health || {
 		tail -qn 5 log/supervise.log log/nginx.log log/web.log >&2 || :
 		die "it does not answer at $(base_url)/health; see $DIR/log"
 	}
@@ -314,18 +313,19 @@ start() {
 
 # ---- stopping ----------------------------------------------------------------------
 
-# Ends whatever of the instance is left besides PostgreSQL: asks, and after 10 s insists.
+# Ends whatever of the instance is left besides PostgreSQL. The supervisor ends its own children in
+# order, so they are only ours to end where it is dead, or does not answer for 10 s.
 sweep() {
-	local pids try signal=TERM pid
-	pid=$(supervisor_pid)
-	[ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || :
-	for ((try = 0; try < 120; try++)); do
+	local pids try signal
+	for ((try = 0; try < 150; try++)); do
 		pids=$(instance_pids)
 		[ -n "$pids" ] || return 0
-		# The supervisor ends its own children in order; only orphans are ours.
-		if ! running || ((try > 100)); then
-			((try < 50)) || signal=KILL
-			# shellcheck disable=SC2086
+		signal=TERM
+		((try % 100 < 50)) || signal=KILL
+		if running && ((try < 100)); then
+			((try % 20)) || kill -TERM "$SUPERVISOR" 2>/dev/null || :
+		elif ((try % 10 == 0)); then
+			# shellcheck disable=SC2086 # a list of numbers
 			kill -$signal $pids 2>/dev/null || :
 		fi
 		sleep 0.1
@@ -405,8 +405,7 @@ cmd_run() {
 	OWNER=foreground
 	unlock
 	say "           Ctrl-C stops it."
-	exec {never}<> <(:)
-	while running; do read -rt 0.5 -u "$never" || :; done
+	while running; do step /dev/null sleep 1; done
 	# Another terminal's `make stop`, or a crash: either way nothing may stay behind.
 	OWNER=
 	lock

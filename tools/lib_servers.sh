@@ -52,6 +52,9 @@ require_service_user() {
 claim_dir() {
 	local dir=$1
 	require_service_user
+	if [ -d "$dir" ] && [ "$(stat -c %U "$dir")" != "$SERVICE_USER" ]; then
+		die "$dir belongs to user $(stat -c %U "$dir"): run this as that user, or remove it (make destroy)"
+	fi
 	usable_dir "$dir" || die "$dir cannot be used: user $SERVICE_USER must reach it, the path must be
 plain letters, digits and ._-/ and short enough for a socket (80 bytes or so)."
 	if [ ! -e "$dir" ]; then
@@ -60,8 +63,7 @@ plain letters, digits and ._-/ and short enough for a socket (80 bytes or so)."
 		chown "$SERVICE_USER:$SERVICE_GROUP" "$dir"
 	fi
 	if [ -L "$dir" ] || [ ! -d "$dir" ]; then die "$dir is not a directory of its own"; fi
-	[ "$(stat -c %U "$dir")" = "$SERVICE_USER" ] ||
-		die "$dir belongs to user $(stat -c %U "$dir"): run this as that user, or remove it (make destroy)"
+	[ "$(stat -c %U "$dir")" = "$SERVICE_USER" ] || die "$dir is not $SERVICE_USER's"
 }
 
 private_dir() { # NAME...: directories below the current one
@@ -114,30 +116,38 @@ pg_configure() {
 	END
 }
 
-# After a crash the dead server may count as alive for a second, so it is tried for a while.
+pg_ready() { "$PG_BIN/pg_isready" -q -h "$1/sock" -p "$PG_SOCKET_PORT"; }
+
+# After a crash the dead server may count as alive for a second or two, and the new one recovers
+# before it lets anybody in: only an answer counts, and it is tried for a while.
 pg_start() { # DIR
 	local try
 	pg_find "$1"
-	if pg_running "$1"; then return; fi
+	if pg_ready "$1"; then return; fi
 	(cd "$1" && private_dir sock log)
 	pg_init "$1"
 	pg_configure "$1"
-	for try in 1 2 3 4 5 6 7 8 9 10; do
-		if "${AS[@]}" "$PG_BIN/pg_ctl" -s -D "$1/pg" -w -t 60 -l "$1/log/postgresql.log" start \
-			>"$1/log/pg_ctl.log" 2>&1 9>&-; then return; fi
+	for ((try = 0; try < 60; try++)); do
+		"${AS[@]}" "$PG_BIN/pg_ctl" -s -D "$1/pg" -w -t 60 -l "$1/log/postgresql.log" start \
+			>"$1/log/pg_ctl.log" 2>&1 9>&- || :
+		if pg_ready "$1"; then return; fi
+		if ((try > 10)) && ! pg_running "$1"; then break; fi
 		sleep 0.5
 	done
 	cat "$1/log/pg_ctl.log" >&2
 	tail -n 20 "$1/log/postgresql.log" >&2
-	die "PostgreSQL did not start ($try tries)"
+	die "PostgreSQL did not start"
 }
 
 pg_stop() { # DIR
+	local mode
 	[ -d "$1/pg" ] || return 0
 	pg_find "$1"
-	pg_running "$1" || return 0
-	"${AS[@]}" "$PG_BIN/pg_ctl" -s -D "$1/pg" -m fast -w -t 20 stop >/dev/null 2>&1 ||
-		"${AS[@]}" "$PG_BIN/pg_ctl" -s -D "$1/pg" -m immediate -w -t 20 stop >&2
+	for mode in fast immediate; do
+		pg_running "$1" || return 0
+		"${AS[@]}" "$PG_BIN/pg_ctl" -s -D "$1/pg" -m $mode -w -t 20 stop >/dev/null 2>&1 || sleep 1
+	done
+	if pg_running "$1"; then die "PostgreSQL in $1 does not stop"; fi
 }
 
 pg_crash() { # DIR: as a power cut would, for tests

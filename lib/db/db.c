@@ -196,7 +196,7 @@ static const char *param_text(const struct db_param *params, const char *name)
 		if (strcmp(params->name, name) == 0)
 			return params->text;
 	(void)fprintf(stderr, "takings: parameter %s was not given\n", name);
-	must(!"every parameter of a statement is given");
+	must(params->name != NULL); /* every parameter of a statement is given */
 	return NULL;
 }
 
@@ -222,6 +222,24 @@ enum err db_query(struct db *db, const char *statement, const struct db_param *p
 		PQclear(res);
 	else
 		rs->result = res;
+	return rc;
+}
+
+enum err db_describe(struct db *db, const char *statement, struct rowset *rs, struct errbuf *eb)
+{
+	const struct statement *s = statement_find(statement);
+	PGresult *res = NULL;
+	must(s != NULL);
+	rs->result = NULL;
+	enum err rc = prepare(db, s, eb);
+	if (rc == ERR_OK && !PQsendDescribePrepared(db->conn, s->name))
+		rc = connection_error(db, eb);
+	if (rc == ERR_OK)
+		rc = finish(db, &res, eb);
+	if (rc == ERR_OK)
+		rs->result = res;
+	else
+		PQclear(res);
 	return rc;
 }
 

@@ -42,6 +42,10 @@ bool db_alive(const struct db *db);
 MUST_CHECK enum err db_query(struct db *db, const char *statement, const struct db_param *params,
                              struct rowset *rs, struct errbuf *eb);
 
+/* The columns a statement answers with, as a rowset without rows. */
+MUST_CHECK enum err db_describe(struct db *db, const char *statement, struct rowset *rs,
+                                struct errbuf *eb);
+
 /* A named statement without parameters that may hold several commands (CREATE
  * TABLE ...; CREATE TABLE ...); not prepared. */
 MUST_CHECK enum err db_script(struct db *db, const char *statement, struct errbuf *eb);

@@ -145,10 +145,10 @@ static bool parse_tls(struct target *t, const char *word)
 		const char *word;
 		enum tls tls;
 	} modes[] = {
-		{"disable", TLS_DISABLE},    {"allow", TLS_PREFER},       {"prefer", TLS_PREFER},
-		{"require", TLS_REQUIRE},    {"verify-ca", TLS_VERIFY},   {"verify-full", TLS_VERIFY},
-		{"disabled", TLS_DISABLE},   {"preferred", TLS_PREFER},   {"required", TLS_REQUIRE},
-		{"verify_ca", TLS_VERIFY},   {"verify_identity", TLS_VERIFY},
+		{"disable", TLS_DISABLE},  {"allow", TLS_PREFER},           {"prefer", TLS_PREFER},
+		{"require", TLS_REQUIRE},  {"verify-ca", TLS_VERIFY},       {"verify-full", TLS_VERIFY},
+		{"disabled", TLS_DISABLE}, {"preferred", TLS_PREFER},       {"required", TLS_REQUIRE},
+		{"verify_ca", TLS_VERIFY}, {"verify_identity", TLS_VERIFY},
 	};
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
 		if (strcasecmp(word, modes[i].word) == 0) {
@@ -219,7 +219,11 @@ static enum err parse_url(struct target *t, const char *url, struct errbuf *eb)
 	if (!t->database || !*t->database || !decode(t->database))
 		return bad_url(eb, "names no database");
 	enum err rc = parse_authority(t, authority, eb);
-	return rc == ERR_OK ? parse_words(t, words, eb) : rc;
+	if (rc == ERR_OK)
+		rc = parse_words(t, words, eb);
+	if (t->socket.len)
+		t->tls = TLS_DISABLE; /* nobody listens in between; libpq does the same */
+	return rc;
 }
 
 static void target_fini(struct target *t)
@@ -296,7 +300,7 @@ static enum err statement_failed(MYSQL_STMT *stmt, struct errbuf *eb)
  * in clear: then only methods that do not send it are accepted. */
 static void set_tls(MYSQL *mysql, const struct target *t, bool local)
 {
-	my_bool use = t->tls >= TLS_REQUIRE || (t->tls == TLS_PREFER && !local);
+	my_bool use = t->tls != TLS_DISABLE;
 	my_bool verify = t->tls == TLS_VERIFY;
 	(void)mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &use);
 	(void)mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
@@ -695,12 +699,12 @@ static const struct {
 	const char *word; /* the type before its first bracket or space */
 	enum source_kind kind;
 } kinds[] = {
-	{"tinyint", KIND_INTEGER},   {"smallint", KIND_INTEGER},  {"mediumint", KIND_INTEGER},
-	{"int", KIND_INTEGER},       {"integer", KIND_INTEGER},   {"bigint", KIND_INTEGER},
-	{"decimal", KIND_DECIMAL},   {"numeric", KIND_DECIMAL},   {"float", KIND_FLOAT},
-	{"double", KIND_FLOAT},      {"char", KIND_TEXT},         {"varchar", KIND_TEXT},
-	{"tinytext", KIND_TEXT},     {"text", KIND_TEXT},         {"mediumtext", KIND_TEXT},
-	{"longtext", KIND_TEXT},     {"enum", KIND_TEXT},         {"timestamp", KIND_CLOCK_UTC},
+	{"tinyint", KIND_INTEGER},      {"smallint", KIND_INTEGER}, {"mediumint", KIND_INTEGER},
+	{"int", KIND_INTEGER},          {"integer", KIND_INTEGER},  {"bigint", KIND_INTEGER},
+	{"decimal", KIND_DECIMAL},      {"numeric", KIND_DECIMAL},  {"float", KIND_FLOAT},
+	{"double", KIND_FLOAT},         {"char", KIND_TEXT},        {"varchar", KIND_TEXT},
+	{"tinytext", KIND_TEXT},        {"text", KIND_TEXT},        {"mediumtext", KIND_TEXT},
+	{"longtext", KIND_TEXT},        {"enum", KIND_TEXT},        {"timestamp", KIND_CLOCK_UTC},
 	{"datetime", KIND_CLOCK_LOCAL}, {"date", KIND_CLOCK_LOCAL},
 };
 

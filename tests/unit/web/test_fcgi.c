@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -71,7 +72,7 @@ static void serve(int threads, rlim_t max_files)
 {
 	struct errbuf eb = {.code = ERR_OK};
 	struct rlimit limit = {max_files, max_files};
-	log_init("test", LOG_ERROR);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves no server behind */
 	(void)dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 	if (max_files)
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -498,6 +499,8 @@ static void test_peer_that_does_not_read(void **state)
 	(void)close(fd);
 	assert_answers_within(400);
 	assert_int_equal(stat_of("threads"), 2);
+	for (int i = 0; i < 50 && stat_of("busy") != 1; i++)
+		sleep_ms(10);
 	assert_int_equal(stat_of("busy"), 1); /* the one that answers this */
 	assert_clean_end(pid);
 }

@@ -1,0 +1,152 @@
+/* health.c: /health and its two short forms, and the way from / to the pages. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "cgi-bin/routes.h"
+#include "web/fcgi.h"
+#include "web/json.h"
+
+/* The batch looks every ten minutes whether a day is due; silent for longer
+ * than a day and some hours means that nobody asks it to. */
+enum { BATCH_LATE_S = 26 * 3600 };
+
+enum state { STATE_OK, STATE_DISABLED, STATE_DEGRADED, STATE_DOWN };
+
+static const char *const state_names[] = {"ok", "disabled", "degraded", "down"};
+
+struct check {
+	enum state state;
+	const char *detail; /* NULL: nothing to say */
+};
+
+static enum err read_state(struct web *w, struct rowset *rs, struct errbuf *eb)
+{
+	for (int try = 0;; try++) {
+		struct db *db;
+		enum err rc = pool_take(w->pool, &db, eb);
+		if (rc != ERR_OK)
+			return rc;
+		rc = db_query(db, "health_state", DB_NO_PARAMS, rs, eb);
+		pool_give(w->pool, db);
+		if (rc != ERR_DB_DOWN || try > 0)
+			return rc;
+		pool_drop_idle(w->pool);
+		err_clear(eb);
+	}
+}
+
+static struct check check_batch(const struct rowset *rs)
+{
+	const char *status = rowset_get(rs, 0, "batch_status");
+	if (!status)
+		return (struct check){STATE_DEGRADED, "has never run: takings-batch run"};
+	if (strcmp(status, "ok") != 0)
+		return (struct check){STATE_DEGRADED, "the last run failed; takings-batch doctor says more"};
+	if (rowset_int(rs, 0, "batch_age_s") > BATCH_LATE_S)
+		return (struct check){STATE_DEGRADED, "has not run for over a day"};
+	return (struct check){STATE_OK, NULL};
+}
+
+/* The web program has no credentials of order_db; the batch tells. */
+static struct check check_order_db(const struct rowset *rs)
+{
+	const char *status = rowset_get(rs, 0, "order_status");
+	if (!status)
+		return (struct check){STATE_DEGRADED, "not asked yet"};
+	if (strcmp(status, "ok") != 0)
+		return (struct check){STATE_DEGRADED, "could not be read by the last run; figures stay as they were"};
+	return (struct check){STATE_OK, NULL};
+}
+
+static void put_check(struct json *j, const char *name, struct check c, enum state *worst)
+{
+	json_key(j, name);
+	json_begin_object(j);
+	json_pair_text(j, "status", state_names[c.state]);
+	if (c.detail)
+		json_pair_text(j, "detail", c.detail);
+	json_end_object(j);
+	if (c.state > *worst && c.state != STATE_DISABLED)
+		*worst = c.state;
+}
+
+static void put_connections(struct json *j, struct web *w, const struct rowset *rs)
+{
+	struct pool_stats s;
+	pool_stats_get(w->pool, &s);
+	json_key(j, "connections");
+	json_begin_object(j);
+	json_pair_int(j, "web", s.size);
+	json_pair_int(j, "open", s.open);
+	if (rs)
+		json_pair_int(j, "server_limit", rowset_int(rs, 0, "connections_limit"));
+	json_end_object(j);
+}
+
+void health_handle(struct web *w, const struct request *req, struct reply *reply)
+{
+	static const struct check off = {STATE_DISABLED, NULL};
+	struct errbuf eb = {0};
+	struct rowset rs = {0};
+	struct json checks;
+	struct buf text;
+	enum state worst = STATE_OK;
+	(void)req;
+	bool up = read_state(w, &rs, &eb) == ERR_OK;
+	struct check unknown = {STATE_DEGRADED, "unknown while analytics_db is away"};
+	buf_init(&text);
+	json_init(&checks, &text);
+	json_begin_object(&checks);
+	put_check(&checks, "analytics_db", up ? (struct check){STATE_OK, NULL} : (struct check){STATE_DOWN, "cannot be reached"},
+	          &worst);
+	put_check(&checks, "order_db", up ? check_order_db(&rs) : unknown, &worst);
+	put_check(&checks, "redis", off, &worst);
+	put_check(&checks, "ingest", off, &worst);
+	put_check(&checks, "stream", off, &worst);
+	put_check(&checks, "batch", up ? check_batch(&rs) : unknown, &worst);
+	json_end_object(&checks);
+
+	struct json j;
+	reply_begin(reply, worst == STATE_DOWN ? 503 : 200, "application/json");
+	if (worst == STATE_DOWN)
+		reply_header_set(reply, "Retry-After", "1");
+	json_init(&j, &reply->body);
+	json_begin_object(&j);
+	json_pair_text(&j, "status", state_names[worst]);
+	json_key(&j, "checks");
+	json_put_raw(&j, buf_str(&text), text.len);
+	json_pair_text(&j, "version", TAKINGS_VERSION);
+	json_pair_int(&j, "uptime_s", (clock_mono_ms() - w->start_ms) / 1000);
+	put_connections(&j, w, up ? &rs : NULL);
+	json_end_object(&j);
+	json_end(&j);
+	buf_putc(&reply->body, '\n');
+	buf_fini(&text);
+	rowset_fini(&rs);
+}
+
+void health_live_handle(struct web *w, const struct request *req, struct reply *reply)
+{
+	(void)w, (void)req;
+	reply_begin(reply, 200, "application/json");
+	buf_puts(&reply->body, "{\"status\":\"ok\"}\n");
+}
+
+void health_ready_handle(struct web *w, const struct request *req, struct reply *reply)
+{
+	struct errbuf eb = {0};
+	struct rowset rs = {0};
+	if (read_state(w, &rs, &eb) == ERR_OK) {
+		health_live_handle(w, req, reply);
+	} else {
+		reply_problem(reply, req, 503, NULL, &eb);
+	}
+	rowset_fini(&rs);
+}
+
+void home_handle(struct web *w, const struct request *req, struct reply *reply)
+{
+	(void)w, (void)req;
+	reply_begin(reply, 302, "text/plain");
+	reply_header_set(reply, "Location", "/admin/");
+}

@@ -1,0 +1,66 @@
+/* main.c: takings-web: settings, templates, connections, then the loop. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "cgi-bin/gate.h"
+#include "db/statement.h"
+#include "web/fcgi.h"
+
+static enum err serve(struct web *w, struct errbuf *eb)
+{
+	struct fcgi_server *server;
+	/* The socket comes first: from then on signals wait for the loop. */
+	enum err rc = fcgi_open(&server, conf_str(w->conf, CONF_WEB_SOCKET), (int)conf_int(w->conf, CONF_HTTP_THREADS),
+	                        gate_handle, w, eb);
+	if (rc != ERR_OK)
+		return rc;
+	w->server = server;
+	rc = gate_init(w, eb);
+	if (rc == ERR_OK)
+		LOG(LOG_INFO, "serving", LOG_STR("socket", conf_str(w->conf, CONF_WEB_SOCKET)),
+		    LOG_STR("version", TAKINGS_VERSION), LOG_END);
+	if (rc == ERR_OK)
+		rc = fcgi_run(server, eb);
+	if (rc == ERR_TIMEOUT) {
+		log_err("stop_timed_out", eb);
+		_exit(1);
+	}
+	fcgi_close(server);
+	gate_fini();
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct errbuf eb = {0};
+	struct conf *conf = NULL;
+	enum log_level level = LOG_INFO;
+	if (argc > 1) {
+		bool version = strcmp(argv[1], "--version") == 0;
+		(void)fprintf(version ? stdout : stderr, version ? "takings-web %s\n" : "takings-web %s: settings come from the environment and .env (docs/CONFIG.md)\n",
+		              TAKINGS_VERSION);
+		return version ? 0 : 2;
+	}
+	log_init("takings-web", LOG_INFO);
+	if (conf_load(&conf, CONF_WEB, NULL, &eb) != ERR_OK) {
+		log_err("config_refused", &eb);
+		return 1;
+	}
+	must(log_level_parse(conf_str(conf, CONF_LOG_LEVEL), &level));
+	log_init("takings-web", level);
+	statement_load_all();
+	struct web w = {.conf = conf, .pool = pool_new(conf), .start_ms = clock_mono_ms()};
+	enum err rc = serve(&w, &eb);
+	if (rc != ERR_OK)
+		log_err("stopped", &eb);
+	else
+		LOG(LOG_INFO, "stopped", LOG_END);
+	pool_free(w.pool);
+	conf_free(conf);
+	return rc == ERR_OK ? 0 : 1;
+}

@@ -1,0 +1,129 @@
+/* pool.c: a mutex, a condition, and a stack of idle connections. */
+#include "cgi-bin/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "db/analytics.h"
+
+enum { WAIT_S = 5 };
+
+struct pool {
+	const struct conf *conf;
+	pthread_mutex_t mutex;
+	pthread_cond_t given;
+	struct db **idle; /* the most recently used last */
+	int idle_n, size, open, used, waiting, admitted_max;
+};
+
+struct pool *pool_new(const struct conf *conf)
+{
+	struct pool *p = mem_alloc(sizeof *p);
+	pthread_condattr_t attr;
+	p->conf = conf;
+	p->size = (int)conf_int(conf, CONF_WORKER_THREADS);
+	p->admitted_max = (int)conf_int(conf, CONF_MAX_CONCURRENT_QUERIES);
+	p->idle = mem_alloc((size_t)p->size * sizeof(struct db *));
+	must(pthread_mutex_init(&p->mutex, NULL) == 0);
+	must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&p->given, &attr) == 0);
+	(void)pthread_condattr_destroy(&attr);
+	return p;
+}
+
+void pool_free(struct pool *p)
+{
+	pool_drop_idle(p);
+	free(p->idle);
+	(void)pthread_cond_destroy(&p->given);
+	(void)pthread_mutex_destroy(&p->mutex);
+	free(p);
+}
+
+static enum err connect_one(struct pool *p, struct db **out, struct errbuf *eb)
+{
+	enum err rc = analytics_open(out, p->conf, ANALYTICS_READ, "takings-web", eb);
+	if (rc == ERR_OK)
+		rc = analytics_schema_check(*out, eb);
+	if (rc != ERR_OK) {
+		db_close(*out);
+		*out = NULL;
+	}
+	return rc;
+}
+
+/* With the mutex held; counts the caller as a user once it returns ERR_OK. */
+static enum err wait_turn(struct pool *p, struct errbuf *eb)
+{
+	struct timespec until;
+	enum err rc = ERR_OK;
+	if (p->used + p->waiting >= p->admitted_max)
+		return err_set(eb, ERR_BUSY, "%d requests are at work or waiting, the limit of %s", p->admitted_max,
+		               conf_name(CONF_MAX_CONCURRENT_QUERIES));
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += WAIT_S;
+	p->waiting++;
+	while (rc == ERR_OK && p->used >= p->size)
+		if (pthread_cond_timedwait(&p->given, &p->mutex, &until) == ETIMEDOUT && p->used >= p->size)
+			rc = err_set(eb, ERR_BUSY, "no database connection was free for %d seconds", WAIT_S);
+	p->waiting--;
+	p->used += rc == ERR_OK;
+	return rc;
+}
+
+enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb)
+{
+	*out = NULL;
+	(void)pthread_mutex_lock(&p->mutex);
+	enum err rc = wait_turn(p, eb);
+	if (rc == ERR_OK && p->idle_n)
+		*out = p->idle[--p->idle_n];
+	(void)pthread_mutex_unlock(&p->mutex);
+	if (rc != ERR_OK || *out)
+		return rc;
+	rc = connect_one(p, out, eb);
+	(void)pthread_mutex_lock(&p->mutex);
+	if (rc == ERR_OK)
+		p->open++;
+	else
+		p->used--;
+	(void)pthread_cond_signal(&p->given);
+	(void)pthread_mutex_unlock(&p->mutex);
+	return rc;
+}
+
+void pool_give(struct pool *p, struct db *db)
+{
+	db_rollback(db);
+	bool alive = db_alive(db);
+	(void)pthread_mutex_lock(&p->mutex);
+	p->used--;
+	if (alive)
+		p->idle[p->idle_n++] = db;
+	else
+		p->open--;
+	(void)pthread_cond_signal(&p->given);
+	(void)pthread_mutex_unlock(&p->mutex);
+	if (!alive)
+		db_close(db);
+}
+
+void pool_drop_idle(struct pool *p)
+{
+	(void)pthread_mutex_lock(&p->mutex);
+	while (p->idle_n) {
+		db_close(p->idle[--p->idle_n]);
+		p->open--;
+	}
+	(void)pthread_mutex_unlock(&p->mutex);
+}
+
+void pool_stats_get(struct pool *p, struct pool_stats *out)
+{
+	(void)pthread_mutex_lock(&p->mutex);
+	*out = (struct pool_stats){.size = p->size, .open = p->open, .used = p->used, .waiting = p->waiting};
+	(void)pthread_mutex_unlock(&p->mutex);
+}

@@ -1,0 +1,32 @@
+/* pool.h: the database connections of the web program, shared by its threads.
+ *
+ * WORKER_THREADS connections, opened when first needed. At most
+ * MAX_CONCURRENT_QUERIES requests use or wait for one; more get ERR_BUSY. */
+#ifndef TAKINGS_CGI_POOL_H
+#define TAKINGS_CGI_POOL_H
+
+#include "base/conf.h"
+#include "db/db.h"
+
+struct pool;
+
+struct pool *pool_new(const struct conf *conf);
+void pool_free(struct pool *p);
+
+/* A connection for one request; ERR_BUSY after five seconds of waiting, ERR_DB_DOWN
+ * where the database cannot be reached, ERR_CONFIG where its schema does not fit. */
+MUST_CHECK enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb);
+
+/* Gives it back, in whatever state; a lost one is closed. */
+void pool_give(struct pool *p, struct db *db);
+
+/* Closes the idle connections: after one was found lost the others are suspect. */
+void pool_drop_idle(struct pool *p);
+
+struct pool_stats {
+	int size, open, used, waiting;
+};
+
+void pool_stats_get(struct pool *p, struct pool_stats *out);
+
+#endif

@@ -1,0 +1,145 @@
+/* render.c: the rowset writer. */
+#include "cgi-bin/render.h"
+
+#include <string.h>
+
+#include "domain/format.h"
+
+/* ---- JSON -------------------------------------------------------------- */
+
+/* 2025-01-15 10:30:00.5+00 -> 2025-01-15T10:30:00.5Z; sessions are in UTC. */
+static void put_time(struct json *j, const char *s)
+{
+	char text[48];
+	size_t n = strlen(s);
+	bool utc = n > 3 && strcmp(s + n - 3, "+00") == 0;
+	if (n >= sizeof text - 1) {
+		json_put_text(j, s);
+		return;
+	}
+	memcpy(text, s, n + 1);
+	if (utc) {
+		text[n - 3] = 'Z';
+		text[n - 2] = '\0';
+	}
+	if (n > 10 && text[10] == ' ')
+		text[10] = 'T';
+	json_put_text(j, text);
+}
+
+static void put_value(struct json *j, const struct rowset *rs, int row, int col)
+{
+	const char *s = rowset_text(rs, row, col);
+	if (!s) {
+		json_put_null(j);
+		return;
+	}
+	switch (rowset_kind(rs, col)) {
+	case ROWSET_NUMBER:
+		json_put_number(j, s);
+		break;
+	case ROWSET_BOOL:
+		json_put_bool(j, *s == 't');
+		break;
+	case ROWSET_JSON:
+		json_put_raw(j, s, strlen(s));
+		break;
+	case ROWSET_TIME:
+		put_time(j, s);
+		break;
+	case ROWSET_DATE:
+	case ROWSET_TEXT:
+		json_put_text(j, s);
+		break;
+	}
+}
+
+static int column_of(const struct rowset *rs, const char *name, size_t n)
+{
+	for (int col = 0; col < rowset_cols(rs); col++)
+		if (strlen(rowset_name(rs, col)) == n && strncmp(rowset_name(rs, col), name, n) == 0)
+			return col;
+	must(n == 0); /* the statement has every column its route names */
+	return -1;
+}
+
+void render_json_fields(struct json *j, const struct rowset *rs, int row, const char *columns)
+{
+	if (!columns) {
+		for (int col = 0; col < rowset_cols(rs); col++) {
+			json_key(j, rowset_name(rs, col));
+			put_value(j, rs, row, col);
+		}
+		return;
+	}
+	for (const char *p = columns; *p; p += strcspn(p, " "), p += *p == ' ') {
+		int col = column_of(rs, p, strcspn(p, " "));
+		json_key(j, rowset_name(rs, col));
+		put_value(j, rs, row, col);
+	}
+}
+
+/* ---- templates --------------------------------------------------------- */
+
+static const char *direction(const char *change)
+{
+	if (!change)
+		return "new";
+	if (strspn(change, "0.-") == strlen(change))
+		return "flat";
+	return *change == '-' ? "down" : "up";
+}
+
+static const char *row_currency(const struct rowset *rs, int row, const char *fallback)
+{
+	for (int col = 0; col < rowset_cols(rs); col++)
+		if (strcmp(rowset_name(rs, col), "currency") == 0 && rowset_text(rs, row, col))
+			return rowset_text(rs, row, col);
+	return fallback;
+}
+
+static void put_text_twin(struct arena *a, struct tv *object, const struct rowset *rs, int row, int col,
+                          const char *today, const char *currency)
+{
+	const char *name = rowset_name(rs, col), *value = rowset_text(rs, row, col);
+	const struct metric *m = metric_find(name);
+	struct buf text;
+	buf_init(&text);
+	if (m)
+		format_metric(&text, m, value, currency);
+	else if (rowset_kind(rs, col) == ROWSET_DATE)
+		format_date(&text, value, today);
+	else if (rowset_kind(rs, col) == ROWSET_NUMBER)
+		format_number(&text, value);
+	else
+		buf_puts(&text, value ? value : "");
+	tv_set_text(a, object, arena_printf(a, "%s_text", name), buf_str(&text));
+	buf_fini(&text);
+	if (m && m->unit == UNIT_CHANGE)
+		tv_set_text(a, object, arena_printf(a, "%s_dir", name), direction(value));
+}
+
+struct tv *render_tv_row(struct arena *a, const struct rowset *rs, int row, const char *today,
+                         const char *currency)
+{
+	struct tv *object = tv_object(a);
+	const char *cur = row_currency(rs, row, currency);
+	for (int col = 0; col < rowset_cols(rs); col++) {
+		const char *name = arena_strdup(a, rowset_name(rs, col));
+		const char *value = rowset_text(rs, row, col);
+		if (rowset_kind(rs, col) == ROWSET_BOOL)
+			tv_set_bool(a, object, name, value && *value == 't');
+		else
+			tv_set_text(a, object, name, value);
+		put_text_twin(a, object, rs, row, col, today, cur);
+	}
+	return object;
+}
+
+bool render_tv_makes(const char *column, const char *key)
+{
+	size_t n = strlen(column);
+	if (strncmp(column, key, n) != 0)
+		return false;
+	return key[n] == '\0' || strcmp(key + n, "_text") == 0 || strcmp(key + n, "_dir") == 0;
+}

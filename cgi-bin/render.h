@@ -1,0 +1,26 @@
+/* render.h: rows of the database as JSON fields or as template values.
+ *
+ * JSON: numbers print as they are, json is embedded, text is escaped, dates and
+ * times are ISO 8601. Templates get every column under its name and, as NAME_text,
+ * the way people write it: figures by their unit in the metric catalogue, dates in
+ * words. A CHANGE also has NAME_dir: up, down, flat, or new where there is no base. */
+#ifndef TAKINGS_CGI_RENDER_H
+#define TAKINGS_CGI_RENDER_H
+
+#include "db/rowset.h"
+#include "web/json.h"
+#include "web/tv.h"
+
+/* The columns of one row as fields of the object that is open. `columns`: only
+ * these, separated by spaces; NULL: all. */
+void render_json_fields(struct json *j, const struct rowset *rs, int row, const char *columns);
+
+/* One row as a template object. `today` (YYYY-MM-DD) decides whether years are
+ * shown, `currency` is used where the row has no column of that name. */
+struct tv *render_tv_row(struct arena *a, const struct rowset *rs, int row, const char *today,
+                         const char *currency);
+
+/* Whether render_tv_row makes this key from a column of this name. */
+bool render_tv_makes(const char *column, const char *key);
+
+#endif
