@@ -2,33 +2,15 @@
 #include "batch/run.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/failpoint.h"
-#include "base/json_text.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "batch/jobs.h"
 #include "batch/migrate.h"
 #include "db/analytics.h"
-
-void run_warn(struct run *r, const char *code, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	LOG(LOG_WARNING, code, LOG_STR("text", text), LOG_END);
-	buf_puts(&r->warnings, r->warnings.len > 1 ? ",{\"code\":" : "{\"code\":");
-	json_text_put(&r->warnings, code, strlen(code));
-	buf_puts(&r->warnings, ",\"text\":");
-	json_text_put(&r->warnings, text, strlen(text));
-	buf_putc(&r->warnings, '}');
-}
 
 /* ---- arguments --------------------------------------------------------- */
 
@@ -74,153 +56,6 @@ static enum err parse_options(int argc, char **argv, struct run_options *o, stru
 	return rc;
 }
 
-/* ---- the rules --------------------------------------------------------- */
-
-static enum err check_zone(struct run *r, enum conf_id id, struct errbuf *eb)
-{
-	struct rowset rs;
-	const char *zone = conf_str(r->conf, id);
-	enum err rc = db_query(r->db, "zone_known", DB_PARAMS({"zone", zone}), &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	bool known = strcmp(rowset_get(&rs, 0, "known"), "t") == 0;
-	rowset_fini(&rs);
-	return known ? ERR_OK
-	             : err_set_field(eb, ERR_CONFIG, conf_name(id), "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
-	                             conf_name(id), zone);
-}
-
-static bool is_currency(const char *s)
-{
-	return strlen(s) == 3 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
-}
-
-/* Writes new rules down; they come into force with the rebuild, or at once
- * while there is nothing to rebuild. */
-static enum err rules_add(struct run *r, bool first, const struct db_param *rules, struct errbuf *eb)
-{
-	struct rowset rs = {0};
-	enum err rc = check_zone(r, CONF_BUSINESS_TIMEZONE, eb);
-	if (rc == ERR_OK)
-		rc = check_zone(r, CONF_ORDER_DB_TIMEZONE, eb);
-	if (rc == ERR_OK && !is_currency(r->currency))
-		rc = err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEFAULT_CURRENCY), "%s='%s' is no ISO 4217 code such as EUR",
-		                   conf_name(CONF_DEFAULT_CURRENCY), r->currency);
-	if (rc == ERR_OK)
-		rc = db_command(r->db, "BEGIN", eb);
-	if (rc == ERR_OK)
-		rc = db_query(r->db, "rules_add", rules, &rs, eb);
-	if (rc == ERR_OK)
-		r->rules_id = arena_strdup(&r->arena, rowset_get(&rs, 0, "rules_id"));
-	rowset_fini(&rs);
-	if (rc == ERR_OK && first)
-		rc = db_query(r->db, "rules_use", DB_PARAMS({"rules_id", r->rules_id}), NULL, eb);
-	if (rc == ERR_OK)
-		rc = db_command(r->db, r->opt->dry_run ? "ROLLBACK" : "COMMIT", eb);
-	if (rc != ERR_OK)
-		db_rollback(r->db);
-	return rc;
-}
-
-static enum err load_rules(struct run *r, struct errbuf *eb)
-{
-	struct rowset rs;
-	const struct db_param rules[] = {{"timezone", r->timezone},
-	                                 {"cutoff", r->cutoff},
-	                                 {"order_db_timezone", conf_str(r->conf, CONF_ORDER_DB_TIMEZONE)},
-	                                 {"profile", r->profile},
-	                                 {"counted", r->counted},
-	                                 {"currency", r->currency},
-	                                 {"location", r->location},
-	                                 {NULL, NULL}};
-	enum err rc = db_query(r->db, "rules_current", rules, &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	bool found = rowset_rows(&rs) == 1;
-	bool same = found && strcmp(rowset_get(&rs, 0, "same"), "t") == 0;
-	if (same)
-		r->rules_id = arena_strdup(&r->arena, rowset_get(&rs, 0, "rules_id"));
-	rowset_fini(&rs);
-	r->rules_changed = found && !same;
-	return same ? ERR_OK : rules_add(r, !found, rules, eb);
-}
-
-/* ---- lock and record --------------------------------------------------- */
-
-static enum err take_lock(struct run *r, struct errbuf *eb)
-{
-	struct rowset rs;
-	enum err rc = db_query(r->db, "run_lock", DB_NO_PARAMS, &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	bool locked = strcmp(rowset_get(&rs, 0, "locked"), "t") == 0;
-	rowset_fini(&rs);
-	failpoint_pass(FP_run_locked);
-	return locked ? ERR_OK : err_set(eb, ERR_LOCKED, "another run is at work");
-}
-
-static enum err record_begin(struct run *r, struct errbuf *eb)
-{
-	struct rowset rs;
-	const char *mode = r->opt->if_due ? "due"
-	                   : r->opt->from ? arena_printf(&r->arena, "%s to %s", r->opt->from, r->opt->to)
-	                                  : "closed days";
-	enum err rc = db_query(r->db, "run_begin", DB_PARAMS({"mode", mode}, {"code_version", TAKINGS_VERSION}), &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	r->run_id = arena_strdup(&r->arena, rowset_get(&rs, 0, "run_id"));
-	rowset_fini(&rs);
-	failpoint_pass(FP_run_recorded);
-	return db_query(r->db, "run_sweep", DB_PARAMS({"run_id", r->run_id}), NULL, eb);
-}
-
-static const char *number(struct run *r, int64_t n)
-{
-	return arena_printf(&r->arena, "%" PRId64, n);
-}
-
-static const char *record_status(enum err rc, const struct run *r)
-{
-	if (rc == ERR_OK)
-		return r->written || r->opt->from ? "ok" : "nothing";
-	return rc == ERR_NOTHING ? "nothing" : rc == ERR_INTERRUPTED ? "interrupted" : "failed";
-}
-
-/* Best effort after a failure: the reason the run failed is what is reported. */
-static enum err record_end(struct run *r, enum err rc, const struct errbuf *why, struct errbuf *eb)
-{
-	if (!r->run_id || !r->db || !db_alive(r->db))
-		return ERR_OK;
-	buf_putc(&r->warnings, ']');
-	return db_query(r->db, "run_end",
-	                DB_PARAMS({"run_id", r->run_id}, {"status", record_status(rc, r)}, {"first_day", r->first_day},
-	                          {"last_day", r->last_day}, {"planned", number(r, r->planned)},
-	                          {"written", number(r, r->written)}, {"unchanged", number(r, r->unchanged)},
-	                          {"kept", number(r, r->kept)}, {"orders", number(r, r->orders)},
-	                          {"snapshot", r->snapshot}, {"warnings", buf_str(&r->warnings)},
-	                          {"error", rc == ERR_OK || rc == ERR_NOTHING ? NULL : why->text}),
-	                NULL, eb);
-}
-
-static void put_heartbeats(struct run *r, enum err rc, const struct errbuf *why)
-{
-	bool source_ok = r->source != NULL;
-	struct errbuf ignored = {0};
-	bool ok = rc == ERR_OK || rc == ERR_NOTHING;
-	if (!r->db || !db_alive(r->db) || rc == ERR_LOCKED)
-		return;
-	enum err put = db_query(r->db, "heartbeat_put",
-	                        DB_PARAMS({"component", "batch"}, {"status", ok ? "ok" : "degraded"},
-	                                  {"detail", ok ? "" : why->text}),
-	                        NULL, &ignored);
-	if (put == ERR_OK && r->source_tried)
-		put = db_query(r->db, "heartbeat_put",
-		               DB_PARAMS({"component", "order_db"}, {"status", source_ok ? "ok" : "down"},
-		                         {"detail", source_ok ? "" : why->text}),
-		               NULL, &ignored);
-	(void)put; /* health then shows an old heartbeat, which is the truth */
-}
-
 /* ---- the run ----------------------------------------------------------- */
 
 static enum err open_source(struct run *r, struct errbuf *eb)
@@ -240,7 +75,7 @@ static enum err open_source(struct run *r, struct errbuf *eb)
 
 static enum err work(struct run *r, struct errbuf *eb)
 {
-	enum err rc = load_rules(r, eb);
+	enum err rc = run_rules_load(r, eb);
 	/* A run that is not due must not trouble order_db, so this is asked first. */
 	if (rc == ERR_OK && r->opt->if_due)
 		rc = run_check_due(r, eb);
@@ -280,7 +115,7 @@ static enum err prepare(struct run *r, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = analytics_schema_check(r->db, eb);
 	if (rc == ERR_OK)
-		rc = take_lock(r, eb);
+		rc = run_lock(r, eb);
 	return rc;
 }
 
@@ -289,12 +124,12 @@ static enum err run_all(struct run *r, struct errbuf *eb)
 	struct errbuf closing = {0};
 	enum err rc = prepare(r, eb);
 	if (rc == ERR_OK && !r->opt->dry_run)
-		rc = record_begin(r, eb);
+		rc = run_record_begin(r, eb);
 	if (rc == ERR_OK)
 		rc = work(r, eb);
-	enum err ended = record_end(r, rc, eb, &closing);
+	enum err ended = run_record_end(r, rc, eb, &closing);
 	failpoint_pass(FP_run_closed);
-	put_heartbeats(r, rc, eb);
+	run_heartbeats(r, rc, eb);
 	if (rc == ERR_OK && ended != ERR_OK)
 		return err_set(eb, ended, "%s", closing.text);
 	if (rc == ERR_OK && !r->opt->from && !r->opt->dry_run && r->written == 0)

@@ -1,5 +1,7 @@
 /* run.h: what the parts of a run share.
  *
+ *   record the lock and what is written down about a run (run_record.c)
+ *   rules  what counts on which day (run_rules.c)
  *   plan   which days (run_plan.c)
  *   stage  facts of those days out of order_db, rows they should become (run_stage.c)
  *   write  one transaction a day into the cache tables (run_write.c)
@@ -46,18 +48,49 @@ struct run {
 	struct buf warnings; /* JSON array, unfinished: [ and objects */
 };
 
-/* Adds to the record of the run, the log and the answer of the program. */
+/* ---- run_record.c */
+
+/* ERR_LOCKED at once if another run holds the lock; it is freed with the connection. */
+MUST_CHECK enum err run_lock(struct run *r, struct errbuf *eb);
+
+MUST_CHECK enum err run_record_begin(struct run *r, struct errbuf *eb);
+
+/* `rc` and `why` are how the work ended. Does nothing where no record was begun or
+ * the connection is gone; such a run is marked interrupted by the next one. */
+MUST_CHECK enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why,
+                                   struct errbuf *eb);
+
+/* What /health says about the batch and order_db from now on. Never fails. */
+void run_heartbeats(struct run *r, enum err rc, const struct errbuf *why);
+
+/* Adds a warning to the record of the run and to the log. */
 void run_warn(struct run *r, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* ---- run_rules.c */
+
+/* Compares the settings with the rules in force: rules_id, and rules_changed where
+ * days exist that other rules made. ERR_CONFIG for a zone or currency that is none. */
+MUST_CHECK enum err run_rules_load(struct run *r, struct errbuf *eb);
+
+/* ---- run_plan.c */
 
 /* ERR_NOTHING unless a closed day is due; sets last_closed. */
 MUST_CHECK enum err run_check_due(struct run *r, struct errbuf *eb);
 
 MUST_CHECK enum err run_plan(struct run *r, struct errbuf *eb);
-MUST_CHECK enum err run_stage(struct run *r, struct errbuf *eb);
-MUST_CHECK enum err run_write(struct run *r, struct errbuf *eb);
-MUST_CHECK enum err run_print_differences(struct run *r, struct errbuf *eb);
 
 /* Reads planned, kept, unchanged, first and last day back from the plan. */
 MUST_CHECK enum err run_plan_count(struct run *r, struct errbuf *eb);
+
+/* ---- run_stage.c */
+
+MUST_CHECK enum err run_stage(struct run *r, struct errbuf *eb);
+
+/* For --dry-run: what run_write would change, on standard output. */
+MUST_CHECK enum err run_print_differences(struct run *r, struct errbuf *eb);
+
+/* ---- run_write.c */
+
+MUST_CHECK enum err run_write(struct run *r, struct errbuf *eb);
 
 #endif

@@ -19,6 +19,7 @@ CLUSTER_CONF=$CLUSTER_DIR/createcluster.conf
 CLUSTER_DROP=$CLUSTER_DIR/createcluster.d/zz-takings.conf
 KEPT_CONF=$CLUSTER_CONF.before-takings
 MARK='# temporary, by tools/deps.sh of Takings'
+DIR_TOO=' (and so is this directory)'
 
 die() {
 	printf 'deps: %s\n' "$*" >&2
@@ -65,10 +66,10 @@ hold_services() {
 # A drop-in, because createcluster.conf itself comes with the packages and must arrive untouched. Only
 # a file that does not read the drop-ins is changed, and put back.
 hold_cluster() {
-	[ -d "$CLUSTER_DIR" ] || made_conf_dir=1
-	[ -d "${CLUSTER_DROP%/*}" ] || made_drop_dir=1
+	local mark=$MARK
+	[ -d "${CLUSTER_DROP%/*}" ] || mark="$MARK$DIR_TOO"
 	mkdir -p "${CLUSTER_DROP%/*}"
-	printf '%s\ncreate_main_cluster = false\n' "$MARK" >"$CLUSTER_DROP"
+	printf '%s\ncreate_main_cluster = false\n' "$mark" >"$CLUSTER_DROP"
 	if [ -f "$CLUSTER_CONF" ] && ! grep -q '^include_dir' "$CLUSTER_CONF"; then
 		cp -p "$CLUSTER_CONF" "$KEPT_CONF"
 		printf 'create_main_cluster = false\n' >>"$CLUSTER_CONF"
@@ -78,10 +79,14 @@ hold_cluster() {
 put_back() {
 	if [ -f "$POLICY" ] && grep -qxF "$MARK" "$POLICY"; then rm -f "$POLICY"; fi
 	if [ -e "$KEPT_POLICY" ] || [ -L "$KEPT_POLICY" ]; then mv "$KEPT_POLICY" "$POLICY"; fi
+	if grep -qsF "$DIR_TOO" "$CLUSTER_DROP"; then
+		rm -f "$CLUSTER_DROP"
+		rmdir -p "${CLUSTER_DROP%/*}" 2>/dev/null || : # only what is empty
+	fi
 	rm -f "$CLUSTER_DROP"
 	if [ -f "$KEPT_CONF" ]; then mv "$KEPT_CONF" "$CLUSTER_CONF"; fi
-	if [ -n "${made_drop_dir-}" ]; then rmdir "${CLUSTER_DROP%/*}" 2>/dev/null || :; fi
-	if [ -n "${made_conf_dir-}" ]; then rmdir "$CLUSTER_DIR" 2>/dev/null || :; fi
+	# Its start was only put off: Debian's nginx would come up on port 80 at the next boot.
+	if [ -n "${new_nginx-}" ] && [ -x /usr/sbin/nginx ]; then update-rc.d nginx disable >/dev/null 2>&1 || :; fi
 }
 
 apt_get() {
@@ -96,13 +101,14 @@ install_as_root() {
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	case " $* " in *' nginx '*) new_nginx=1 ;; esac
 	hold_services
 	hold_cluster
-	[ -z "$(dpkg --audit)" ] || DEBIAN_FRONTEND=noninteractive dpkg --configure -a </dev/null
 	apt_get update || echo 'deps: apt-get update had errors; going on with the lists there are' >&2
+	if [ -n "$(dpkg --audit)" ]; then # an earlier installation was cut off
+		DEBIAN_FRONTEND=noninteractive dpkg --configure -a </dev/null || apt_get install -y -f
+	fi
 	apt_get install -y --no-install-recommends "$@"
-	# Held back only now, Debian's nginx would still come up on port 80 at the next boot.
-	case " $* " in *' nginx '*) update-rc.d nginx disable >/dev/null 2>&1 || : ;; esac
 }
 
 # ---- main ---------------------------------------------------------------------
