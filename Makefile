@@ -87,5 +87,14 @@ $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(BATCH_SRC) $(WEB_SRC) $(STREAM_SRC) $(UNIT_SRC)))
 
+# ---- documents made from the program's own tables -------------------------------
+
+.PHONY: docs
+docs: build/takings-batch ## docs/CONFIG.md, docs/METRICS.md and .env.example from their tables
+	build/takings-batch config --markdown > docs/CONFIG.md
+	build/takings-batch config --metrics > docs/METRICS.md
+	build/takings-batch config --env-example > .env.example
+
 -include Makefile.instance
 -include Makefile.test
+-include Makefile.bench
