@@ -12,7 +12,7 @@ struct doctor {
 	int failures, warnings;
 };
 
-static void say(const char *mark, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) say(const char *mark, const char *fmt, va_list ap)
 {
 	(void)printf("%-5s ", mark);
 	(void)vprintf(fmt, ap);

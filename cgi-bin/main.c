@@ -11,6 +11,25 @@
 #include "db/statement.h"
 #include "web/fcgi.h"
 
+/* More connections than the server lends would fail one day, under load. */
+static enum err check_budget(struct web *w, struct errbuf *eb)
+{
+	struct errbuf away = {0};
+	struct db *db;
+	struct rowset rs;
+	int64_t want = conf_int(w->conf, CONF_WORKER_THREADS), limit;
+	if (pool_take(w->pool, &db, &away) != ERR_OK)
+		return ERR_OK; /* it will be there later; nothing to compare with now */
+	enum err rc = db_query(db, "health_state", DB_NO_PARAMS, &rs, &away);
+	limit = rc == ERR_OK ? rowset_int(&rs, 0, "connections_limit") : want;
+	rowset_fini(&rs);
+	pool_give(w->pool, db);
+	return want <= limit ? ERR_OK
+	                     : err_set_field(eb, ERR_CONFIG, conf_name(CONF_WORKER_THREADS),
+	                                     "%s=%lld is more than the %lld connections analytics_db allows",
+	                                     conf_name(CONF_WORKER_THREADS), (long long)want, (long long)limit);
+}
+
 static enum err serve(struct web *w, struct errbuf *eb)
 {
 	struct fcgi_server *server;
@@ -21,6 +40,8 @@ static enum err serve(struct web *w, struct errbuf *eb)
 		return rc;
 	w->server = server;
 	rc = gate_init(w, eb);
+	if (rc == ERR_OK)
+		rc = check_budget(w, eb);
 	if (rc == ERR_OK)
 		LOG(LOG_INFO, "serving", LOG_STR("socket", conf_str(w->conf, CONF_WEB_SOCKET)),
 		    LOG_STR("version", TAKINGS_VERSION), LOG_END);

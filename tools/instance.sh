@@ -389,6 +389,7 @@ cmd_up() {
 	trap 'on_signal 129' HUP
 	lock
 	if running; then
+		pg_start "$DIR" # in case the server alone was killed
 		say "Already running at $(base_url)/admin/ (make stop ends it)"
 		exit 0
 	fi

@@ -69,7 +69,9 @@ enum err analytics_open(struct db **out, const struct conf *conf, enum analytics
 	if (rc == ERR_OK)
 		rc = db_open(out,
 		             &(struct db_options){
-						 .url = buf_str(&url), .program = program, .settings = buf_str(&settings)},
+						 .url = buf_str(&url), .program = program, .settings = buf_str(&settings),
+						 /* statement_timeout answers first, unless the server hangs */
+						 .limit_ms = role == ANALYTICS_READ ? (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000 : 0},
 		             eb);
 	buf_fini(&settings);
 	buf_fini(&url);

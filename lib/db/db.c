@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "db/statement.h"
 
 enum { POLL_MS = 100, COPY_FLUSH_BYTES = 64 * 1024 };
@@ -18,6 +19,8 @@ struct db {
 	PGconn *conn;
 	bool *prepared;   /* by statement index */
 	struct buf copy;  /* rows not yet handed to libpq */
+	int64_t limit_ms;  /* see db_options */
+	bool given_up;     /* the server did not answer in time: nothing it says later counts */
 	const char *statement; /* the one at work, for messages; NULL: none of the named */
 	char sqlstate[6]; /* of the last error */
 };
@@ -91,6 +94,7 @@ static void cancel(PGconn *conn)
 static enum err next_result(struct db *db, PGresult **res, struct errbuf *eb)
 {
 	bool cancelled = false;
+	int64_t start_ms = clock_mono_ms();
 	while (PQisBusy(db->conn)) {
 		struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
 		if (interrupted && !cancelled) {
@@ -99,6 +103,10 @@ static enum err next_result(struct db *db, PGresult **res, struct errbuf *eb)
 		}
 		if (poll(&p, 1, POLL_MS) > 0 && !PQconsumeInput(db->conn))
 			return connection_error(db, eb);
+		if (db->limit_ms && clock_mono_ms() - start_ms > db->limit_ms) {
+			db->given_up = true;
+			return err_set(eb, ERR_DB_DOWN, "the server did not answer within %d s", (int)(db->limit_ms / 1000));
+		}
 	}
 	*res = PQgetResult(db->conn);
 	return ERR_OK;
@@ -142,6 +150,7 @@ enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *e
 	const char *values[] = {opt->url, opt->program, buf_str(&options), "5", "10", "5", "3", "UTF8", NULL};
 	db->conn = PQconnectdbParams(keys, values, 1);
 	buf_fini(&options);
+	db->limit_ms = opt->limit_ms;
 	db->prepared = mem_alloc((size_t)statement_count() * sizeof *db->prepared + 1);
 	if (PQstatus(db->conn) != CONNECTION_OK) {
 		enum err rc = connection_error(db, eb);
@@ -164,7 +173,7 @@ void db_close(struct db *db)
 
 bool db_alive(const struct db *db)
 {
-	return PQstatus(db->conn) == CONNECTION_OK;
+	return !db->given_up && PQstatus(db->conn) == CONNECTION_OK;
 }
 
 const char *db_sqlstate(const struct db *db)

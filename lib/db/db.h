@@ -28,13 +28,14 @@ struct db_options {
 	const char *url;      /* a libpq connection string or URL */
 	const char *program;  /* application_name */
 	const char *settings; /* more "-c name=value" words for the session, or NULL */
+	int limit_ms;         /* longest wait for an answer, then the connection is given up; 0: none */
 };
 
 /* Dates and times of every session are ISO and UTC. */
 MUST_CHECK enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb);
 void db_close(struct db *db);
 
-/* False once the connection is known to be lost. */
+/* False once the connection is known to be lost, or was given up. */
 bool db_alive(const struct db *db);
 
 /* Runs a named statement. Missing parameters are a bug of ours. `rs` may be
