@@ -20,7 +20,7 @@ static const char *const names[] = {
 	[ERR_IO] = "io",
 };
 
-static enum err set_va(struct errbuf *eb, enum err code, const char *field, const char *fmt,
+static enum err PRINTF_LIKE(4, 0) set_va(struct errbuf *eb, enum err code, const char *field, const char *fmt,
                        va_list ap)
 {
 	if (!eb)
