@@ -255,5 +255,6 @@ SELECT n.business_date AS day, n.location_id, n.currency, p.reason,
        c.served_count AS served_was, n.served_count AS served_now
 FROM next_daily n
 JOIN plan_day p ON p.business_date = n.business_date AND p.changed
-LEFT JOIN daily_revenue_cache c USING (business_date, location_id, currency)
+LEFT JOIN daily_revenue_cache c
+       ON (c.business_date, c.location_id, c.currency) = (n.business_date, n.location_id, n.currency)
 ORDER BY 1, 2, 3

@@ -45,15 +45,17 @@ function command(job) {
 	mkdirSync(own)
 	chmodSync(own, 0o755)
 	const env = { ...process.env, ...sanitizerEnv(), TMPDIR: own, TAKINGS_TEST_DIR: dir, BIN_DIR: binDir }
-	if (job.unit) return { own, tap: null, program: job.path, args: [], env: { ...env, CMOCKA_MESSAGE_OUTPUT: 'TAP' } }
+	if (job.unit) return { own, tap: null, program: job.path, args: [], env }
 	const tap = path.join(own, 'tap')
 	return { own, tap, env, program: process.execPath, args: ['--test-reporter=spec', '--test-reporter-destination=stdout',
 		'--test-reporter=tap', `--test-reporter-destination=${tap}`, job.path] }
 }
 
 function counts(job, tap, text) {
-	const n = (re) => (text.match(re) ?? []).length
-	if (job.unit) return { passed: n(/^ok \d/gm) - n(/^ok .*# SKIP/gm), failed: n(/^not ok \d/gm), skipped: n(/^ok .*# SKIP/gm) }
+	if (job.unit) {
+		const n = (word) => (text.split(/^\[=+\] \d+ test\(s\) run/m)[0].match(new RegExp(`^\\[ +${word} +\\] `, 'gm')) ?? []).length
+		return { passed: n('OK'), failed: n('FAILED'), skipped: n('SKIPPED') }
+	}
 	const plan = existsSync(tap) ? readFileSync(tap, 'utf8') : ''
 	const number = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(plan)?.[1] ?? 0)
 	return { passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') }

@@ -391,6 +391,7 @@ static int conf_setup(void **state)
 {
 	(void)state;
 	(void)clearenv();
+	(void)setenv("PATH", "/usr/bin:/bin", 1);
 	conf = NULL;
 	err_clear(&eb);
 	log_init("unit", LOG_ERROR);
@@ -575,6 +576,7 @@ static void test_conf_types(void **state)
 	assert_refused("DEV=1,true\n", "DEV", "none of");
 	assert_refused("LOG_LEVEL=info\n", "LOG_LEVEL", "none of DEBUG,INFO,WARNING,ERROR");
 	assert_refused("LOG_LEVEL=INF\n", "LOG_LEVEL", "none of");
+	assert_refused("LOG_LEVEL=DEBUG,INFO\n", "LOG_LEVEL", "none of");
 	assert_refused("HISTORY_FROM=2025-02-29\n", "HISTORY_FROM", "not a date");
 	static const char *const yes[] = {"DEV=1", "DEV=true", "DEV=yes", "DEV=on"};
 	static const char *const no[] = {"DEV=0", "DEV=false", "DEV=no", "DEV=off"};
@@ -695,7 +697,7 @@ static int with_failpoint(const char *text, int passes)
 		(void)dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 		(void)setenv("TAKINGS_FAILPOINT", text, 1);
 		enum err rc = failpoint_init(&eb);
-		for (int i = 0; i < passes; i++)
+		for (int i = 0; rc == ERR_OK && i < passes; i++)
 			failpoint_pass((enum failpoint)0);
 		_exit((int)rc);
 	}
