@@ -84,7 +84,7 @@ void run_heartbeats(struct run *r, enum err rc, const struct errbuf *why)
 	bool source_ok = r->source != NULL;
 	struct errbuf ignored = {0};
 	bool ok = rc == ERR_OK || rc == ERR_NOTHING;
-	if (!r->db || !db_alive(r->db) || rc == ERR_LOCKED)
+	if (!r->db || !db_alive(r->db) || rc == ERR_LOCKED || r->opt->dry_run)
 		return;
 	enum err put = db_query(r->db, "heartbeat_put",
 	                        DB_PARAMS({"component", "batch"}, {"status", ok ? "ok" : "degraded"},

@@ -244,6 +244,25 @@ static const char *default_text(struct conf *c, const struct setting *s)
 	                         : s->fallback;
 }
 
+/* The password inside a URL, "" if there is none; in the arena. */
+static const char *url_password(struct conf *c, const char *url)
+{
+	const char *user = strstr(url, "://");
+	const char *at = user ? strrchr(user, '@') : NULL;
+	const char *colon = at ? memchr(user + 3, ':', (size_t)(at - user - 3)) : NULL;
+	const char *word = strstr(url, "password=");
+	if (colon)
+		return arena_strndup(&c->arena, colon + 1, (size_t)(at - colon - 1));
+	return word ? arena_strndup(&c->arena, word + 9, strcspn(word + 9, "& ")) : "";
+}
+
+static enum err check_url(struct conf *c, const struct setting *s, const struct value *v, struct errbuf *eb)
+{
+	if (!(s->flags & URL) || !v->name || !conf_is_sample_password(c, url_password(c, v->text)))
+		return ERR_OK;
+	return err_set_field(eb, ERR_CONFIG, v->name, "%s has a password that everybody knows (DEV=1 accepts it)", v->name);
+}
+
 static enum err setting_load(struct conf *c, struct entries *list, enum conf_id id, struct errbuf *eb)
 {
 	const struct setting *s = &settings[id];
@@ -256,7 +275,9 @@ static enum err setting_load(struct conf *c, struct entries *list, enum conf_id 
 		if (other)
 			other->used = true;
 	}
-	return check(s, &c->values[id], eb);
+	enum err rc = check(s, &c->values[id], eb);
+	/* DEV stands before the URLs in the table, so it is known by now. */
+	return rc == ERR_OK ? check_url(c, s, &c->values[id], eb) : rc;
 }
 
 static void warn_unknown(const struct entries *list)
