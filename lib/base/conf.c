@@ -152,11 +152,11 @@ static const char *file_value(struct conf *c, const char *name, const char *path
 {
 	FILE *f = fopen(path, "re");
 	char text[8192];
-	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
 	bool bad = !f || ferror(f);
 	if (f)
 		(void)fclose(f);
-	if (bad || n == sizeof text - 1) {
+	if (bad || n == sizeof text) {
 		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s, or it is over 8 KiB", name, path);
 		return NULL;
 	}
@@ -210,6 +210,8 @@ static const char *choice_words(const struct setting *s)
 static bool in_words(const char *words, const char *text)
 {
 	size_t n = strlen(text);
+	if (strchr(text, ','))
+		return false; /* one word, not several */
 	for (const char *w = words; n; w += strcspn(w, ",") + 1) {
 		if (strncmp(w, text, n) == 0 && (w[n] == ',' || w[n] == '\0'))
 			return true;
@@ -363,15 +365,13 @@ void conf_mask_url(const char *url, struct buf *out)
 		buf_put(out, url, (size_t)(colon + 1 - url));
 		buf_puts(out, "***");
 	}
-	const char *query = strstr(from, "password=");
-	if (!query) {
-		buf_puts(out, from);
-		return;
+	for (const char *word = strstr(from, "password="); word; word = strstr(from, "password=")) {
+		word += strlen("password=");
+		buf_put(out, from, (size_t)(word - from));
+		buf_puts(out, "***");
+		from = word + strcspn(word, "&");
 	}
-	const char *value = query + strlen("password=");
-	buf_put(out, from, (size_t)(value - from));
-	buf_puts(out, "***");
-	buf_puts(out, value + strcspn(value, "&"));
+	buf_puts(out, from);
 }
 
 static void print_value(const struct setting *s, const struct value *v, struct buf *out)

@@ -30,9 +30,10 @@ static enum err parse(const char *text, struct errbuf *eb)
 		if (strlen(names[i]) == (size_t)(eq - text) &&
 		    strncmp(names[i], text, strlen(names[i])) == 0)
 			armed.at = i;
-	armed.pause = eq && strncmp(eq + 1, "pause", 5) == 0;
+	size_t action_n = eq ? strcspn(eq + 1, "@") : 0;
+	armed.pause = action_n == 5 && strncmp(eq + 1, "pause", 5) == 0;
 	armed.passes_left = 1;
-	bool action = armed.pause || (eq && strncmp(eq + 1, "kill", 4) == 0);
+	bool action = armed.pause || (action_n == 4 && strncmp(eq + 1, "kill", 4) == 0);
 	if (armed.at < 0 || !action ||
 	    (count && !num_parse_int(count + 1, 1, INT64_MAX, &armed.passes_left)))
 		return err_set_field(eb, ERR_CONFIG, "TAKINGS_FAILPOINT",

@@ -50,6 +50,7 @@ enum {
 	EMFILE_SLEEP_MS = 50,
 	TICK_MS = 100, /* how often deadlines are looked at */
 	STOP_MS = 5000,
+	STOP_IDLE_MS = 500, /* a kept connection unused for so long is hardly taken up just now */
 	STOP_TICK_MS = 10,
 	STACK_BYTES = 2 * 1024 * 1024,
 	DRAIN_BYTES = 1024 * 1024, /* of an unwanted body, to keep the connection usable */
@@ -88,6 +89,7 @@ struct fcgi_server {
 	pthread_mutex_t lock; /* guards all below, and the fields of each connection but fcgx */
 	struct conn *conns;
 	bool accepting;
+	bool stopping;
 	struct fcgi_stats stats;
 };
 
@@ -162,7 +164,7 @@ static void conn_close(struct fcgi_server *s, struct conn *c)
 	conn_free(c);
 }
 
-/* Back to the epoll set. From then on another worker may have it. */
+/* Back to the epoll set. From the unlock on another worker may have it. */
 static void conn_idle(struct fcgi_server *s, struct conn *c)
 {
 	(void)pthread_mutex_lock(&s->lock);
@@ -170,14 +172,16 @@ static void conn_idle(struct fcgi_server *s, struct conn *c)
 	c->busy = false;
 	c->deadline_ms = 0;
 	c->idle_at_ms = clock_mono_ms();
+	int rc = watch(s, EPOLL_CTL_MOD, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c);
 	(void)pthread_mutex_unlock(&s->lock);
-	if (watch(s, EPOLL_CTL_MOD, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c) < 0)
+	if (rc < 0)
 		conn_close(s, c);
 }
 
 /* Shuts down what has been idle for `idle_ms`. A worker then sees the end and
- * closes it, after serving a request that came in just before; a request sent
- * after it fails at once with EPIPE, which nginx repeats elsewhere, POST too. */
+ * closes it, after serving a request that came in just before. One that is sent
+ * just after fails, and nginx repeats a POST only if it is told to: so this
+ * is for connections that are not in use. */
 static void conns_shut_idle(struct fcgi_server *s, int64_t idle_ms)
 {
 	int64_t now = clock_mono_ms();
@@ -238,6 +242,14 @@ static void conn_open(struct fcgi_server *s, int fd)
 	conn_link(s, c);
 	if (watch(s, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c) < 0)
 		conn_close(s, c);
+}
+
+static bool is_stopping(struct fcgi_server *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	bool stopping = s->stopping;
+	(void)pthread_mutex_unlock(&s->lock);
+	return stopping;
 }
 
 static void set_accepting(struct fcgi_server *s, bool on)
@@ -361,6 +373,8 @@ static bool request_serve(struct worker *w, struct conn *c)
 		return false;
 	}
 	request_answer(w, c);
+	if (is_stopping(w->server)) /* nginx sees the end together with the reply */
+		c->fcgx.keepConnection = 0;
 	int keep = c->fcgx.keepConnection;
 	FCGX_Finish_r(&c->fcgx);
 	worker_reset(w);
@@ -627,9 +641,12 @@ static bool is_quiet(struct fcgi_server *s)
 
 static void drain(struct fcgi_server *s, int64_t deadline_ms)
 {
+	(void)pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	(void)pthread_mutex_unlock(&s->lock);
 	unlink_if_ours(s);
 	while (!is_quiet(s) && clock_mono_ms() < deadline_ms) {
-		conns_shut_idle(s, 0);
+		conns_shut_idle(s, STOP_IDLE_MS);
 		conns_shut_overdue(s);
 		sleep_ms(STOP_TICK_MS);
 	}

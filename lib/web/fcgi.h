@@ -46,9 +46,15 @@ MUST_CHECK enum err fcgi_open(struct fcgi_server **out, const char *socket_path,
                               fcgi_handler handler, void *arg, struct errbuf *eb);
 
 /* Starts the threads, moves the socket to its place (taking it over from a
- * running server, which loses no request) and serves until SIGTERM or SIGINT;
- * SIGHUP is logged and ignored. Then it accepts what is still queued, lets
- * running requests end and removes the socket if it is still the one made here.
+ * running server) and serves until SIGTERM or SIGINT; SIGHUP is logged and
+ * ignored. Then it accepts what is still queued, lets running requests end,
+ * closes each kept connection after its next request or 500 ms of silence, and
+ * removes the socket if it is still the one made here.
+ *
+ * No new connection is lost that way. A POST that nginx sends on a kept
+ * connection in the moment we close it fails; nginx repeats it on a new one
+ * where `fastcgi_next_upstream error non_idempotent` allows it.
+ *
  * ERR_IO: a thread could not be started or the socket not moved. ERR_TIMEOUT: a
  * handler did not end in time and its thread still runs: log, then _exit, and
  * free nothing that it may use. */
