@@ -167,7 +167,8 @@ static void refuse(const struct route *route, const struct request *req, struct 
                    const char *code, struct errbuf *eb)
 {
 	reply_problem(reply, req, status, code, eb);
-	const struct mustache *t = route && route->page ? page_template("error.html") : NULL;
+	bool person = route ? route->page != NULL : strncmp(req->path, "/admin/", 7) == 0;
+	const struct mustache *t = person ? page_template("error.html") : NULL;
 	if (!t)
 		return;
 	struct errbuf ignored = {0};

@@ -65,7 +65,7 @@ static const struct route routes[] = {
                 P_FIXED("days", "1"), P_FIXED("span", "56"), P_FIXED("limit", "10"), P_FIXED("by", "revenue")},
 	 .parts = {{.statement = "report_envelope", .shape = PART_OBJECT, .key = "scope"},
                {.statement = "report_summary", .shape = PART_OBJECT, .key = "summary"},
-               {.statement = "report_series", .shape = PART_ROWS, .key = "series"},
+               {.statement = "report_series", .shape = PART_ROWS, .key = "series", .missing = "no figures for this day"},
                {.statement = "report_weekdays", .shape = PART_ROWS, .key = "weekdays"},
                {.statement = "report_hours_of_day", .shape = PART_ROWS, .key = "hours"},
                {.statement = "report_items", .shape = PART_ROWS, .key = "items"},

@@ -1,15 +1,37 @@
 -- report.sql: the answers of /api/admin/analytics and of the pages.
 
 -- name: report_envelope
--- What stands beside the figures of every answer.
+-- What stands beside the figures of every answer; below as_of to basis, what the
+-- pages say besides: neighbouring days, which rows count, when it was computed.
 SELECT now() AS as_of,
        json_build_object('from', starts_at, 'to', ends_at, 'tz', timezone, 'cutoff', cutoff_hours,
                           'from_date', from_day, 'to_date', to_day, 'complete', complete) AS range,
        timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis,
        from_day AS from_date, to_day AS to_date, complete, days_n, days_computed,
        newest_day, due_day, newest_day < due_day AS late, computed_at, data_version, revenue_profile, counted_statuses,
-       today
-FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency)
+       today,
+       (SELECT min(business_date) FROM daily_revenue_cache) AS first_day,
+       (SELECT max(business_date) FROM daily_revenue_cache WHERE business_date < from_day) AS previous_day,
+       (SELECT min(business_date) FROM daily_revenue_cache WHERE business_date > to_day) AS next_day,
+       to_day = today - 1 AS is_yesterday, to_char(to_day, 'FMDay') AS weekday,
+       (SELECT sum(order_count) = 0 FROM daily_revenue_cache d
+        WHERE business_date BETWEEN from_day AND to_day AND d.currency = s.currency
+          AND (:location_id::int IS NULL OR location_id = :location_id::int)) AS closed,
+       (SELECT string_agg(DISTINCT d.currency, ', ') FROM daily_revenue_cache d
+        WHERE business_date BETWEEN from_day AND to_day AND d.currency <> s.currency AND order_count > 0
+          AND (:location_id::int IS NULL OR location_id = :location_id::int)) AS other_currencies,
+       CASE WHEN counted_statuses <> '' THEN counted_statuses WHEN revenue_profile = 'restaurant' THEN 'SERVED' END
+           AS counted_words,
+       to_char(make_interval(hours => cutoff_hours), 'HH24:MI') AS day_begins,
+       trim_scale(extract(epoch FROM ends_at - starts_at) / 3600) AS hours_n, -- 23 or 25 where the clock is changed
+       ends_at - starts_at <> days_n * interval '24 hours' AS clock_changed,
+       (computed_at AT TIME ZONE timezone)::date AS computed_date,
+       to_char(computed_at AT TIME ZONE timezone, 'HH24:MI') AS computed_time,
+       (computed_at AT TIME ZONE timezone)::date = (now() AT TIME ZONE timezone)::date AS computed_today,
+       :basis = 'transaction_date' AS by_transaction, :location_id::int AS location_id, :currency::text AS currency_asked,
+       concat('&location_id=' || :location_id::int, '&currency=' || :currency::text) AS keep, -- for links to other days
+       CASE WHEN :basis = 'transaction_date' THEN '&basis=transaction_date' END AS keep_basis
+FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s
 
 -- name: report_summary
 -- Totals of the days, and of the days before and of the same weekdays to compare
@@ -97,7 +119,7 @@ GROUP BY h.hour, s.currency, s.cutoff_hours ORDER BY (h.hour - s.cutoff_hours + 
 -- name: report_items
 -- The best items; ties by the other measures, then by id. The newest name counts.
 WITH scope AS MATERIALIZED (
-	SELECT * FROM report_scope(:date::date, :from::date, :to::date, 30, :currency)
+	SELECT * FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency)
 ), item AS MATERIALIZED (
 	SELECT i.item_id, (array_agg(i.name ORDER BY i.business_date DESC, i.location_id))[1] AS name,
 	       sum(i.quantity) AS quantity, sum(i.revenue_minor) AS minor, sum(i.order_count)::bigint AS orders, s.currency
@@ -117,7 +139,7 @@ LIMIT :limit::int
 -- What the list leaves out, and what no item explains: discounts, tips, tax,
 -- shipping, rounding. item_sales + unallocated = revenue, to the cent.
 WITH scope AS MATERIALIZED (
-	SELECT * FROM report_scope(:date::date, :from::date, :to::date, 30, :currency)
+	SELECT * FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency)
 ), item AS MATERIALIZED (
 	SELECT i.item_id, sum(i.quantity) AS quantity, sum(i.revenue_minor) AS minor, sum(i.order_count) AS orders
 	FROM scope s
@@ -143,36 +165,63 @@ SELECT json_build_object('items', (SELECT count(*) FROM rest), 'quantity', coale
 FROM scope s, total t
 
 -- name: report_series
--- One row for each of the last :span days up to the day shown; days that are not
--- computed have no figures.
+-- One row for each of the last :span days up to the day shown, newest first; days that are not
+-- computed have no figures. No row where that is the day shown itself; before the
+-- first run none has figures.
 WITH scope AS MATERIALIZED (
 	SELECT * FROM report_scope(:date::date, NULL, NULL, 1, :currency)
+), final AS (
+	SELECT coalesce(max(to_day), current_date) AS day, max(newest_day) IS NULL AS empty FROM scope
 )
 SELECT d::date AS date, money(r.revenue_minor, s.currency) AS revenue,
        (CASE WHEN s.revenue_profile = 'restaurant' THEN r.counted ELSE r.placed END)::bigint AS orders,
-       r.placed = 0 AS closed, s.currency
-FROM scope s
-CROSS JOIN generate_series((s.to_day - :span::int + 1)::timestamp, s.to_day::timestamp, interval '1 day') d
+       r.placed = 0 AS closed, r.placed IS NULL AS uncomputed, d::date = f.day AS is_shown,
+       (f.day - d::date) % 7 = 0 AS is_weekday, s.currency
+FROM final f
+CROSS JOIN generate_series((f.day - :span::int + 1)::timestamp, f.day::timestamp, interval '1 day') d
+LEFT JOIN scope s ON true
 LEFT JOIN LATERAL report_days(d::date, d::date, s.currency, :location_id::int, :basis = 'transaction_date') r ON true
-ORDER BY 1
+WHERE f.empty OR EXISTS (SELECT FROM report_days(f.day, f.day, s.currency, :location_id::int, false))
+ORDER BY 1 DESC
 
 -- name: report_weekdays
--- The same weekday over the last weeks, newest first, to see whether a day was good.
+-- The days to compare the day shown with: the same weekday over the last weeks,
+-- newest first, then the day before. The words fit after "on".
 WITH scope AS MATERIALIZED (
 	SELECT * FROM report_scope(:date::date, NULL, NULL, 1, :currency)
+), figure AS (
+	SELECT b.back, s.to_day - b.back AS day, n.revenue_minor AS now_minor, r.revenue_minor AS minor, r.placed, r.counted,
+	       growth_status(n.revenue_minor, r.revenue_minor) AS status, s.*
+	FROM scope s
+	CROSS JOIN (VALUES (7), (14), (21), (28), (1)) b(back)
+	LEFT JOIN LATERAL report_days(s.to_day, s.to_day, s.currency, :location_id::int, :basis = 'transaction_date') n ON true
+	LEFT JOIN LATERAL report_days(s.to_day - b.back, s.to_day - b.back, s.currency, :location_id::int,
+	                              :basis = 'transaction_date') r ON true
 )
-SELECT r.business_date AS date, money(r.revenue_minor, s.currency) AS revenue, s.currency
-FROM scope s
-CROSS JOIN generate_series(1, 4) w
-JOIN LATERAL report_days(s.to_day - w * 7, s.to_day - w * 7, s.currency, :location_id::int, false) r ON true
-ORDER BY 1 DESC
+SELECT day AS date, money(minor, currency) AS revenue,
+       (CASE WHEN revenue_profile = 'restaurant' THEN counted ELSE placed END)::bigint AS orders,
+       money_ratio(minor, counted, currency) AS avg_order_value,
+       growth_rate(now_minor, minor) AS vs_same_weekday, status = 'ok' AS has_base, status = 'new' AS is_new,
+       status = 'negative_base' AS is_negative, now_minor = minor AS is_same,
+       placed = 0 AS closed, minor IS NULL AS uncomputed, back = 1 AS is_day_before, back = 7 AS is_last,
+       CASE WHEN back = 1 THEN 'the day before'
+            WHEN to_day >= today - 7 THEN 'last ' || to_char(day, 'FMDay, FMDD Mon')
+            ELSE 'the ' || to_char(day, 'FMDay') || ' before, ' || to_char(day, 'FMDD Mon') END AS words,
+       currency
+FROM figure ORDER BY back = 1, back
 
 -- name: report_restated
 -- Closed days that changed in the last two weeks.
-SELECT business_date AS date, money(revenue_was_minor, currency) AS revenue_was,
-       money(revenue_now_minor, currency) AS revenue_now, currency, noticed_at
-FROM restatement WHERE noticed_at > now() - interval '14 days'
-ORDER BY restatement_id DESC LIMIT 5
+SELECT r.business_date AS date, money(r.revenue_was_minor, r.currency) AS revenue_was,
+       money(r.revenue_now_minor, r.currency) AS revenue_now, r.orders_was, r.orders_now,
+       r.orders_was <> r.orders_now AS orders_changed, r.location_id, r.currency, r.noticed_at,
+       (r.noticed_at AT TIME ZONE u.timezone)::date AS noticed_date
+FROM site
+JOIN rules u USING (rules_id)
+CROSS JOIN restatement r
+WHERE r.noticed_at > now() - interval '14 days'
+  AND (:location_id::int IS NULL OR r.location_id = :location_id::int)
+ORDER BY r.restatement_id DESC LIMIT 5
 
 -- name: health_state
 SELECT (SELECT coalesce(max(version), 0) FROM schema_migration) AS schema_version,

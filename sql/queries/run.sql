@@ -45,8 +45,10 @@ ON CONFLICT (only_row) DO UPDATE SET rules_id = excluded.rules_id, data_version 
 
 -- name: zone_known
 -- PostgreSQL also takes offsets and POSIX rules as zones; only names of the tz
--- database know when clocks change.
-SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone) AS known
+-- database know when clocks change. Names that are abbreviations as well (CET, EET)
+-- mean a fixed offset to it.
+SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone)
+       AND (:zone IN ('UTC', 'GMT') OR NOT EXISTS (SELECT FROM pg_timezone_abbrevs WHERE abbrev = upper(:zone))) AS known
 
 -- name: day_last_closed
 -- The newest business day that ended at least :delay_s seconds ago.

@@ -1,0 +1,128 @@
+/* app.js: what every page does beyond its HTML: theme, keys, folding of the tables under charts. */
+(function () {
+	'use strict'
+
+	const root = document.documentElement
+	const find = (selector) => document.querySelector(selector)
+
+	// ---- theme: auto, light, dark; charts redraw on 'themechange'
+
+	const names = ['auto', 'light', 'dark']
+	const system = matchMedia('(prefers-color-scheme: dark)')
+	const announce = () => document.dispatchEvent(new Event('themechange'))
+
+	function remember(theme) {
+		try {
+			if (theme === 'auto') localStorage.removeItem('theme')
+			else localStorage.setItem('theme', theme)
+		} catch { /* it holds for this page */ }
+	}
+
+	function setTheme(theme) {
+		if (theme === 'auto') delete root.dataset.theme
+		else root.dataset.theme = theme
+		find('[data-theme-name]').textContent = theme
+		announce()
+	}
+
+	const tools = find('[data-tools]')
+	tools.hidden = false
+	find('[data-theme-name]').textContent = root.dataset.theme || 'auto'
+	find('[data-theme-switch]').addEventListener('click', () => {
+		const next = names[(names.indexOf(root.dataset.theme || 'auto') + 1) % names.length]
+		setTheme(next)
+		remember(next)
+	})
+	system.addEventListener('change', announce)
+	matchMedia('print').addEventListener('change', announce)
+
+	// ---- keys
+
+	const dialog = find('#keys')
+	find('[data-keys-open]').addEventListener('click', () => dialog.showModal())
+	dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close() })
+
+	const follow = (selector) => {
+		const link = find(selector)
+		if (link) location.assign(link.href)
+	}
+	const keys = {
+		ArrowLeft: () => follow('a[rel="prev"]'),
+		'[': () => follow('a[rel="prev"]'),
+		ArrowRight: () => follow('a[rel="next"]'),
+		']': () => follow('a[rel="next"]'),
+		n: () => follow('a[data-newest]'),
+		d: () => find('#date')?.focus(),
+		'?': () => dialog.showModal(),
+	}
+	document.addEventListener('keydown', (e) => {
+		if (e.key === 'Escape' && e.target.matches?.('.term button')) e.target.blur()
+		// [ ] and ? need AltGr (Ctrl + Alt) on some keyboards.
+		const modified = (e.ctrlKey !== e.altKey) || e.metaKey || (e.shiftKey && e.key.startsWith('Arrow'))
+		if (e.defaultPrevented || modified || dialog.open) return
+		if (e.target.closest?.('input, select, textarea, [role="region"]')) return
+		const act = Object.hasOwn(keys, e.key) ? keys[e.key] : null
+		if (!act) return
+		e.preventDefault()
+		act()
+	})
+
+	// ---- tables under charts
+
+	for (const details of document.querySelectorAll('details.data')) {
+		details.open = false
+		details.dataset.ready = ''
+	}
+	const printed = []
+	addEventListener('beforeprint', () => {
+		for (const details of document.querySelectorAll('details.data:not([open])')) {
+			if (find(`[data-chart="${details.dataset.of}"]`)?.classList.contains('is-off')) printed.push(details)
+			details.open = details.open || printed.includes(details)
+		}
+	})
+	addEventListener('afterprint', () => { for (const details of printed.splice(0)) details.open = false })
+
+	// ---- saving what is seen
+
+	const cellText = (cell) => {
+		const key = cell.scope === 'row' ? cell.parentElement.dataset : {}
+		const text = cell.dataset.value ?? key.date ?? key.hour ?? cell.textContent.trim()
+		// A spreadsheet would run a cell that begins like a formula.
+		const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text
+		return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+	}
+	const csv = (table) => [...table.rows].map((row) => [...row.cells].map(cellText).join(',') + '\r\n').join('')
+
+	function save(name, url) {
+		const link = document.createElement('a')
+		link.href = url
+		link.download = name
+		link.click()
+		setTimeout(() => URL.revokeObjectURL(url), 1000)
+	}
+
+	function button(label, act) {
+		const b = document.createElement('button')
+		b.type = 'button'
+		b.textContent = label
+		b.addEventListener('click', act)
+		return b
+	}
+
+	for (const details of document.querySelectorAll('details.data')) {
+		const name = `takings-${details.dataset.of}-${find('#date')?.value}`
+		const line = document.createElement('p')
+		line.className = 'save'
+		line.append(
+			button('Save as CSV', () =>
+				save(`${name}.csv`, URL.createObjectURL(new Blob(['\ufeff', csv(details.querySelector('table'))], { type: 'text/csv' })))),
+			button('Save as PNG', () =>
+				document.dispatchEvent(new CustomEvent('savechart', { detail: { chart: details.dataset.of, save: (url) => save(`${name}.png`, url) } }))))
+		details.append(line)
+	}
+
+	// The longest share bar fills its column; without script a bar is its share of the whole.
+	const bars = [...document.querySelectorAll('svg.share')]
+	const most = Math.max(...bars.map((b) => Number(b.dataset.share)))
+	if (most > 0) for (const b of bars) b.setAttribute('viewBox', `0 0 ${most} 1`)
+})()
