@@ -163,8 +163,8 @@ static bool method_fits(const struct route *r, const struct request *req)
 }
 
 /* A person gets a page, a program gets problem+json. */
-static void refuse(const struct route *route, const struct request *req, struct reply *reply, int status,
-                   const char *code, struct errbuf *eb)
+static void refuse(const struct route *route, const struct request *req, struct reply *reply,
+                   int status, const char *code, struct errbuf *eb)
 {
 	reply_problem(reply, req, status, code, eb);
 	bool person = route ? route->page != NULL : strncmp(req->path, "/admin/", 7) == 0;
@@ -224,7 +224,8 @@ void gate_handle(const struct request *req, struct reply *reply, void *arg)
 	} else if (!method_fits(route, req)) {
 		(void)err_set(&eb, ERR_INVALID, "this address takes %s only", route->method);
 		refuse(route, req, reply, 405, "method_not_allowed", &eb);
-		reply_header_set(reply, "Allow", strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method);
+		reply_header_set(reply, "Allow",
+		                 strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method);
 	} else if (route->handler) {
 		route->handler(w, req, reply);
 	} else {
@@ -270,7 +271,8 @@ static bool known_global(const char *path)
 		return false;
 	memcpy(id, path + 6, n);
 	const char *field = path + 6 + n;
-	return metric_find(id) && (*field == '\0' || strcmp(field, ".label") == 0 || strcmp(field, ".help") == 0);
+	return metric_find(id) &&
+	       (*field == '\0' || strcmp(field, ".label") == 0 || strcmp(field, ".help") == 0);
 }
 
 /* A key of a part, or a column of its statement under it. */
@@ -327,7 +329,8 @@ static enum err check_names(struct web *w, int n, struct errbuf *eb)
 	enum err rc = ERR_OK;
 	for (int i = 0; rc == ERR_OK && i < n; i++) {
 		k.route = pages[i].route;
-		rc = mustache_check(pages[i].template, k.route == &error_page ? known_error : known_name, &k, eb);
+		rc = mustache_check(pages[i].template, k.route == &error_page ? known_error : known_name,
+		                    &k, eb);
 	}
 	pool_give(w->pool, k.db);
 	return rc;

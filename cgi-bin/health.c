@@ -41,7 +41,8 @@ static struct check check_batch(const struct rowset *rs)
 	if (!status)
 		return (struct check){STATE_DEGRADED, "has never run: takings-batch run"};
 	if (strcmp(status, "ok") != 0)
-		return (struct check){STATE_DEGRADED, "the last run failed; takings-batch doctor says more"};
+		return (struct check){STATE_DEGRADED,
+		                      "the last run failed; takings-batch doctor says more"};
 	if (rowset_int(rs, 0, "batch_age_s") > BATCH_LATE_S)
 		return (struct check){STATE_DEGRADED, "has not run for over a day"};
 	return (struct check){STATE_OK, NULL};
@@ -54,7 +55,8 @@ static struct check check_order_db(const struct rowset *rs)
 	if (!status)
 		return (struct check){STATE_DEGRADED, "not asked yet"};
 	if (strcmp(status, "ok") != 0)
-		return (struct check){STATE_DEGRADED, "could not be read by the last run; figures stay as they were"};
+		return (struct check){STATE_DEGRADED,
+		                      "could not be read by the last run; figures stay as they were"};
 	return (struct check){STATE_OK, NULL};
 }
 
@@ -97,7 +99,8 @@ void health_handle(struct web *w, const struct request *req, struct reply *reply
 	buf_init(&text);
 	json_init(&checks, &text);
 	json_begin_object(&checks);
-	put_check(&checks, "analytics_db", up ? (struct check){STATE_OK, NULL} : (struct check){STATE_DOWN, "cannot be reached"},
+	put_check(&checks, "analytics_db",
+	          up ? (struct check){STATE_OK, NULL} : (struct check){STATE_DOWN, "cannot be reached"},
 	          &worst);
 	put_check(&checks, "order_db", up ? check_order_db(&rs) : unknown, &worst);
 	put_check(&checks, "redis", off, &worst);

@@ -24,18 +24,19 @@ static enum err check_budget(struct web *w, struct errbuf *eb)
 	limit = rc == ERR_OK ? rowset_int(&rs, 0, "connections_limit") : want;
 	rowset_fini(&rs);
 	pool_give(w->pool, db);
-	return want <= limit ? ERR_OK
-	                     : err_set_field(eb, ERR_CONFIG, conf_name(CONF_WORKER_THREADS),
-	                                     "%s=%lld is more than the %lld connections analytics_db allows",
-	                                     conf_name(CONF_WORKER_THREADS), (long long)want, (long long)limit);
+	return want <= limit
+	           ? ERR_OK
+	           : err_set_field(eb, ERR_CONFIG, conf_name(CONF_WORKER_THREADS),
+	                           "%s=%lld is more than the %lld connections analytics_db allows",
+	                           conf_name(CONF_WORKER_THREADS), (long long)want, (long long)limit);
 }
 
 static enum err serve(struct web *w, struct errbuf *eb)
 {
 	struct fcgi_server *server;
 	/* The socket comes first: from then on signals wait for the loop. */
-	enum err rc = fcgi_open(&server, conf_str(w->conf, CONF_WEB_SOCKET), (int)conf_int(w->conf, CONF_HTTP_THREADS),
-	                        gate_handle, w, eb);
+	enum err rc = fcgi_open(&server, conf_str(w->conf, CONF_WEB_SOCKET),
+	                        (int)conf_int(w->conf, CONF_HTTP_THREADS), gate_handle, w, eb);
 	if (rc != ERR_OK)
 		return rc;
 	w->server = server;
@@ -63,8 +64,12 @@ int main(int argc, char **argv)
 	enum log_level level = LOG_INFO;
 	if (argc > 1) {
 		bool version = strcmp(argv[1], "--version") == 0;
-		(void)fprintf(version ? stdout : stderr, version ? "takings-web %s\n" : "takings-web %s: settings come from the environment and .env (docs/CONFIG.md)\n",
-		              TAKINGS_VERSION);
+		(void)fprintf(
+		    version ? stdout : stderr,
+		    version
+		        ? "takings-web %s\n"
+		        : "takings-web %s: settings come from the environment and .env (docs/CONFIG.md)\n",
+		    TAKINGS_VERSION);
 		return version ? 0 : 2;
 	}
 	log_init("takings-web", LOG_INFO);

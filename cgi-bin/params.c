@@ -26,21 +26,24 @@ static enum err check_value(const struct param *p, const char *value, struct err
 			return err_set_field(eb, ERR_INVALID, p->name, "%s must be a date YYYY-MM-DD", p->name);
 		/* Far dates would only cost time: nothing was sold then. */
 		if (strcmp(value, "1970-01-01") < 0 || strcmp(value, "2199-12-31") > 0)
-			return err_set_field(eb, ERR_INVALID, p->name, "%s must be from 1970-01-01 to 2199-12-31", p->name);
+			return err_set_field(eb, ERR_INVALID, p->name,
+			                     "%s must be from 1970-01-01 to 2199-12-31", p->name);
 		return ERR_OK;
 	case PARAM_INT:
 		return num_parse_int(value, p->min, p->max, &n)
 		           ? ERR_OK
-		           : err_set_field(eb, ERR_INVALID, p->name, "%s must be a whole number from %lld to %lld", p->name,
+		           : err_set_field(eb, ERR_INVALID, p->name,
+		                           "%s must be a whole number from %lld to %lld", p->name,
 		                           (long long)p->min, (long long)p->max);
 	case PARAM_WORD:
-		return is_word(p->words, value)
-		           ? ERR_OK
-		           : err_set_field(eb, ERR_INVALID, p->name, "%s must be one of %s", p->name, p->words);
+		return is_word(p->words, value) ? ERR_OK
+		                                : err_set_field(eb, ERR_INVALID, p->name,
+		                                                "%s must be one of %s", p->name, p->words);
 	case PARAM_CURRENCY:
 		return strlen(value) == 3 && strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3
 		           ? ERR_OK
-		           : err_set_field(eb, ERR_INVALID, p->name, "%s must be an ISO 4217 code such as EUR", p->name);
+		           : err_set_field(eb, ERR_INVALID, p->name,
+		                           "%s must be an ISO 4217 code such as EUR", p->name);
 	}
 	return ERR_OK;
 }
@@ -66,15 +69,15 @@ static enum err check_range(const struct request *req, struct errbuf *eb)
 	return ERR_OK;
 }
 
-enum err params_parse(const struct route *route, const struct request *req, struct param_values *out,
-                      struct errbuf *eb)
+enum err params_parse(const struct route *route, const struct request *req,
+                      struct param_values *out, struct errbuf *eb)
 {
 	int n = 0;
 	for (size_t i = 0; i < req->query_n; i++) {
 		const struct param *p = find(route, req->query[i].name);
 		if (!p)
-			return err_set_field(eb, ERR_INVALID, req->query[i].name, "there is no parameter %s here",
-			                     req->query[i].name);
+			return err_set_field(eb, ERR_INVALID, req->query[i].name,
+			                     "there is no parameter %s here", req->query[i].name);
 		if (check_value(p, req->query[i].value, eb) != ERR_OK)
 			return eb->code;
 	}

@@ -28,7 +28,8 @@ struct pool *pool_new(const struct conf *conf)
 	p->admitted_max = (int)conf_int(conf, CONF_MAX_CONCURRENT_QUERIES);
 	p->idle = mem_alloc((size_t)p->size * sizeof(struct db *));
 	must(pthread_mutex_init(&p->mutex, NULL) == 0);
-	must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	must(pthread_condattr_init(&attr) == 0 &&
+	     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	must(pthread_cond_init(&p->given, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
 	return p;
@@ -61,8 +62,8 @@ static enum err wait_turn(struct pool *p, struct errbuf *eb)
 	struct timespec until;
 	enum err rc = ERR_OK;
 	if (p->used + p->waiting >= p->admitted_max)
-		return err_set(eb, ERR_BUSY, "%d requests are at work or waiting, the limit of %s", p->admitted_max,
-		               conf_name(CONF_MAX_CONCURRENT_QUERIES));
+		return err_set(eb, ERR_BUSY, "%d requests are at work or waiting, the limit of %s",
+		               p->admitted_max, conf_name(CONF_MAX_CONCURRENT_QUERIES));
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += WAIT_S;
 	p->waiting++;
@@ -124,6 +125,7 @@ void pool_drop_idle(struct pool *p)
 void pool_stats_get(struct pool *p, struct pool_stats *out)
 {
 	(void)pthread_mutex_lock(&p->mutex);
-	*out = (struct pool_stats){.size = p->size, .open = p->open, .used = p->used, .waiting = p->waiting};
+	*out = (struct pool_stats){
+	    .size = p->size, .open = p->open, .used = p->used, .waiting = p->waiting};
 	(void)pthread_mutex_unlock(&p->mutex);
 }

@@ -98,8 +98,8 @@ static const char *row_currency(const struct rowset *rs, int row, const char *fa
 	return fallback;
 }
 
-static void put_text_twin(struct arena *a, struct tv *object, const struct rowset *rs, int row, int col,
-                          const char *today, const char *currency)
+static void put_text_twin(struct arena *a, struct tv *object, const struct rowset *rs, int row,
+                          int col, const char *today, const char *currency)
 {
 	const char *name = rowset_name(rs, col), *value = rowset_text(rs, row, col);
 	const struct metric *m = metric_find(name);

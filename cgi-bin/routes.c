@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Tables are laid out by hand: a row reads as one thing. */
+/* clang-format off */
+
 #define P_DATE {.name = "date", .type = PARAM_DATE, .meaning = "One business day; the last computed one if absent"}
 #define P_FROM {.name = "from", .type = PARAM_DATE, .meaning = "First business day of a range"}
 #define P_TO {.name = "to", .type = PARAM_DATE, .meaning = "Last business day of a range, included"}
@@ -73,6 +76,8 @@ static const struct route routes[] = {
                {.statement = "report_restated", .shape = PART_ROWS, .key = "restated"}},
 	 .doc = "The day at a glance"},
 };
+
+/* clang-format on */
 
 enum { ROUTES = sizeof routes / sizeof *routes };
 

@@ -51,9 +51,10 @@ struct route {
 	const char *method, *path;
 	struct param params[ROUTE_PARAMS];
 	struct part parts[ROUTE_PARTS];
-	const char *page;                 /* template file in templates/, NULL: JSON */
-	void (*handler)(struct web *w, const struct request *req, struct reply *reply); /* instead of parts */
-	const char *doc;                  /* one sentence */
+	const char *page; /* template file in templates/, NULL: JSON */
+	void (*handler)(struct web *w, const struct request *req,
+	                struct reply *reply); /* instead of parts */
+	const char *doc;                      /* one sentence */
 };
 
 /* NULL past the last one. */

@@ -9,6 +9,8 @@ int main(int argc, char **argv)
 		(void)printf("takings-stream %s\n", TAKINGS_VERSION);
 		return 0;
 	}
-	(void)fputs("takings-stream: this version has no live sources; figures come from takings-batch\n", stderr);
+	(void)fputs(
+	    "takings-stream: this version has no live sources; figures come from takings-batch\n",
+	    stderr);
 	return 2;
 }

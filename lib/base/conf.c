@@ -67,7 +67,8 @@ const char *conf_name(enum conf_id id)
 	return first[id];
 }
 
-static void entries_add(struct entries *list, const char *name, const char *text, const char *origin)
+static void entries_add(struct entries *list, const char *name, const char *text,
+                        const char *origin)
 {
 	if (list->n == list->cap) {
 		list->cap = list->cap ? list->cap * 2 : 64;
@@ -157,7 +158,8 @@ static const char *file_value(struct conf *c, const char *name, const char *path
 	if (f)
 		(void)fclose(f);
 	if (bad || n == sizeof text) {
-		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s, or it is over 8 KiB", name, path);
+		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s, or it is over 8 KiB", name,
+		                    path);
 		return NULL;
 	}
 	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
@@ -169,10 +171,11 @@ static enum err take(struct value *v, const char *name, const char *text, const 
                      bool secret, struct errbuf *eb)
 {
 	if (v->name && strcmp(v->text, text) != 0)
-		return err_set_field(eb, ERR_CONFIG, name,
-		                     "%s%s%s (%s) and %s%s%s (%s) are the same setting with different values",
-		                     v->name, secret ? "" : "=", secret ? "" : v->text, v->origin, name,
-		                     secret ? "" : "=", secret ? "" : text, origin);
+		return err_set_field(
+		    eb, ERR_CONFIG, name,
+		    "%s%s%s (%s) and %s%s%s (%s) are the same setting with different values", v->name,
+		    secret ? "" : "=", secret ? "" : v->text, v->origin, name, secret ? "" : "=",
+		    secret ? "" : text, origin);
 	if (!v->name)
 		*v = (struct value){text, name, origin};
 	return ERR_OK;
@@ -228,15 +231,18 @@ static enum err check(const struct setting *s, struct value *v, struct errbuf *e
 	if (!v->name)
 		return ERR_OK;
 	if (s->type == INT && !num_parse_int(v->text, s->min, s->max, &n))
-		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is not a whole number from %lld to %lld",
-		                     v->name, v->text, (long long)s->min, (long long)s->max);
+		return err_set_field(eb, ERR_CONFIG, v->name,
+		                     "%s='%s' is not a whole number from %lld to %lld", v->name, v->text,
+		                     (long long)s->min, (long long)s->max);
 	if (s->type == BOOL && !in_words(booleans, v->text))
-		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is none of %s", v->name, v->text, booleans);
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is none of %s", v->name, v->text,
+		                     booleans);
 	if (s->type == CHOICE && !in_words(choice_words(s), v->text))
 		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is none of %s", v->name, v->text,
 		                     choice_words(s));
 	if (s->type == DATE && !num_is_date(v->text))
-		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is not a date YYYY-MM-DD", v->name, v->text);
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is not a date YYYY-MM-DD", v->name,
+		                     v->text);
 	return ERR_OK;
 }
 
@@ -258,14 +264,17 @@ static const char *url_password(struct conf *c, const char *url)
 	return word ? arena_strndup(&c->arena, word + 9, strcspn(word + 9, "& ")) : "";
 }
 
-static enum err check_url(struct conf *c, const struct setting *s, const struct value *v, struct errbuf *eb)
+static enum err check_url(struct conf *c, const struct setting *s, const struct value *v,
+                          struct errbuf *eb)
 {
 	if (!(s->flags & URL) || !v->name || !conf_is_sample_password(c, url_password(c, v->text)))
 		return ERR_OK;
-	return err_set_field(eb, ERR_CONFIG, v->name, "%s has a password that everybody knows (DEV=1 accepts it)", v->name);
+	return err_set_field(eb, ERR_CONFIG, v->name,
+	                     "%s has a password that everybody knows (DEV=1 accepts it)", v->name);
 }
 
-static enum err setting_load(struct conf *c, struct entries *list, enum conf_id id, struct errbuf *eb)
+static enum err setting_load(struct conf *c, struct entries *list, enum conf_id id,
+                             struct errbuf *eb)
 {
 	const struct setting *s = &settings[id];
 	c->values[id] = (struct value){default_text(c, s), NULL, "default"};
@@ -300,7 +309,8 @@ enum err conf_load(struct conf **out, enum conf_program program, const char *env
 	for (char **e = environ; *e; e++) {
 		const char *eq = strchr(*e, '=');
 		if (eq)
-			entries_add(&list, arena_strndup(&c->arena, *e, (size_t)(eq - *e)), eq + 1, "environment");
+			entries_add(&list, arena_strndup(&c->arena, *e, (size_t)(eq - *e)), eq + 1,
+			            "environment");
 	}
 	enum err rc = env_file_read(c, &list, env_file ? env_file : ".env", env_file != NULL, eb);
 	for (int id = 0; rc == ERR_OK && id < CONF_COUNT; id++)
@@ -350,7 +360,8 @@ bool conf_is_set(const struct conf *c, enum conf_id id)
 
 bool conf_is_sample_password(const struct conf *c, const char *password)
 {
-	return !conf_bool(c, CONF_DEV) && in_words("password,root,postgres,changeme,secret,admin,takings", password);
+	return !conf_bool(c, CONF_DEV) &&
+	       in_words("password,root,postgres,changeme,secret,admin,takings", password);
 }
 
 /* ---- showing ----------------------------------------------------------- */
@@ -412,15 +423,18 @@ static void print_range(const struct setting *s, struct buf *out)
 
 void conf_print_markdown(struct buf *out)
 {
-	buf_puts(out,
-	         "# Settings\n\n"
-	         "Made from `lib/base/settings.def` by `takings-batch config --markdown`; do not edit.\n\n"
-	         "Each name may stand in the environment or in `.env`; `NAME_FILE` names a file that holds\n"
-	         "the value. The environment wins over the file. Aliases have equal weight: two of them with\n"
-	         "different values stop the start, and the message names both. `takings-batch config` shows\n"
-	         "what is in force and where it came from.\n\n"
-	         "| name | values | default | aliases | read by | meaning |\n"
-	         "|---|---|---|---|---|---|\n");
+	buf_puts(
+	    out,
+	    "# Settings\n\n"
+	    "Made from `lib/base/settings.def` by `takings-batch config --markdown`; do not edit.\n\n"
+	    "Each name may stand in the environment or in `.env`; `NAME_FILE` names a file that holds\n"
+	    "the value. The environment wins over the file. Aliases have equal weight: two of them "
+	    "with\n"
+	    "different values stop the start, and the message names both. `takings-batch config` "
+	    "shows\n"
+	    "what is in force and where it came from.\n\n"
+	    "| name | values | default | aliases | read by | meaning |\n"
+	    "|---|---|---|---|---|---|\n");
 	for (int id = 0; id < CONF_COUNT; id++) {
 		const struct setting *s = &settings[id];
 		buf_printf(out, "| `%s` | ", conf_name((enum conf_id)id));
@@ -437,8 +451,9 @@ void conf_print_markdown(struct buf *out)
 
 void conf_print_env_example(struct buf *out)
 {
-	buf_puts(out, "# Copy to .env and change what differs. Lines that start with # show the defaults.\n"
-	              "# All settings with their aliases: docs/CONFIG.md\n");
+	buf_puts(out,
+	         "# Copy to .env and change what differs. Lines that start with # show the defaults.\n"
+	         "# All settings with their aliases: docs/CONFIG.md\n");
 	for (int id = 0; id < CONF_COUNT; id++) {
 		buf_printf(out, "\n# %s\n#%s=", settings[id].meaning, conf_name((enum conf_id)id));
 		print_default(&settings[id], out);

@@ -20,9 +20,18 @@ struct log_field {
 	int64_t num;
 };
 
-#define LOG_STR(k, v) {.key = (k), .str = (v)}
-#define LOG_INT(k, v) {.key = (k), .num = (int64_t)(v)}
-#define LOG_END {.key = NULL}
+#define LOG_STR(k, v)                                                                              \
+	{                                                                                              \
+		.key = (k), .str = (v)                                                                     \
+	}
+#define LOG_INT(k, v)                                                                              \
+	{                                                                                              \
+		.key = (k), .num = (int64_t)(v)                                                            \
+	}
+#define LOG_END                                                                                    \
+	{                                                                                              \
+		.key = NULL                                                                                \
+	}
 #define LOG(level, event, ...) log_write((level), (event), (const struct log_field[]){__VA_ARGS__})
 
 /* Before any thread starts. `program` is borrowed for the life of the process. */

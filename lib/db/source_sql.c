@@ -39,6 +39,18 @@ static void put_column(struct builder *b, enum source_column c)
 	buf_printf(&b->q->text, "%c.%s", table_alias(c), b->shape->col[c].name);
 }
 
+/* Text byte for byte, as UTF-8: 'Served' and 'SERVED' are two words whatever the
+ * column's collation takes for equal, and both dialects sort alike. */
+static void put_text(struct builder *b, enum source_column c)
+{
+	bool cast = b->shape->col[c].kind == KIND_TEXT;
+	if (cast)
+		put(b, b->mysql ? "CAST(CONVERT(" : "(");
+	put_column(b, c);
+	if (cast)
+		put(b, b->mysql ? " USING utf8mb4) AS BINARY)" : "::text COLLATE \"C\")");
+}
+
 static bool has(const struct builder *b, enum source_column c)
 {
 	return b->shape->col[c].kind != KIND_ABSENT;
@@ -282,7 +294,7 @@ static void put_orders(struct builder *b)
 	put_local_hour(b, COL_CREATED);
 	put_series(b);
 	put(b, ", ");
-	put_column(b, COL_STATUS);
+	put_text(b, COL_STATUS);
 	put(b, ", count(*)");
 	put_sum(b, COL_TOTAL);
 	put_sum(b, COL_DISCOUNT);
@@ -327,7 +339,7 @@ static void put_ledger(struct builder *b, const char *kind, enum source_column c
 	put_local_hour(b, clock);
 	put_series(b);
 	put(b, ", ");
-	put_column(b, COL_STATUS);
+	put_text(b, COL_STATUS);
 	put(b, ", count(*)");
 	put_sum(b, amount);
 	put(b, " FROM orders o");
@@ -348,9 +360,9 @@ static void put_items(struct builder *b)
 	put_business_date(b, COL_CREATED);
 	put_series(b);
 	put(b, ", ");
-	put_column(b, COL_ITEM_ID);
+	put_text(b, COL_ITEM_ID);
 	put(b, ", max(");
-	put_column(b, COL_ITEM_NAME);
+	put_text(b, COL_ITEM_NAME);
 	put(b, "), coalesce(sum(");
 	put_column(b, COL_ITEM_QUANTITY);
 	put(b, "), 0), coalesce(sum(");
@@ -370,7 +382,7 @@ static void put_items(struct builder *b)
 	put(b, " WHERE ");
 	put_range(b, COL_CREATED);
 	put(b, " AND ");
-	put_column(b, COL_STATUS);
+	put_text(b, COL_STATUS);
 	put(b, b->mysql ? " IN (" : "::text IN (");
 	for (size_t i = 0; i < b->w->counted_n; i++) {
 		put(b, i ? ", " : "");

@@ -7,15 +7,16 @@
 
 #include "base/num.h"
 
-static const char DASH[] = "\xe2\x80\x93";    /* en dash */
-static const char MINUS[] = "\xe2\x88\x92";   /* minus sign */
-static const char NARROW[] = "\xe2\x80\xaf";  /* narrow no-break space */
+static const char DASH[] = "\xe2\x80\x93";   /* en dash */
+static const char MINUS[] = "\xe2\x88\x92";  /* minus sign */
+static const char NARROW[] = "\xe2\x80\xaf"; /* narrow no-break space */
 
 static bool is_decimal(const char *s)
 {
 	s += *s == '-';
 	size_t n = strspn(s, "0123456789");
-	return n && (s[n] == '\0' || (s[n] == '.' && strspn(s + n + 1, "0123456789") == strlen(s + n + 1)));
+	return n &&
+	       (s[n] == '\0' || (s[n] == '.' && strspn(s + n + 1, "0123456789") == strlen(s + n + 1)));
 }
 
 /* Digits of a decimal without sign, grouped by three. */
@@ -45,7 +46,11 @@ static const char *symbol(const char *currency)
 {
 	static const struct {
 		const char *code, *sign;
-	} signs[] = {{"EUR", "\xe2\x82\xac"}, {"USD", "$"}, {"GBP", "\xc2\xa3"}, {"JPY", "\xc2\xa5"}, {"INR", "\xe2\x82\xb9"}};
+	} signs[] = {{"EUR", "\xe2\x82\xac"},
+	             {"USD", "$"},
+	             {"GBP", "\xc2\xa3"},
+	             {"JPY", "\xc2\xa5"},
+	             {"INR", "\xe2\x82\xb9"}};
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
 		if (strcmp(signs[i].code, currency) == 0)
 			return signs[i].sign;
@@ -75,13 +80,15 @@ static void put_tenths(struct buf *out, const char *digits)
 	(void)snprintf(head, sizeof head, "%.*s", (int)n, digits);
 	for (size_t i = 0; i < 2 && digits[n] == '.' && digits[n + 1 + i]; i++)
 		padded[i] = digits[n + 1 + i];
-	if (!num_parse_int(head, 0, INT64_MAX / 1000, &whole) || !num_parse_int(padded, 0, 99, &hundredths)) {
+	if (!num_parse_int(head, 0, INT64_MAX / 1000, &whole) ||
+	    !num_parse_int(padded, 0, 99, &hundredths)) {
 		buf_puts(out, digits);
 		return;
 	}
 	int64_t tenths = (whole * 100 + hundredths + 5) / 10;
 	char text[24];
-	(void)snprintf(text, sizeof text, "%lld.%lld", (long long)(tenths / 10), (long long)(tenths % 10));
+	(void)snprintf(text, sizeof text, "%lld.%lld", (long long)(tenths / 10),
+	               (long long)(tenths % 10));
 	put_grouped(out, text);
 }
 

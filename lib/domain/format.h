@@ -22,6 +22,7 @@ void format_date(struct buf *out, const char *date, const char *today);
 void format_hour(struct buf *out, const char *hour);
 
 /* By the unit of a metric. */
-void format_metric(struct buf *out, const struct metric *m, const char *value, const char *currency);
+void format_metric(struct buf *out, const struct metric *m, const char *value,
+                   const char *currency);
 
 #endif

@@ -12,17 +12,22 @@ static const struct {
 	bool exact; /* upper and lower case differ */
 	const char *counted, *uncounted;
 } profiles[] = {
-	{"restaurant", true, "SERVED",
-     "NEW,OPEN,CREATED,PENDING,PLACED,ACCEPTED,CONFIRMED,PREPARING,IN_PROGRESS,READY,PAID,CANCELLED,CANCELED,"
+    {"restaurant", true, "SERVED",
+     "NEW,OPEN,CREATED,PENDING,PLACED,ACCEPTED,CONFIRMED,PREPARING,IN_PROGRESS,READY,PAID,"
+     "CANCELLED,CANCELED,"
      "REJECTED,REFUNDED,VOID,VOIDED,FAILED,DRAFT"},
-	{"commerce", false,
-     "new,open,created,placed,pending,accepted,confirmed,processing,in_progress,on-hold,on_hold,authorized,paid,"
-     "partially_paid,ready,packed,shipped,partially_shipped,fulfilled,partially_fulfilled,delivered,picked_up,served,"
+    {"commerce", false,
+     "new,open,created,placed,pending,accepted,confirmed,processing,in_progress,on-hold,on_hold,"
+     "authorized,paid,"
+     "partially_paid,ready,packed,shipped,partially_shipped,fulfilled,partially_fulfilled,"
+     "delivered,picked_up,served,"
      "complete,completed,closed,refunded,partially_refunded,returned,partially_returned",
-     "cancelled,canceled,void,voided,failed,payment_failed,declined,rejected,draft,checkout-draft,checkout_draft,"
+     "cancelled,canceled,void,voided,failed,payment_failed,declined,rejected,draft,checkout-draft,"
+     "checkout_draft,"
      "auto-draft,trash,abandoned,expired,unpaid,pending_payment,awaiting_payment"},
-	{"bookings", false, "confirmed",
-     "new,open,created,pending,held,reserved,waitlisted,cancelled,canceled,refunded,expired,failed,rejected,draft"},
+    {"bookings", false, "confirmed",
+     "new,open,created,pending,held,reserved,waitlisted,cancelled,canceled,refunded,expired,failed,"
+     "rejected,draft"},
 };
 
 static bool listed(const char *list, const char *word, bool exact)

@@ -11,10 +11,14 @@ import { cleanEnv, must, root, run } from './process.mjs'
 
 const instance = path.join(root, 'tools/instance.sh')
 
+// What a server or machine prefers must not matter to Takings; the tests' own clients ask for UTC and ISO.
+const ODD = "timezone = 'Asia/Kolkata'\ndatestyle = 'SQL, DMY'\nintervalstyle = 'sql_standard'\n"
+const ODD_MARIA = '--default-time-zone=+05:30 --sql-mode=ANSI,PAD_CHAR_TO_FULL_LENGTH '
+
 // Tests are about what is committed, not about the disk.
 const FAST = 'fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_buffers = 128MB\n' +
-	'max_connections = 60\nautovacuum = off\n'
-const FAST_MARIA = '--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=128M --skip-innodb-doublewrite ' +
+	'max_connections = 60\nautovacuum = off\n' + ODD
+const FAST_MARIA = ODD_MARIA + '--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=128M --skip-innodb-doublewrite ' +
 	'--skip-log-bin --performance-schema=off --innodb-log-file-size=16M'
 
 // A directory that is removed with everything in it when the test file is done, however it ends.
@@ -64,7 +68,7 @@ const uniqueName = () => `t${process.pid}_${++serial}`
 export class Postgres {
 	constructor(dir, known) {
 		this.dir = dir
-		this.env = { ...cleanEnv, PGHOST: known.PGHOST, PGPORT: known.PGPORT, PGUSER: 'postgres', PGTZ: 'UTC',
+		this.env = { ...cleanEnv, PGHOST: known.PGHOST, PGPORT: known.PGPORT, PGUSER: 'postgres', PGTZ: 'UTC', PGDATESTYLE: 'ISO',
 			PGOPTIONS: '-c client_min_messages=warning', LC_ALL: 'C.UTF-8' }
 	}
 
@@ -72,8 +76,9 @@ export class Postgres {
 		return `postgresql://${user}@/${database}?host=${this.env.PGHOST}&port=${this.env.PGPORT}`
 	}
 
-	async create(name = uniqueName()) {
-		await this.database('postgres').exec(`CREATE DATABASE ${name} TEMPLATE template0`)
+	async create(template = 'template0') {
+		const name = uniqueName()
+		await this.database('postgres').exec(`CREATE DATABASE ${name} TEMPLATE ${template}`)
 		return this.database(name)
 	}
 
@@ -185,10 +190,12 @@ export class Maria {
 	constructor(dir, socket) {
 		this.dir = dir
 		this.socket = socket
-		this.args = ['--no-defaults', `--socket=${socket}`, '-u', 'root', '--batch', '--skip-column-names']
+		this.args = ['--no-defaults', `--socket=${socket}`, '-u', 'root', '--batch', '--skip-column-names',
+			`--init-command=SET time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'`]
 	}
 
-	async create(name = uniqueName()) {
+	async create() {
+		const name = uniqueName()
 		await this.database('').exec(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
 		return this.database(name)
 	}

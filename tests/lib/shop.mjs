@@ -25,7 +25,7 @@ function events(stderr) {
 
 // takings-batch with exactly these settings: what `run` tells, and its log as `events`.
 export async function batch(args, settings = {}, { cwd = emptyCwd(), limit, started } = {}) {
-	const done = await run(program, args, { env: { ...cleanEnv, TZ: 'UTC', ...settings }, cwd, limit, started })
+	const done = await run(program, args, { env: { ...cleanEnv, TZ: 'America/Caracas', ...settings }, cwd, limit, started })
 	return { ...done, events: events(done.stderr) }
 }
 
@@ -111,6 +111,26 @@ export function orderTables(kind, { clock = 'timestamp', amount = 'numeric(12,2)
 		CREATE TABLE order_items (id ${types.big} PRIMARY KEY, order_id ${types.big} NOT NULL, ${itemId} ${types.text},
 			name ${types.text}, quantity ${my('numeric')}, unit_price ${my(price)});
 		CREATE INDEX items_order ON order_items (order_id);`
+}
+
+// Orders of `days` business days up to `last`, eight a day around noon of `zone`, two items each; the
+// fifth of each day is cancelled. Ids say which: 1003 is the third order of the tenth day... from 0.
+export function someOrders(days, last, zone = noonZone()) {
+	return `
+		INSERT INTO orders (id, status, total_amount, created_at)
+		SELECT d * 100 + n, CASE WHEN n = 5 THEN 'CANCELLED' ELSE 'SERVED' END, 10 + n + d * 0.25,
+		       (date '${last}' - ${days - 1} + d + time '10:00' + n * interval '17 minutes') AT TIME ZONE '${zone}'
+		FROM generate_series(0, ${days - 1}) d, generate_series(1, 8) n;
+		INSERT INTO order_items (id, order_id, item_id, name, quantity, unit_price)
+		SELECT o.id * 10 + i, o.id, 'dish' || (o.id + i) % 7, 'Dish ' || (o.id + i) % 7, i, 2.50
+		FROM orders o, generate_series(1, 2) i;`
+}
+
+// A shop with such orders up to yesterday, in noonZone().
+export async function openSmallShop(days, { more = '', ...settings } = {}) {
+	const shop = await Shop.open({ BUSINESS_TIMEZONE: noonZone(), ...settings })
+	await shop.orders.exec(orderTables('postgresql', { clock: 'timestamptz', more }) + someOrders(days, daysAgo(1)))
+	return shop
 }
 
 // Copies the orders of a PostgreSQL database into a MariaDB one that has the same tables.
