@@ -461,7 +461,7 @@ static enum err commit(struct demo *d, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = db_command(d->db, "COMMIT", eb);
 	if (rc == ERR_OK && path && rename(unfinished, path) != 0)
-		rc = err_set(eb, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+		rc = err_set(eb, ERR_IO, "%s cannot be written: %m", path);
 	if (rc != ERR_OK && path)
 		(void)remove(unfinished);
 	return rc;

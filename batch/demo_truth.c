@@ -249,5 +249,5 @@ enum err demo_truth_write(const char *path, const struct demo_truth_head *head,
 		ok = false;
 	json_decref(json);
 	free(t.days);
-	return ok ? ERR_OK : err_set(eb, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+	return ok ? ERR_OK : err_set(eb, ERR_IO, "%s cannot be written: %m", path);
 }

@@ -50,7 +50,8 @@ struct run {
 
 /* ---- run_record.c */
 
-/* ERR_LOCKED at once if another run holds the lock; it is freed with the connection. */
+/* ERR_LOCKED within half a second if another run holds the lock, which is freed with
+ * the connection, however that ends. */
 MUST_CHECK enum err run_lock(struct run *r, struct errbuf *eb);
 
 MUST_CHECK enum err run_record_begin(struct run *r, struct errbuf *eb);

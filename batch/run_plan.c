@@ -87,10 +87,9 @@ static enum err keep_gone_days(struct run *r, struct errbuf *eb)
 	struct rowset rs;
 	if (r->opt->force)
 		return ERR_OK;
+	bool local = source_shape_get(r->source)->col[COL_CREATED].kind == KIND_CLOCK_LOCAL;
 	enum err rc = db_query(r->db, "plan_keep",
-	                       DB_PARAMS({"first_clock", r->first_clock},
-	                                 {"clock_zone", source_clock_zone(r->source, COL_CREATED)}),
-	                       NULL, eb);
+	                       DB_PARAMS({"first_clock", r->first_clock}, {"clock_local", local ? "t" : "f"}), NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_query(r->db, "plan_kept_days", DB_NO_PARAMS, &rs, eb);
 	if (rc != ERR_OK)

@@ -152,7 +152,7 @@ static enum err env_file_read(struct conf *c, struct entries *list, const char *
 static const char *file_value(struct conf *c, const char *name, const char *path, struct errbuf *eb)
 {
 	FILE *f = fopen(path, "re");
-	char text[8192];
+	char text[8192 + 1]; /* one more than allowed, to see that there is more */
 	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
 	bool bad = !f || ferror(f);
 	if (f)

@@ -64,7 +64,8 @@ enum err analytics_open(struct db **out, const struct conf *conf, enum analytics
 		           " -c idle_in_transaction_session_timeout=30s",
 		           conf_str(conf, CONF_QUERY_TIMEOUT));
 	else
-		buf_puts(&settings, " -c lock_timeout=10s");
+		/* The server notices within half a second that a killed run is gone. */
+		buf_puts(&settings, " -c lock_timeout=10s -c client_connection_check_interval=500");
 	enum err rc = put_url(conf, role, &url, eb);
 	if (rc == ERR_OK)
 		rc = db_open(out,

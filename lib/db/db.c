@@ -136,14 +136,25 @@ static enum err finish(struct db *db, PGresult **keep, struct errbuf *eb)
 
 /* ---- connecting -------------------------------------------------------- */
 
+/* Ours come behind those of the URL (such as a search_path), and so win over them. */
+static void put_options(struct buf *b, const struct db_options *opt)
+{
+	PQconninfoOption *parts = PQconninfoParse(opt->url, NULL);
+	for (PQconninfoOption *p = parts; p && p->keyword; p++)
+		if (strcmp(p->keyword, "options") == 0 && p->val)
+			buf_printf(b, "%s ", p->val);
+	PQconninfoFree(parts);
+	buf_printf(b, "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+	              " -c bytea_output=hex -c extra_float_digits=1%s%s",
+	           opt->settings ? " " : "", opt->settings ? opt->settings : "");
+}
+
 enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb)
 {
 	struct db *db = mem_alloc(sizeof *db);
 	struct buf options;
 	buf_init(&options);
-	buf_printf(&options, "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-	                     " -c bytea_output=hex -c extra_float_digits=1%s%s",
-	           opt->settings ? " " : "", opt->settings ? opt->settings : "");
+	put_options(&options, opt);
 	const char *keys[] = {"dbname",  "application_name",    "options",            "connect_timeout",
 	                      "keepalives_idle", "keepalives_interval", "keepalives_count", "client_encoding",
 	                      NULL};

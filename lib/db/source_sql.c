@@ -59,13 +59,14 @@ static bool has(const struct builder *b, enum source_column c)
 /* ---- money ------------------------------------------------------------- */
 
 /* Half-even to `digits`. ROUND rounds ties away from zero in both dialects, so
- * only a tie above an even digit is kept down. */
+ * only a tie above an even digit is kept down. (To MariaDB mod(-2, 2) is a
+ * negative zero, which is not 0: hence the abs.) */
 static void put_half_even(struct builder *b, const char *x, int digits)
 {
 	static const char *const unit[] = {"1", "10", "100", "1000", "10000"};
 	const char *trunc = b->mysql ? "TRUNCATE" : "trunc";
 	buf_printf(&b->q->text,
-	           "CASE WHEN abs(%s - %s(%s, %d)) * 2 * %s = 1 AND mod(%s(%s, %d) * %s, 2) = 0"
+	           "CASE WHEN abs(%s - %s(%s, %d)) * 2 * %s = 1 AND mod(abs(%s(%s, %d)) * %s, 2) = 0"
 	           " THEN %s(%s, %d) ELSE round(%s, %d) END",
 	           x, trunc, x, digits, unit[digits], trunc, x, digits, unit[digits], trunc, x, digits, x,
 	           digits);
@@ -91,9 +92,9 @@ static bool has_exponent(const struct source_window *w, int exponent)
 static void put_when_currency(struct builder *b, int exponent)
 {
 	const char *comma = "";
-	put(b, " WHEN ");
+	put(b, " WHEN upper(");
 	put_column(b, COL_CURRENCY);
-	put(b, " IN (");
+	put(b, b->mysql ? ") IN (" : "::text) IN (");
 	for (size_t i = 0; i < b->w->currencies_n; i++)
 		if (b->w->currencies[i].exponent == exponent) {
 			put(b, comma);

@@ -95,11 +95,13 @@ ON CONFLICT DO NOTHING
 
 -- name: plan_keep
 -- Days that hold orders older than the oldest order_db still has: their source is
--- (at least partly) gone, so what was computed then is all there is.
+-- (at least partly) gone, so what was computed then is all there is. Compared on
+-- order_db's clock, as it was read then: ORDER_DB_TIMEZONE may be a new one.
 UPDATE plan_day p SET kept = true, changed = false
-FROM (SELECT business_date FROM daily_revenue_cache
+FROM (SELECT business_date FROM daily_revenue_cache JOIN rules USING (rules_id)
       GROUP BY business_date
-      HAVING min(first_order_at) < coalesce(:first_clock::timestamp AT TIME ZONE :clock_zone, 'infinity')) c
+      HAVING min(first_order_at AT TIME ZONE CASE WHEN :clock_local::boolean THEN order_db_timezone ELSE 'UTC' END)
+             < coalesce(:first_clock::timestamp, 'infinity')) c
 WHERE c.business_date = p.business_date
 
 -- name: plan_spans

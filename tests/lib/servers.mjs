@@ -190,7 +190,7 @@ export class Maria {
 	constructor(dir, socket) {
 		this.dir = dir
 		this.socket = socket
-		this.args = ['--no-defaults', `--socket=${socket}`, '-u', 'root', '--batch', '--skip-column-names',
+		this.args = ['--no-defaults', `--socket=${socket}`, '-u', 'root', '--batch', '--skip-column-names', '--default-character-set=utf8mb4',
 			`--init-command=SET time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'`]
 	}
 

@@ -550,12 +550,12 @@ static void test_conf_secret_file_size(void **state)
 {
 	(void)state;
 	char file[256], text[9000];
-	for (size_t n = 8189; n <= 8191; n++) {
+	for (size_t n = 8191; n <= 8193; n++) {
 		memset(text, 'x', n);
 		text[n] = '\0';
 		(void)snprintf(file, sizeof file, "DB_PASSWORD_FILE=%s\n", write_file("secret", text));
-		assert_int_equal(load(file), n > 8190 ? ERR_CONFIG : ERR_OK);
-		if (n <= 8190)
+		assert_int_equal(load(file), n > 8192 ? ERR_CONFIG : ERR_OK);
+		if (n <= 8192)
 			assert_int_equal(strlen(conf_str(conf, CONF_ANALYTICS_PASSWORD)), n);
 	}
 }

@@ -1,0 +1,86 @@
+// The calendar functions of analytics_db against an independent one (tests/lib/calendar.py), for every
+// zone of the tz database. SEED=n repeats the random part.
+import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import path from 'node:path'
+import { before, describe, it } from 'node:test'
+import { must, root } from '../lib/process.mjs'
+import { postgres, scratch } from '../lib/servers.mjs'
+import { batch } from '../lib/shop.mjs'
+
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+
+describe(`calendar (SEED=${seed})`, () => {
+	let db
+	before(async () => {
+		db = await (await postgres()).create()
+		assert.equal((await batch(['migrate'], { ANALYTICS_DATABASE_URL: db.url() })).code, 0)
+		const folder = mkdtempSync(path.join(scratch(), 'calendar-'))
+		await must('python3', [path.join(root, 'tests/lib/calendar.py'), folder, String(seed)])
+		await db.exec(`
+			CREATE TABLE span (zone text, cutoff int, from_day date, to_day date);
+			CREATE TABLE day (zone text, cutoff int, day date, start_s bigint, end_s bigint);
+			CREATE TABLE hour (zone text, cutoff int, day date, hour int, seconds int);
+			CREATE TABLE instant (zone text, cutoff int, clock_zone text, clock timestamp, day date, hour int);`)
+		for (const table of ['span', 'day', 'hour', 'instant']) await db.copyIn(table, { file: path.join(folder, `${table}.tsv`) })
+		// PostgreSQL takes some names for abbreviations, without summer time: runs refuse them.
+		for (const table of ['span', 'day', 'hour', 'instant'])
+			await db.exec(`DELETE FROM ${table} WHERE zone IN (SELECT abbrev FROM pg_timezone_abbrevs); ANALYZE ${table}`)
+	})
+
+	const same = async (got, want) => {
+		const rows = await db.query(`(SELECT 'got' AS what, * FROM (${got}) g EXCEPT SELECT 'got', * FROM (${want}) w) UNION ALL
+			(SELECT 'wanted' AS what, * FROM (${want}) w EXCEPT SELECT 'wanted', * FROM (${got}) g) ORDER BY 2, 3, 4, 1 LIMIT 20`)
+		assert.deepEqual(rows, [])
+	}
+
+	it('asks about every zone that PostgreSQL knows', async () => {
+		assert.deepEqual(await db.query(`
+			SELECT name FROM pg_timezone_names
+			WHERE name !~ '^(posix|right)/' AND name NOT IN ('localtime', 'posixrules', 'Factory')
+			  AND name NOT IN (SELECT zone FROM span UNION SELECT abbrev FROM pg_timezone_abbrevs)`), [])
+		assert.ok(await db.value('SELECT count(DISTINCT zone)::int FROM span') > 550)
+		assert.ok(await db.value('SELECT count(*)::int FROM hour WHERE seconds NOT IN (3600, 0, 7200)') > 20, 'no zone by halves')
+		assert.ok(await db.value('SELECT count(*)::int FROM day WHERE start_s = end_s') > 0, 'no day that was left out')
+	})
+
+	it('starts and ends the days where the definition does', async () => {
+		await same(`SELECT zone, cutoff, business_date, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+		            FROM span, business_days(zone, cutoff, from_day, to_day)`, 'SELECT * FROM day')
+	})
+
+	it('counts the seconds of 24 hours', async () => {
+		await same('SELECT zone, cutoff, business_date, hour, seconds FROM span, business_hours(zone, cutoff, from_day, to_day)', 'SELECT * FROM hour')
+	})
+
+	it('puts an instant into its day', async () => {
+		await same(`SELECT zone, cutoff, clock, business_date(clock AT TIME ZONE clock_zone, zone, cutoff) FROM instant`,
+			'SELECT zone, cutoff, clock, day FROM instant')
+	})
+
+	it('gives shifts that turn a clock of order_db into day and hour', async () => {
+		await same(`SELECT zone, cutoff, clock_zone, clock, (clock + make_interval(secs => shift_s - cutoff * 3600))::date,
+		                   extract(hour FROM clock + make_interval(secs => shift_s))::int
+		            FROM instant, business_shifts(zone, cutoff, clock_zone, day - 1, day + 1)
+		            WHERE clock >= clock_from AND clock < clock_to`,
+			'SELECT * FROM instant')
+	})
+
+	// A wall clock has times that do not exist; reading them may leave a gap behind, as in Casey in 2020.
+	it('gives shifts in order, and without gaps where the clock has none', async () => {
+		assert.deepEqual(await db.query(`
+			SELECT * FROM (
+				SELECT i.zone, i.cutoff, clock_zone, day, clock_from, clock_to, lag(clock_to) OVER w AS before
+				FROM (SELECT DISTINCT zone, cutoff, clock_zone, day FROM instant) i, business_shifts(zone, cutoff, clock_zone, day - 1, day + 1)
+				WINDOW w AS (PARTITION BY i.zone, i.cutoff, clock_zone, day ORDER BY clock_from)) s
+			WHERE clock_from >= clock_to OR before > clock_from OR (clock_zone = 'UTC' AND before <> clock_from) LIMIT 5`), [])
+	})
+
+	it('agrees with itself over long ranges', async () => {
+		// One call over years gives what many short ones give.
+		for (const zone of ['Europe/Berlin', 'Australia/Lord_Howe', 'Africa/Casablanca', 'America/St_Johns', 'Pacific/Apia'])
+			await same(`SELECT zone, cutoff, d.* FROM (SELECT DISTINCT zone, cutoff FROM span WHERE zone = '${zone}' AND cutoff IN (0, 4)) z,
+			                   business_days(zone, cutoff, '2004-01-01', '2012-12-31') d WHERE (zone, cutoff, business_date) IN (SELECT zone, cutoff, day FROM day)`,
+			`SELECT zone, cutoff, day, to_timestamp(start_s), to_timestamp(end_s) FROM day WHERE zone = '${zone}' AND cutoff IN (0, 4) AND day BETWEEN '2004-01-01' AND '2012-12-31'`)
+	})
+})

@@ -1,0 +1,383 @@
+// Whatever order_db looks like: optional columns, types, zones, currencies, profiles. Most of it on
+// both kinds of server, with the same outcome.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { copyLines } from '../lib/data.mjs'
+import { mariadb, postgres } from '../lib/servers.mjs'
+import { Shop, orderTables } from '../lib/shop.mjs'
+
+const KINDS = ['postgresql', 'mysql']
+const server = (kind) => (kind === 'mysql' ? mariadb() : postgres())
+
+// A shop whose order_db is made by `ddl(kind)` and holds these rows: { orders: [[...]], ... }.
+async function shopOn(kind, ddl, tables, settings = {}) {
+	const orders = await (await server(kind)).create()
+	await orders.exec(ddl(kind))
+	for (const [table, rows] of Object.entries(tables)) await orders.copyIn(table, copyLines(rows))
+	return Shop.open({ orders, ...settings })
+}
+
+const plain = (options) => (kind) => orderTables(kind, options)
+const JULY = ['--from', '2024-07-01', '--to', '2024-07-31']
+
+async function days(shop, columns, where = 'order_count > 0 OR booked_minor <> 0') {
+	return (await shop.cache.query(`SELECT business_date::text AS day, ${columns} FROM daily_revenue_cache WHERE ${where} ORDER BY 1, location_id, currency`))
+		.map(({ day, ...rest }) => [day, ...Object.values(rest)])
+}
+
+const codes = async (shop) => (await shop.warnings()).map((w) => w.code)
+
+// ---- the ledger ------------------------------------------------------------------
+
+const LEDGER = (kind) => {
+	const clock = kind === 'mysql' ? 'TIMESTAMP(6) NULL' : 'timestamptz'
+	return orderTables(kind, { clock: 'timestamptz', more: `updated_at ${clock}, cancelled_at ${clock}, discount numeric(12,2), tax numeric(12,2), shipping numeric(12,2), tip numeric(12,2)` }) +
+		`CREATE TABLE order_refunds (id bigint PRIMARY KEY, order_id bigint, amount numeric(12,2), created_at ${clock});`
+}
+
+describe('refunds and cancellations', () => {
+	const at = (day, time = '12:00:00') => `2024-07-${day} ${time}`
+	const rows = {
+		orders: [
+			// id, status, total, created, updated, cancelled, discount, tax, shipping, tip
+			[1, 'SERVED', '100.00', at('01'), at('01'), null, '5.00', '7.00', '3.00', '2.00'],
+			[2, 'CANCELLED', '50.00', at('01'), at('02'), at('02'), '1.00', '1.00', '1.00', '1.00'],
+			[3, 'SERVED', '20.00', at('02'), at('02'), null, null, null, null, null],
+			[4, 'CANCELLED', '8.00', at('02'), at('02'), null, null, null, null, null], // nobody noted when
+			[5, 'CANCELLED', '9.00', at('03'), at('03'), at('03', '13:00:00'), null, null, null, null],
+			[6, 'SERVED', '11.00', at('04'), at('05'), at('05'), null, null, null, null], // cancelled, and taken back
+		],
+		order_refunds: [[1, 1, '30.00', at('03')], [2, 1, '10.00', at('04')], [3, 2, '50.00', at('05')], [4, 3, '20.00', at('02')]],
+	}
+	for (const kind of KINDS)
+		it(`are booked on both bases, which agree in the end, on ${kind}`, async () => {
+			const shop = await shopOn(kind, LEDGER, rows)
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'revenue_minor, booked_minor, gross_minor, refund_minor, order_count, served_count'), [
+				['2024-07-01', 6000, 15000, 10000, 4000, 2, 1],
+				['2024-07-02', 0, -5000, 2000, 2000, 2, 1],
+				['2024-07-03', 0, -3000, 0, 0, 1, 0],
+				['2024-07-04', 1100, 100, 1100, 0, 1, 1],
+			])
+			assert.deepEqual(await shop.cache.one('SELECT sum(revenue_minor)::int AS a, sum(booked_minor)::int AS b FROM daily_revenue_cache'), { a: 7100, b: 7100 })
+			assert.deepEqual(await days(shop, 'discount_minor, tax_minor, shipping_minor, tip_minor', `business_date = '2024-07-01'`), [['2024-07-01', 500, 700, 300, 200]])
+			assert.equal(await shop.cache.value(`SELECT aov::text FROM daily_revenue_cache WHERE business_date = '2024-07-01'`), '60.00')
+		})
+
+	for (const kind of KINDS)
+		it(`of random orders sum up to the same on both bases, on ${kind}`, async () => {
+			let x = 12345
+			const rnd = (n) => { x = (x * 1103515245 + 12345) % 2147483648; return Math.floor(x / 65536) % n }
+			const when = (d, extra = 0) => `2024-07-${String(Math.min(31, 1 + d + extra)).padStart(2, '0')} ${String(rnd(24)).padStart(2, '0')}:${String(rnd(60)).padStart(2, '0')}:00`
+			const orders = [], refunds = []
+			for (let id = 1; id <= 600; id++) {
+				const day = rnd(25), cancelled = rnd(5) === 0
+				const total = (rnd(100000) / 100).toFixed(2)
+				orders.push([id, cancelled ? 'CANCELLED' : 'SERVED', total, when(day), when(day), cancelled && rnd(4) ? when(day, rnd(6)) : null, '0', '0', '0', '0'])
+				if (rnd(4) === 0) refunds.push([id, id, (rnd(1000) / 100).toFixed(2), when(day, rnd(6))])
+			}
+			const shop = await shopOn(kind, LEDGER, { orders, order_refunds: refunds }, { BUSINESS_TIMEZONE: 'America/Santiago' })
+			await shop.expectRun(0, '--from', '2024-06-30', '--to', '2024-08-01')
+			const cents = (t) => Math.round(Number(t) * 100)
+			const served = new Set(orders.filter((o) => o[1] === 'SERVED').map((o) => o[0]))
+			const want = orders.filter((o) => served.has(o[0])).reduce((s, o) => s + cents(o[2]), 0) - refunds.filter((r) => served.has(r[1])).reduce((s, r) => s + cents(r[2]), 0)
+			assert.deepEqual(await shop.cache.one('SELECT sum(revenue_minor)::int AS a, sum(booked_minor)::int AS b FROM daily_revenue_cache'), { a: want, b: want })
+			assert.ok(await shop.cache.value('SELECT count(*)::int FROM daily_revenue_cache WHERE revenue_minor <> booked_minor') > 10)
+			assert.equal(await shop.cache.value('SELECT sum(revenue_minor)::int FROM hourly_order_cache'), want)
+		})
+})
+
+// ---- money -------------------------------------------------------------------------
+
+describe('currencies', () => {
+	const ddl = (kind) => orderTables(kind, { amount: 'numeric', more: 'currency char(5), location_id int' })
+	const at = '2024-07-10 12:00:00'
+	const amounts = [
+		['EUR', '0.125', 12], ['EUR', '0.135', 14], ['EUR', '0.1250001', 13], ['EUR', '10', 1000], ['EUR', '-0.125', -12], ['eur', '1.00', 100],
+		['JPY', '100.5', 100], ['JPY', '101.5', 102], ['JPY', '100.50001', 101], ['JPY', '100', 100], ['jpy', '102.5', 102], ['JPY', '-101.5', -102],
+		['KWD', '1.0005', 1000], ['KWD', '1.0015', 1002], ['KWD', '1.234', 1234], ['CLF', '1.00005', 10000],
+		[null, '3.333', 333], ['', '4.444', 444],
+	]
+	const rows = { orders: amounts.map(([currency, amount], i) => [i + 1, 'SERVED', amount, at, currency, 1]) }
+	const want = {}
+	for (const [currency, , minor] of amounts) want[(currency || 'USD').toUpperCase()] = (want[(currency || 'USD').toUpperCase()] ?? 0) + minor
+
+	for (const kind of KINDS)
+		it(`are kept apart, each order rounded once and half-even to its own digits, on ${kind}`, async () => {
+			const shop = await shopOn(kind, ddl, rows, { DEFAULT_CURRENCY: 'USD' })
+			await shop.expectRun(0, ...JULY)
+			const got = await shop.cache.query('SELECT currency, revenue_minor FROM daily_revenue_cache WHERE order_count > 0')
+			assert.deepEqual(Object.fromEntries(got.map((r) => [r.currency, r.revenue_minor]).sort()), Object.fromEntries(Object.entries(want).sort()))
+			const told = (await shop.warnings()).find((w) => w.code === 'amount_rounded')
+			assert.match(told.text, /^14 order\(s\)/)
+			assert.equal(await shop.cache.value(`SELECT aov::text FROM daily_revenue_cache WHERE currency = 'KWD' AND order_count > 0`), '1.079')
+			assert.equal(await shop.cache.value(`SELECT aov::text FROM daily_revenue_cache WHERE currency = 'JPY' AND order_count > 0`), '67')
+		})
+
+	it('that are none stop the run, which says where', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, ddl, { orders: [[1, 'SERVED', '1', at, 'EUR', 1], [2, 'SERVED', '1', at, 'EURO', 1]] })
+			const done = await shop.expectRun(1, ...JULY)
+			assert.match(done.stderr, /2024-07-10 have currency 'EURO'/)
+			assert.equal(await shop.cache.value('SELECT count(*)::int FROM daily_revenue_cache'), 0)
+		}
+	})
+
+	it('and amounts that are none do too', async () => {
+		const shop = await shopOn('postgresql', ddl, { orders: [[1, 'SERVED', 'NaN', at, 'EUR', 1]] })
+		assert.match((await shop.expectRun(1, ...JULY)).stderr, /an amount that is not a number/)
+		const huge = await shopOn('postgresql', ddl, { orders: [[1, 'SERVED', '1e25', at, 'EUR', 1], [2, 'SERVED', '1e25', at, 'EUR', 1]] })
+		await huge.expectRun(1, ...JULY)
+		assert.equal(await huge.cache.value('SELECT count(*)::int FROM daily_revenue_cache'), 0)
+	})
+
+	for (const kind of KINDS)
+		it(`that are floating point are read as the decimals they show, on ${kind}`, async () => {
+			const shop = await shopOn(kind, plain({ amount: 'double precision', price: 'double precision' }), {
+				orders: [[1, 'SERVED', '0.1', at], [2, 'SERVED', '0.2', at], [3, 'SERVED', '19.99', at], [4, 'SERVED', '1234567.89', at]],
+				order_items: [[1, 1, 'a', 'A', 3, '0.1'], [2, 3, 'b', 'B', 1, '19.99']],
+			})
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'revenue_minor, item_minor'), [['2024-07-10', 123458818, 2029]])
+			assert.match((await shop.batch(['doctor'])).stdout, /^warn +order_db: orders\.total_amount is floating point/m)
+		})
+
+	it('missing amounts count as nothing, with a warning', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, plain({}), { orders: [[1, 'SERVED', null, at], [2, 'SERVED', '2.00', at]] })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'revenue_minor, served_count'), [['2024-07-10', 200, 2]])
+			assert.deepEqual(await codes(shop), ['amount_missing'])
+		}
+	})
+})
+
+describe('locations and currencies', () => {
+	for (const kind of KINDS)
+		it(`have a row for every day since their first order, on ${kind}`, async () => {
+			const ddl = (k) => orderTables(k, { more: 'location_id int, currency char(3)' })
+			const at = (d) => `2024-07-${d} 12:00:00`
+			const shop = await shopOn(kind, ddl, { orders: [
+				[1, 'SERVED', '1.00', at('05'), 1, 'EUR'], [2, 'SERVED', '2.00', at('20'), 1, 'EUR'], [3, 'CANCELLED', '3.00', at('10'), 2, 'EUR'],
+				[4, 'SERVED', '4.00', at('15'), 1, 'CHF'], [5, 'SERVED', '5.00', at('25'), null, null]] })
+			await shop.expectRun(0, ...JULY)
+			const rows = await shop.cache.query(`SELECT location_id AS l, currency AS c, min(business_date)::text AS first, count(*)::int AS days FROM daily_revenue_cache GROUP BY 1, 2 ORDER BY 1, 2`)
+			assert.deepEqual(rows.map((r) => Object.values(r)), [
+				[0, 'EUR', '2024-07-01', 11], // before anything was sold (4 days), and from its own first order (7)
+				[1, 'CHF', '2024-07-15', 17], [1, 'EUR', '2024-07-05', 27], [2, 'EUR', '2024-07-10', 22]])
+			assert.deepEqual(await shop.cache.query(`SELECT d.location_id, d.business_date FROM daily_revenue_cache d WHERE 24 <> (SELECT count(*) FROM hourly_order_cache h
+				WHERE (h.location_id, h.business_date, h.currency) = (d.location_id, d.business_date, d.currency))`), [])
+			assert.deepEqual((await shop.cache.query('SELECT location_id AS l, currency AS c, first_date::text AS d FROM series ORDER BY 1, 2')).map((r) => Object.values(r)),
+				[[0, 'EUR', '2024-07-25'], [1, 'CHF', '2024-07-15'], [1, 'EUR', '2024-07-05'], [2, 'EUR', '2024-07-10']])
+		})
+})
+
+// ---- time ---------------------------------------------------------------------------
+
+describe('clocks', () => {
+	// Every 10 minutes around the clock changes of New York, read as its wall clock, counted in Berlin.
+	const clocks = ['2024-03-09', '2024-03-10', '2024-03-11', '2024-03-30', '2024-03-31', '2024-11-02', '2024-11-03', '2024-11-04', '2024-10-26', '2024-10-27']
+		.flatMap((day) => Array.from({ length: 144 }, (_, i) => `${day} ${String(Math.floor(i / 6)).padStart(2, '0')}:${i % 6}0:00`))
+	const orders = clocks.map((clock, i) => [i + 1, 'SERVED', '1.00', clock])
+
+	for (const kind of KINDS)
+		for (const [zone, cutoff] of [['Europe/Berlin', '4'], ['America/New_York', '0'], ['Australia/Lord_Howe', '3'], ['Asia/Kathmandu', '12']])
+			it(`without a zone are those of ORDER_DB_TIMEZONE: ${zone}, cutoff ${cutoff}, on ${kind}`, async () => {
+				const shop = await shopOn(kind, plain({}), { orders },
+					{ ORDER_DB_TIMEZONE: 'America/New_York', BUSINESS_TIMEZONE: zone, BUSINESS_DAY_CUTOFF: cutoff })
+				await shop.expectRun(0, '--from', '2024-03-01', '--to', '2024-11-15')
+				await shop.cache.exec('CREATE TABLE clock (clock timestamp)')
+				await shop.cache.copyIn('clock', clocks.join('\n') + '\n')
+				const want = await shop.cache.query(`
+					SELECT business_date(t, '${zone}', ${cutoff})::text AS day, extract(hour FROM t AT TIME ZONE '${zone}')::int AS hour, count(*)::int AS n
+					FROM (SELECT clock AT TIME ZONE 'America/New_York' AS t FROM clock) c GROUP BY 1, 2 ORDER BY 1, 2`)
+				assert.deepEqual(await shop.cache.query(`SELECT business_date::text AS day, hour, order_count AS n FROM hourly_order_cache WHERE order_count > 0 ORDER BY 1, 2`), want)
+			})
+
+	for (const kind of KINDS)
+		it(`put the last microsecond into the day that ends, on ${kind}`, async () => {
+			const shop = await shopOn(kind, plain({}), { orders: [
+				[1, 'SERVED', '1.00', '2024-07-10 03:59:59.999999'], [2, 'SERVED', '2.00', '2024-07-10 04:00:00'], [3, 'SERVED', '4.00', '2024-07-11 03:59:59.999999'],
+				[4, 'SERVED', '8.00', '2024-07-11 04:00:00.000001']] }, { BUSINESS_DAY_CUTOFF: '4' })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'revenue_minor'), [['2024-07-09', 100], ['2024-07-10', 600], ['2024-07-11', 800]])
+			assert.deepEqual((await shop.cache.query(`SELECT business_date::text AS d, hour FROM hourly_order_cache WHERE order_count > 0 ORDER BY 1, 2`)).map((r) => [r.d, r.hour]),
+				[['2024-07-09', 3], ['2024-07-10', 3], ['2024-07-10', 4], ['2024-07-11', 4]])
+		})
+
+	it('that are broken are left out, with a warning', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, plain({}), { orders: [[1, 'SERVED', '1.00', '1970-01-01 00:00:01'], [2, 'SERVED', '2.00', '2024-07-10 12:00:00']] }, { BATCH_LOOKBACK_DAYS: '5' })
+			await shop.expectRun(0)
+			assert.equal(await shop.cache.value('SELECT min(business_date)::text FROM daily_revenue_cache'), '2024-07-10')
+			assert.deepEqual(await codes(shop), ['date_broken'])
+		}
+	})
+})
+
+// ---- what counts -----------------------------------------------------------------------
+
+describe('profiles', () => {
+	const at = '2024-07-10 12:00:00'
+	const statuses = (...list) => ({ orders: list.map((s, i) => [i + 1, s, (2 ** i).toFixed(2), at]),
+		order_items: list.map((s, i) => [i + 1, i + 1, `item ${s}`, s, 1, '1.00']) })
+	const counted = async (shop) => ({
+		served: await shop.cache.value(`SELECT sum(served_count)::int FROM daily_revenue_cache`),
+		items: (await shop.cache.query('SELECT DISTINCT name FROM item_sales_cache ORDER BY 1')).map((r) => r.name),
+		unknown: (await shop.warnings()).filter((w) => w.code === 'status_unknown').map((w) => /status '(.*?)'/.exec(w.text)[1]).sort(),
+	})
+
+	for (const kind of KINDS) {
+		it(`restaurant: SERVED, letter for letter, on ${kind}`, async () => {
+			const shop = await shopOn(kind, plain({}), statuses('SERVED', 'served', 'Served', 'SERVED ', 'CANCELLED', 'PREPARING', 'EATEN'))
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await counted(shop), { served: 1, items: ['SERVED'], unknown: ['EATEN', 'SERVED ', 'Served', 'served'] })
+			assert.deepEqual(Object.keys(await shop.cache.value(`SELECT orders_by_status FROM daily_revenue_cache WHERE order_count > 0`)).sort(),
+				['CANCELLED', 'EATEN', 'PREPARING', 'SERVED', 'SERVED ', 'Served', 'served'])
+		})
+
+		it(`commerce: all but cancelled and unpaid, in any case, on ${kind}`, async () => {
+			const shop = await shopOn(kind, plain({}), statuses('completed', 'Processing', 'SHIPPED', 'refunded', 'cancelled', 'pending_payment', 'teleported'), { REVENUE_PROFILE: 'commerce' })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await counted(shop), { served: 4, items: ['Processing', 'SHIPPED', 'completed', 'refunded'], unknown: ['teleported'] })
+		})
+	}
+
+	it('bookings: confirmed', async () => {
+		const shop = await shopOn('postgresql', plain({}), statuses('confirmed', 'CONFIRMED', 'waitlisted', 'cancelled', 'dreamt'), { REVENUE_PROFILE: 'bookings' })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await counted(shop), { served: 2, items: ['CONFIRMED', 'confirmed'], unknown: ['dreamt'] })
+	})
+
+	it('COUNTED_STATUSES replaces the rule of the profile', async () => {
+		const shop = await shopOn('postgresql', plain({}), statuses('SERVED', 'PAID', 'PICKED UP', "it's", 'x'), { COUNTED_STATUSES: "PAID, PICKED UP ,it's" })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await counted(shop), { served: 3, items: ['PAID', 'PICKED UP', "it's"], unknown: [] })
+	})
+
+	it('count nothing where nothing counts', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, plain({}), statuses('CANCELLED'))
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'revenue_minor, order_count, served_count, item_qty, aov::text'), [['2024-07-10', 0, 1, 0, 0, '0.00']])
+		}
+	})
+})
+
+// ---- items, names, types ------------------------------------------------------------------
+
+describe('items', () => {
+	const at = '2024-07-10 12:00:00'
+	for (const kind of KINDS) {
+		it(`may be called products, on ${kind}`, async () => {
+			const shop = await shopOn(kind, plain({ itemId: 'product_id', price: 'numeric' }), { orders: [[1, 'SERVED', '5.00', at]], order_items: [[1, 1, 'p1', 'Soup', '0.5', '10.00'], [2, 1, 'p2', null, '2', '0.125']] })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual((await shop.cache.query('SELECT item_id, name, quantity::text, revenue_minor, order_count FROM item_sales_cache ORDER BY 1')).map((r) => Object.values(r)),
+				[['p1', 'Soup', '0.5', 500, 1], ['p2', 'p2', '2', 25, 1]])
+		})
+
+		it(`an order with two lines of an item is one order, on ${kind}`, async () => {
+			const shop = await shopOn(kind, plain({}), { orders: [[1, 'SERVED', '5.00', at], [2, 'SERVED', '5.00', at], [3, 'CANCELLED', '5.00', at]],
+				order_items: [[1, 1, 'a', 'A', 1, '1.00'], [2, 1, 'a', 'A', 2, '1.50'], [3, 2, 'a', 'A', 4, '1.00'], [4, 3, 'a', 'A', 99, '1.00'], [5, 77, 'a', 'A', 50, '1.00']] })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual((await shop.cache.query('SELECT item_id, quantity::int, revenue_minor, order_count FROM item_sales_cache')).map((r) => Object.values(r)), [['a', 7, 800, 2]])
+		})
+	}
+
+	it('and statuses with odd text arrive as they are, from both servers alike', async () => {
+		const odd = ['tab\there', 'line\nbreak', 'back\\slash', `quote'"`, '<b>&amp;</b>', '=SUM(A1)', 'Ärger 🍕 日本', 'ﬁ', ' lead and trail ', 'Ａ', 'a', 'A', '\\N', '\\.', 'é', 'e\u0301']
+		const rows = { orders: [[1, 'SERVED', '5.00', at], ...odd.map((s, i) => [i + 2, s, '1.00', at])], order_items: odd.map((s, i) => [i + 1, 1, s, s, 1, '1.00']) }
+		const [a, b] = [await shopOn('postgresql', plain({}), rows), await shopOn('mysql', plain({}), rows)]
+		for (const shop of [a, b]) await shop.expectRun(0, ...JULY)
+		const names = (await a.cache.query('SELECT item_id, name FROM item_sales_cache')).map((r) => (assert.equal(r.item_id, r.name), r.name))
+		assert.deepEqual(names.sort(), [...odd].sort())
+		assert.equal(await b.dump(['source_hash']), await a.dump(['source_hash']))
+	})
+})
+
+describe('types', () => {
+	it('of PostgreSQL: enum, uuid, domain, views in a schema of their own', async () => {
+		const orders = await (await postgres()).create()
+		await orders.exec(`
+			CREATE SCHEMA shop; CREATE SCHEMA takings;
+			CREATE TYPE shop.state AS ENUM ('SERVED', 'CANCELLED');
+			CREATE TABLE shop.sale (nr uuid PRIMARY KEY DEFAULT gen_random_uuid(), state shop.state, cents int, at timestamptz);
+			CREATE TABLE shop.line (nr uuid, sale uuid, dish uuid, label varchar(20), n smallint, price money);
+			INSERT INTO shop.sale (state, cents, at) VALUES ('SERVED', 1250, '2024-07-10 12:00Z'), ('CANCELLED', 1, '2024-07-10 12:00Z');
+			INSERT INTO shop.line SELECT gen_random_uuid(), nr, gen_random_uuid(), 'Soup', 2, 6.25 FROM shop.sale;
+			CREATE VIEW takings.orders AS SELECT nr AS id, state AS status, cents / 100.0 AS total_amount, at AS created_at FROM shop.sale;
+			CREATE VIEW takings.order_items AS SELECT sale AS order_id, dish AS item_id, label AS name, n AS quantity, price::numeric AS unit_price FROM shop.line;`)
+		const shop = await Shop.open({ orders, DATABASE_URL: `${orders.url()}&options=-csearch_path%3Dtakings` })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await days(shop, 'revenue_minor, order_count, served_count, item_minor'), [['2024-07-10', 1250, 2, 1, 1250]])
+	})
+
+	it('of MySQL: ENUM, UNSIGNED, capital column names, ids beyond 2^53, latin1', async () => {
+		const orders = await (await mariadb()).create()
+		await orders.exec(`
+			CREATE TABLE orders (ID BIGINT UNSIGNED PRIMARY KEY, Status ENUM('CANCELLED', 'SERVED'), Total_Amount DECIMAL(10,2) UNSIGNED, Created_At DATETIME);
+			CREATE TABLE order_items (id INT UNSIGNED, order_id BIGINT UNSIGNED, item_id BIGINT UNSIGNED, name VARCHAR(50) CHARACTER SET latin1, quantity SMALLINT UNSIGNED, unit_price DECIMAL(10,2));
+			INSERT INTO orders VALUES (18446744073709551615, 'SERVED', 12.50, '2024-07-10 12:00:00'), (9007199254740993, 'CANCELLED', 1, '2024-07-10 12:00:00');
+			INSERT INTO order_items VALUES (1, 18446744073709551615, 9007199254740993, 'Bärlauch', 3, 1.25);`)
+		const shop = await Shop.open({ orders })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await days(shop, 'revenue_minor, order_count, served_count'), [['2024-07-10', 1250, 2, 1]])
+		assert.deepEqual(await shop.cache.query('SELECT item_id, name, quantity::int AS n FROM item_sales_cache'), [{ item_id: '9007199254740993', name: 'Bärlauch', n: 3 }])
+	})
+})
+
+// ---- new rules ----------------------------------------------------------------------------
+
+describe('new rules', () => {
+	const orders = Array.from({ length: 2000 }, (_, i) => [i + 1, i % 7 ? 'SERVED' : 'PAID', '1.00',
+		new Date(Date.UTC(2024, 5, 25) + i * 1733_000).toISOString().replace('T', ' ').slice(0, 19)])
+	const items = orders.map(([id]) => [id, id, `i${id % 5}`, 'x', 1, '1.00'])
+	const changes = [{ BUSINESS_TIMEZONE: 'Asia/Kathmandu' }, { BUSINESS_DAY_CUTOFF: '5' }, { COUNTED_STATUSES: 'SERVED,PAID' }, { REVENUE_PROFILE: 'commerce' },
+		{ DEFAULT_CURRENCY: 'JPY' }, { DEFAULT_LOCATION_ID: '4' }, { ORDER_DB_TIMEZONE: 'America/New_York' }]
+	for (const change of changes)
+		it(`(${Object.entries(change).join().replace(',', '=')}) rebuild every day, all in one transaction`, async () => {
+			const base = { BUSINESS_TIMEZONE: 'Europe/Berlin', ORDER_DB_TIMEZONE: 'Europe/Berlin' }
+			const shop = await shopOn('postgresql', plain({}), { orders, order_items: items }, base)
+			await shop.expectRun(0, '--from', '2024-06-25', '--to', '2024-08-03')
+			const whole = await shop.fresh(change)
+			assert.equal((await whole.run('--from', '2024-06-25', '--to', '2024-08-03')).code, 0)
+			const days = 'md5(string_agg(d::text, $$ $$ ORDER BY d::text))'
+			const look = `SELECT (SELECT ${days} FROM (SELECT location_id, business_date, currency, revenue_minor, order_count, served_count FROM daily_revenue_cache) d) AS daily,
+				(SELECT ${days} FROM (SELECT location_id, business_date, hour, currency, order_count, served_count FROM hourly_order_cache) d) AS hourly,
+				(SELECT timezone || cutoff_hours || counted_statuses || default_currency || order_db_timezone || revenue_profile || default_location_id FROM site JOIN rules USING (rules_id)) AS rules`
+			const [old, now] = [await shop.cache.one(look), await whole.cache.one(look)]
+			assert.notEqual(old.rules, now.rules)
+			const session = shop.cache.session()
+			let running = true, looks = 0
+			const wrong = []
+			const watching = (async () => {
+				while (running) {
+					const [seen] = await session.rows(look)
+					looks++
+					if (![old, now].some((s) => JSON.stringify(s) === JSON.stringify(seen))) wrong.push(seen)
+				}
+			})()
+			// The change is found by the run of one day, and rebuilds all.
+			const done = await shop.batch(['run', '--date', '2024-07-01'], change)
+			running = false
+			await watching
+			await session.close()
+			assert.equal(done.code, 0, done.stderr)
+			assert.deepEqual(wrong, [])
+			assert.ok(looks > 2)
+			assert.equal(await shop.dump(['rules_id']), await whole.dump(['rules_id']))
+			assert.equal(await shop.cache.value('SELECT count(*)::int FROM restatement'), 0)
+			assert.equal((await shop.batch(['run', '--date', '2024-07-01'], change)).stdout.split(',')[0], '0 day(s) written')
+		})
+
+	it('leave days of which the orders are gone', async () => {
+		const shop = await shopOn('postgresql', plain({}), { orders, order_items: items })
+		await shop.expectRun(0, '--from', '2024-06-25', '--to', '2024-08-03')
+		await shop.orders.exec(`DELETE FROM orders WHERE created_at < '2024-07-05'`)
+		const old = await shop.cache.text(`SELECT business_date, revenue_minor, order_count FROM daily_revenue_cache WHERE business_date < '2024-07-05' ORDER BY 1`)
+		const done = await shop.batch(['run', '--date', '2024-07-20'], { BUSINESS_DAY_CUTOFF: '5' })
+		assert.equal(done.code, 0, done.stderr)
+		assert.equal(await shop.cache.text(`SELECT business_date, revenue_minor, order_count FROM daily_revenue_cache WHERE business_date < '2024-07-05' ORDER BY 1`), old)
+		assert.ok((await codes(shop)).includes('source_gone'))
+	})
+})
