@@ -87,6 +87,7 @@ enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why, st
 {
 	if (!r->run_id || !r->db || !db_alive(r->db))
 		return ERR_OK;
+	db_ignore_interrupt(r->db);
 	buf_putc(&r->warnings, ']');
 	return db_query(r->db, "run_end",
 	                DB_PARAMS({"run_id", r->run_id}, {"status", record_status(rc, r)}, {"first_day", r->first_day},

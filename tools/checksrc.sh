@@ -83,7 +83,7 @@ for file in $(sources tests); do
 	check_banned "$file"
 	check_length "$file"
 done
-for file in $(find tests tools sql templates static -type f \( -name '*.mjs' -o -name '*.js' -o -name '*.sh' -o -name '*.py' -o -name '*.sql' -o -name '*.html' -o -name '*.css' \) \
+for file in $(find tests tools sql templates static -type f \( -name '*.mjs' -o -name '*.js' -o -name '*.sh' -o -name '*.py' -o -name '*.sql' -o -name '*.html' \) \
 	-not -path 'static/vendor/*' 2>/dev/null | sort); do
 	check_length "$file"
 done

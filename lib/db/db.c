@@ -20,6 +20,7 @@ struct db {
 	bool *prepared;   /* by statement index */
 	struct buf copy;  /* rows not yet handed to libpq */
 	int64_t limit_ms;  /* see db_options */
+	bool steadfast;    /* interrupts are not heeded any more */
 	bool given_up;     /* the server did not answer in time: nothing it says later counts */
 	const char *statement; /* the one at work, for messages; NULL: none of the named */
 	char sqlstate[6]; /* of the last error */
@@ -97,7 +98,7 @@ static enum err next_result(struct db *db, PGresult **res, struct errbuf *eb)
 	int64_t start_ms = clock_mono_ms();
 	while (PQisBusy(db->conn)) {
 		struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
-		if (interrupted && !cancelled) {
+		if (interrupted && !db->steadfast && !cancelled) {
 			cancel(db->conn);
 			cancelled = true;
 		}
@@ -287,8 +288,16 @@ void db_rollback(struct db *db)
 		(void)finish(db, NULL, &ignored);
 	}
 	err_clear(&ignored);
+	bool was = db->steadfast;
+	db->steadfast = true;
 	if (db_command(db, "ROLLBACK", &ignored) != ERR_OK)
 		PQreset(db->conn);
+	db->steadfast = was;
+}
+
+void db_ignore_interrupt(struct db *db)
+{
+	db->steadfast = true;
 }
 
 /* ---- streaming out ----------------------------------------------------- */

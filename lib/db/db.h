@@ -81,4 +81,8 @@ const char *db_server_version(const struct db *db);
 void db_interrupt(void);
 bool db_interrupted(void);
 
+/* What this connection is asked from here on is no longer cancelled: after the
+ * work was stopped, that must still be written down. */
+void db_ignore_interrupt(struct db *db);
+
 #endif

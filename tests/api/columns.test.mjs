@@ -213,6 +213,14 @@ describe('clocks', () => {
 			assert.deepEqual(await codes(shop), ['date_broken'])
 		}
 	})
+
+	it('of MySQL may be the zero date, which is broken too', async () => {
+		const shop = await shopOn('mysql', plain({}), { orders: [[1, 'SERVED', '2.00', '2024-07-10 12:00:00']] })
+		await shop.orders.exec(`SET sql_mode = ''; INSERT INTO orders VALUES (2, 'SERVED', 1, '0000-00-00 00:00:00')`)
+		await shop.expectRun(0, ...JULY)
+		assert.equal(await shop.cache.value('SELECT sum(order_count)::int FROM daily_revenue_cache'), 1)
+		assert.ok((await codes(shop)).includes('date_broken'))
+	})
 })
 
 // ---- what counts -----------------------------------------------------------------------

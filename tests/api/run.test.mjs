@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { before, describe, it } from 'node:test'
 import { Shop, batch, daysAgo, noonZone, openSmallShop, orderTables, program } from '../lib/shop.mjs'
-import { run, until } from '../lib/process.mjs'
+import { run, sleep, until } from '../lib/process.mjs'
 
 const slow = process.env.SAN ? 5 : 1
 
@@ -290,12 +290,17 @@ describe('a run that is told to stop', () => {
 			let child
 			const running = shop.batch(['run'], {}, { started: (c) => { child = c } })
 			await until(async () => Number(await shop.cache.value(`SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)) > 0)
+			// The record of the run can be written only a moment later: it must not be cancelled as well.
+			const holder = shop.cache.session()
+			await holder.ask('BEGIN; SELECT FROM batch_run FOR UPDATE')
 			const told = Date.now()
 			child.kill(signal)
+			await sleep(400)
+			await holder.close()
 			const done = await running
 			assert.ok(Date.now() - told < 3000 * slow)
-			assert.equal(done.code, 1)
 			await blocker.close()
+			assert.equal(done.code, 1)
 			assert.equal((await shop.lastRun()).status, 'interrupted')
 			assert.equal(await shop.cache.value('SELECT count(*)::int FROM daily_revenue_cache'), 0)
 			await shop.expectRun(0)

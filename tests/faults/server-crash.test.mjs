@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ownPostgres } from '../lib/servers.mjs'
-import { sleep } from '../lib/process.mjs'
+import { until } from '../lib/process.mjs'
 import { Shop, batch, noonZone } from '../lib/shop.mjs'
 
 describe('a crash of PostgreSQL', () => {
@@ -24,10 +24,8 @@ describe('a crash of PostgreSQL', () => {
 			// The first days are there, the others are not.
 			const running = shop.run()
 			const session = shop.cache.session()
-			for (let n = 0; n < 5 + i * 20;) {
-				n = Number(await session.ask('SELECT count(*) FROM daily_revenue_cache').catch(() => 0))
-				await sleep(3)
-			}
+			await until(async () => Number(await session.ask('SELECT count(*) FROM daily_revenue_cache').catch(() => 0)) >= 5 + (i * 20) % 80,
+				{ every: 2, what: 'the first days' })
 			await server.crash()
 			const done = await running
 			await session.close()
