@@ -41,7 +41,7 @@ LIB_SRC := $(wildcard lib/*/*.c)
 BATCH_SRC := $(wildcard batch/*.c)
 WEB_SRC := $(wildcard cgi-bin/*.c)
 STREAM_SRC := $(wildcard stream/*.c)
-UNIT_SRC := $(wildcard tests/unit/*/*.c tests/unit/*.c)
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 
 EMBEDDED := $(sort $(wildcard sql/migrations/*.sql sql/queries/*.sql templates/*.html))
 

@@ -23,7 +23,7 @@ enum { DAYS_DEFAULT = 400, DAYS_MAX = 3660, SEED_DEFAULT = 1, NUMBER_TEXT = 32 }
 enum { ZONE_MARGIN_DAYS = 3 }; /* no zone is further from UTC */
 
 static const char USAGE[] = "takings-batch demo [--seed N] [--days N] [--until YYYY-MM-DD]"
-                            " [--truth FILE] [--continue] [--replace]";
+							" [--truth FILE] [--continue] [--replace]";
 
 struct options {
 	int64_t seed, days, until; /* until: a date, or NO_DATE */
@@ -55,7 +55,8 @@ struct demo {
 
 /* ---- the command line ---------------------------------------------------------- */
 
-static enum err take_value(struct options *o, const char *name, const char *value, struct errbuf *eb)
+static enum err take_value(struct options *o, const char *name, const char *value,
+                           struct errbuf *eb)
 {
 	bool ok = true;
 	if (strcmp(name, "--seed") == 0) {
@@ -104,9 +105,9 @@ static enum err parse_options(struct options *o, int argc, char **argv, struct e
 static enum err create_tables(struct db *db, struct errbuf *eb)
 {
 	static const char *const statements[] = {
-		"demo_create_orders", "demo_create_items", "demo_create_refunds", "demo_create_mark",
-		"demo_index_orders_created", "demo_index_orders_cancelled", "demo_index_items",
-		"demo_index_refunds", "demo_index_refunds_created",
+		"demo_create_orders", "demo_create_items",         "demo_create_refunds",
+		"demo_create_mark",   "demo_index_orders_created", "demo_index_orders_cancelled",
+		"demo_index_items",   "demo_index_refunds",        "demo_index_refunds_created",
 	};
 	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
 		enum err rc = db_query(db, statements[i], DB_NO_PARAMS, NULL, eb);
@@ -142,13 +143,16 @@ static enum err check_mark(const struct demo *d, const struct rowset *rs, struct
 	};
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
 		if (strcmp(rowset_get(rs, 0, rules[i].column), rules[i].now) != 0)
-			return err_set_field(eb, ERR_INVALID, conf_name(rules[i].setting),
-			                     "the demo data was made with %s=%s and cannot be continued with %s;"
-			                     " --replace makes it anew", conf_name(rules[i].setting),
-			                     rowset_get(rs, 0, rules[i].column), rules[i].now);
+			return err_set_field(
+				eb, ERR_INVALID, conf_name(rules[i].setting),
+				"the demo data was made with %s=%s and cannot be continued with %s;"
+				" --replace makes it anew",
+				conf_name(rules[i].setting), rowset_get(rs, 0, rules[i].column), rules[i].now);
 	if (d->opt.seed_given && d->opt.seed != rowset_int(rs, 0, "seed"))
-		return err_set_field(eb, ERR_INVALID, "--seed", "the demo data was made with --seed %s and"
-		                     " cannot be continued with another", rowset_get(rs, 0, "seed"));
+		return err_set_field(eb, ERR_INVALID, "--seed",
+		                     "the demo data was made with --seed %s and"
+		                     " cannot be continued with another",
+		                     rowset_get(rs, 0, "seed"));
 	return ERR_OK;
 }
 
@@ -159,12 +163,15 @@ static enum err read_mark(struct demo *d, struct errbuf *eb)
 	if (rc != ERR_OK)
 		return rc;
 	if (rowset_rows(&rs) == 0)
-		rc = err_set(eb, ERR_INVALID, "the table orders holds orders that demo did not make;"
-		             " %s must name a database of its own", conf_name(CONF_DEMO_URL));
+		rc = err_set(eb, ERR_INVALID,
+		             "the table orders holds orders that demo did not make;"
+		             " %s must name a database of its own",
+		             conf_name(CONF_DEMO_URL));
 	else if (d->opt.resume)
 		rc = check_mark(d, &rs, eb);
 	else if (!d->opt.replace)
-		rc = err_set(eb, ERR_INVALID, "the table orders holds demo orders already;"
+		rc = err_set(eb, ERR_INVALID,
+		             "the table orders holds demo orders already;"
 		             " --continue brings them up to date, --replace makes them anew");
 	if (rc == ERR_OK && d->opt.resume) {
 		d->mark = (struct mark){.found = true, .as_of_s = rowset_int(&rs, 0, "as_of_s")};
@@ -314,12 +321,9 @@ static enum err copy_lines(struct demo *d, const struct demo_order *o, struct er
 		const struct demo_line *line = &d->orders.lines[o->line_from + i];
 		struct text id, order, item, quantity, price;
 		const char *values[] = {
-			int_text(&id, o->id * 10 + i + 1),
-			int_text(&order, o->id),
-			int_text(&item, line->item_id),
-			line->name,
-			int_text(&quantity, line->quantity),
-			money_text(&price, line->price_minor, d->decimals),
+			int_text(&id, o->id * 10 + i + 1),   int_text(&order, o->id),
+			int_text(&item, line->item_id),      line->name,
+			int_text(&quantity, line->quantity), money_text(&price, line->price_minor, d->decimals),
 		};
 		rc = db_copy_row(d->db, sizeof values / sizeof *values, values, eb);
 	}
@@ -353,15 +357,14 @@ struct load {
 
 static const struct load loads[] = {
 	{"demo_stage_orders",
-	 "COPY demo_orders (id, status, total_amount, created_at, updated_at, customer_id,"
-	 " location_id, currency, discount, tax, tip, cancelled_at) FROM STDIN",
-	 copy_order, "demo_put_orders"},
+     "COPY demo_orders (id, status, total_amount, created_at, updated_at, customer_id,"
+     " location_id, currency, discount, tax, tip, cancelled_at) FROM STDIN",
+     copy_order, "demo_put_orders"},
 	{"demo_stage_items",
-	 "COPY demo_items (id, order_id, item_id, name, quantity, unit_price) FROM STDIN",
-	 copy_lines, "demo_put_items"},
-	{"demo_stage_refunds",
-	 "COPY demo_refunds (id, order_id, amount, created_at) FROM STDIN",
-	 copy_refunds, "demo_put_refunds"},
+     "COPY demo_items (id, order_id, item_id, name, quantity, unit_price) FROM STDIN", copy_lines,
+     "demo_put_items"},
+	{"demo_stage_refunds", "COPY demo_refunds (id, order_id, amount, created_at) FROM STDIN",
+     copy_refunds, "demo_put_refunds"},
 };
 
 static enum err copy_all(struct demo *d, const struct load *load, struct errbuf *eb)
@@ -432,7 +435,8 @@ static enum err check_settings(struct demo *d, struct errbuf *eb)
 	if (conf_str(d->conf, CONF_DEMO_URL)[0] == '\0')
 		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEMO_URL),
 		                     "%s is empty; it names order_db with a user that may write,"
-		                     " and only demo uses it", conf_name(CONF_DEMO_URL));
+		                     " and only demo uses it",
+		                     conf_name(CONF_DEMO_URL));
 	return ERR_OK;
 }
 
@@ -477,7 +481,8 @@ static void refresh_statistics(struct db *db)
 
 static enum err run(struct demo *d, struct errbuf *eb)
 {
-	struct db_options opt = {.url = conf_str(d->conf, CONF_DEMO_URL), .program = "takings-batch demo",
+	struct db_options opt = {.url = conf_str(d->conf, CONF_DEMO_URL),
+	                         .program = "takings-batch demo",
 	                         .settings = "-c client_min_messages=error"};
 	enum err rc = db_open(&d->db, &opt, eb);
 	if (rc == ERR_OK)
@@ -533,7 +538,8 @@ static void summarize(const struct demo *d, int64_t elapsed_ms)
 	(void)printf("%s orders with %s lines in %" PRId64 " days (%s to %s), %" PRId64
 	             " of them closed, from seed %" PRId64 ", in %" PRId64 ".%" PRId64 " s.\n",
 	             grouped(&orders, d->orders.n), grouped(&lines, lines_n), days, first, last,
-	             days - days_with_orders(d), d->head.seed, elapsed_ms / 1000, elapsed_ms % 1000 / 100);
+	             days - days_with_orders(d), d->head.seed, elapsed_ms / 1000,
+	             elapsed_ms % 1000 / 100);
 }
 
 enum job_exit job_demo(const struct conf *conf, int argc, char **argv)

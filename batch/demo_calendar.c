@@ -160,7 +160,8 @@ bool demo_calendar_is_open(int64_t date)
 /* Between the middles of the months in a straight line. */
 static int64_t season(int64_t date)
 {
-	static const int month_pm[] = {860, 880, 950, 1000, 1070, 1090, 1080, 1040, 1030, 980, 950, 1120};
+	static const int month_pm[] = {860,  880,  950,  1000, 1070, 1090,
+	                               1080, 1040, 1030, 980,  950,  1120};
 	int year, month, day;
 	demo_date_split(date, &year, &month, &day);
 	int64_t middle = demo_date_make(year, month, 15);

@@ -196,7 +196,8 @@ static void draw_course(struct draw *d, struct demo_order *o)
 static void draw_refunds(struct draw *d, struct demo_order *o)
 {
 	int64_t total = o->items_minor - o->discount_minor + o->fee_minor;
-	int64_t part = whole_units(total * demo_random_between(&d->r, 15, 60) / 100, d->rules->unit_minor);
+	int64_t part =
+		whole_units(total * demo_random_between(&d->r, 15, 60) / 100, d->rules->unit_minor);
 	int64_t soon_s = o->settled_s + demo_random_between(&d->r, 3 * MINUTE_S, 3 * HOUR_S);
 	int64_t later_s = draw_later(d), again_s = draw_later(d);
 	bool days_later = demo_random_chance(&d->r, IS_REFUNDED_DAYS_LATER);
@@ -286,7 +287,8 @@ static void draw_usual(struct draw *d)
 	}
 }
 
-static void draw_between(struct draw *d, int64_t from_wall_s, int64_t length_s, bool second, int64_t n)
+static void draw_between(struct draw *d, int64_t from_wall_s, int64_t length_s, bool second,
+                         int64_t n)
 {
 	for (int64_t i = 0; i < n; i++) {
 		int64_t wall_s = from_wall_s + demo_random_below(&d->r, length_s);
@@ -365,7 +367,8 @@ static void state_status(const struct demo_order *o, int64_t horizon_s, struct d
 	bool late = o->late_s < horizon_s;
 	s->status = "OPEN";
 	s->updated_s = o->created_s;
-	if (o->preparing_s < horizon_s && (o->fate != DEMO_CANCELLED || o->preparing_s < o->settled_s)) {
+	if (o->preparing_s < horizon_s &&
+	    (o->fate != DEMO_CANCELLED || o->preparing_s < o->settled_s)) {
 		s->status = "PREPARING";
 		s->updated_s = o->preparing_s;
 	}

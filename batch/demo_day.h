@@ -22,12 +22,12 @@ enum {
 };
 
 enum demo_fate {
-	DEMO_PLAIN,         /* prepared and served within two hours */
-	DEMO_CANCELLED,     /* within minutes */
+	DEMO_PLAIN,          /* prepared and served within two hours */
+	DEMO_CANCELLED,      /* within minutes */
 	DEMO_CANCELLED_LATE, /* served, and taken back days later */
-	DEMO_CORRECTED,     /* served; days later a discount is granted */
-	DEMO_FORGOTTEN,     /* eaten, but marked as served days later */
-	DEMO_ABANDONED,     /* never marked as anything */
+	DEMO_CORRECTED,      /* served; days later a discount is granted */
+	DEMO_FORGOTTEN,      /* eaten, but marked as served days later */
+	DEMO_ABANDONED,      /* never marked as anything */
 };
 
 struct demo_line {
@@ -66,8 +66,8 @@ struct demo_orders {
 struct demo_state {
 	const char *status; /* OPEN, PREPARING, SERVED, CANCELLED */
 	int64_t total_minor, discount_minor, tax_minor;
-	int64_t tip_minor;    /* -1: not known */
-	int64_t cancelled_s;  /* 0: it is not */
+	int64_t tip_minor;   /* -1: not known */
+	int64_t cancelled_s; /* 0: it is not */
 	int64_t updated_s;
 	int refunds_n;
 	int64_t refund_minor;

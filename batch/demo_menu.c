@@ -124,7 +124,8 @@ static int64_t price(const struct dish *d, int year, int md, int64_t unit_minor)
 	return (d->base_cents * pm + 5000) / 10000 * unit_minor;
 }
 
-static void name_dish(struct demo_dish *out, const struct dish *d, struct arena *a, int year, int md)
+static void name_dish(struct demo_dish *out, const struct dish *d, struct arena *a, int year,
+                      int md)
 {
 	out->item_id = d->item_id;
 	out->name = d->name;
@@ -191,9 +192,9 @@ bool demo_menu_currency(const char *code, int *decimals, int64_t *unit_minor)
 		const char *code;
 		int64_t unit_minor;
 	} whole[] = {
-		{"BIF", 300}, {"CLP", 100}, {"DJF", 20},  {"GNF", 900}, {"ISK", 15},   {"JPY", 15},
-		{"KMF", 50},  {"KRW", 100}, {"PYG", 800}, {"RWF", 150}, {"UGX", 400},  {"UYI", 10},
-		{"VND", 1000}, {"VUV", 15}, {"XAF", 60},  {"XOF", 60},  {"XPF", 12},
+		{"BIF", 300},  {"CLP", 100}, {"DJF", 20},  {"GNF", 900}, {"ISK", 15},  {"JPY", 15},
+		{"KMF", 50},   {"KRW", 100}, {"PYG", 800}, {"RWF", 150}, {"UGX", 400}, {"UYI", 10},
+		{"VND", 1000}, {"VUV", 15},  {"XAF", 60},  {"XOF", 60},  {"XPF", 12},
 	};
 	*decimals = 2;
 	*unit_minor = 10;

@@ -214,8 +214,10 @@ static void put_days(json_t *out, const struct truth *t)
 	put_int(totals, "days", t->closed_n);
 	put_sums(totals, &total);
 	(void)json_object_set_new(out, "totals", totals);
-	(void)json_object_set_new(out, "today", t->closed_n == t->days_n
-		? json_null() : day_json(t->head->last_date, &t->days[t->days_n - 1]));
+	(void)json_object_set_new(out, "today",
+	                          t->closed_n == t->days_n
+	                              ? json_null()
+	                              : day_json(t->head->last_date, &t->days[t->days_n - 1]));
 	(void)json_object_set_new(out, "days", days);
 }
 
@@ -244,7 +246,8 @@ enum err demo_truth_write(const char *path, const struct demo_truth_head *head,
 	count(&t, orders);
 	json_t *json = truth_json(&t);
 	FILE *f = fopen(path, "w");
-	bool ok = f && json_dumpf(json, f, JSON_COMPACT) == 0 && fputc('\n', f) == '\n' && fflush(f) == 0;
+	bool ok =
+		f && json_dumpf(json, f, JSON_COMPACT) == 0 && fputc('\n', f) == '\n' && fflush(f) == 0;
 	if (f && fclose(f) != 0)
 		ok = false;
 	json_decref(json);

@@ -77,16 +77,18 @@ static void check_columns(struct doctor *d, const struct source_shape *shape)
 	for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
 		enum source_column c = optional[i].column;
 		if (shape->col[c].kind == KIND_ABSENT)
-			(void)printf("%-5s order_db has no %s.%s: %s\n", "note", source_column_table(c), source_column_names(c),
-			             optional[i].without);
+			(void)printf("%-5s order_db has no %s.%s: %s\n", "note", source_column_table(c),
+			             source_column_names(c), optional[i].without);
 	}
 	for (size_t i = 0; i < sizeof wanted_index / sizeof *wanted_index; i++) {
 		enum source_column c = wanted_index[i].column;
 		if (shape->col[c].kind != KIND_ABSENT && !shape->col[c].indexed)
-			warn(d, "order_db: no index on %s(%s): %s", source_column_table(c), shape->col[c].name, wanted_index[i].why);
+			warn(d, "order_db: no index on %s(%s): %s", source_column_table(c), shape->col[c].name,
+			     wanted_index[i].why);
 	}
 	if (shape->col[COL_TOTAL].kind == KIND_FLOAT)
-		warn(d, "order_db: orders.total_amount is floating point; amounts are read as decimals, but use a decimal type");
+		warn(d, "order_db: orders.total_amount is floating point; amounts are read as decimals, "
+		        "but use a decimal type");
 	if (shape->col[COL_CREATED].kind == KIND_CLOCK_LOCAL)
 		good("order_db: orders.created_at carries no zone; it is read in ORDER_DB_TIMEZONE=%s",
 		     conf_str(d->conf, CONF_ORDER_DB_TIMEZONE));
@@ -142,7 +144,10 @@ static void check_role(struct doctor *d, struct db *db)
 	else
 		good("analytics_db: %s may write rows and cannot change tables", user);
 	if (strcmp(rowset_get(&rs, 0, "temporary"), "t") != 0)
-		fail(d, "analytics_db: %s may not create temporary tables: GRANT TEMPORARY ON DATABASE ... TO %s", user, user);
+		fail(d,
+		     "analytics_db: %s may not create temporary tables: GRANT TEMPORARY ON DATABASE ... TO "
+		     "%s",
+		     user, user);
 	rowset_fini(&rs);
 }
 
@@ -158,7 +163,8 @@ static void check_zones(struct doctor *d, struct db *db)
 			return;
 		}
 		if (strcmp(rowset_get(&rs, 0, "known"), "t") != 0)
-			fail(d, "%s='%s' is not a zone of the tz database (such as Europe/Berlin)", conf_name(zones[i]), zone);
+			fail(d, "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
+			     conf_name(zones[i]), zone);
 		rowset_fini(&rs);
 	}
 }
@@ -175,11 +181,13 @@ static void check_last_run(struct doctor *d, struct db *db)
 		warn(d, "the batch has never run: takings-batch run");
 	} else {
 		const char *status = rowset_get(&rs, 0, "status"), *error = rowset_get(&rs, 0, "error");
-		bool well = strcmp(status, "ok") == 0 || strcmp(status, "nothing") == 0 || strcmp(status, "running") == 0;
+		bool well = strcmp(status, "ok") == 0 || strcmp(status, "nothing") == 0 ||
+		            strcmp(status, "running") == 0;
 		if (well)
 			good("last run: %s at %s", status, rowset_get(&rs, 0, "started_at"));
 		else
-			warn(d, "last run: %s at %s: %s", status, rowset_get(&rs, 0, "started_at"), error ? error : "");
+			warn(d, "last run: %s at %s: %s", status, rowset_get(&rs, 0, "started_at"),
+			     error ? error : "");
 	}
 	rowset_fini(&rs);
 }

@@ -18,10 +18,13 @@ static const struct {
 } jobs[] = {
 	{"run", job_run, "run [--date D | --from A --to B] [--if-due] [--dry-run] [--force]",
      "compute closed days from order_db into the cache tables"},
-	{"migrate", job_migrate, "migrate [up | status | verify]", "bring analytics_db to the newest schema"},
+	{"migrate", job_migrate, "migrate [up | status | verify]",
+     "bring analytics_db to the newest schema"},
 	{"doctor", job_doctor, "doctor", "say what is missing, and what to do about it"},
-	{"config", job_config, "config [--markdown | --metrics | --env-example]", "show each setting and where it came from"},
-	{"demo", job_demo, "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
+	{"config", job_config, "config [--markdown | --metrics | --env-example]",
+     "show each setting and where it came from"},
+	{"demo", job_demo,
+     "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
      "fill order_db with believable data"},
 	{"failpoints", job_failpoints, NULL, "list the names TAKINGS_FAILPOINT takes"},
 };
@@ -30,7 +33,8 @@ enum { JOBS = sizeof jobs / sizeof *jobs };
 
 static void usage(FILE *to)
 {
-	(void)fprintf(to, "takings-batch %s\n\nusage: takings-batch [--env-file FILE] JOB ...\n\n", TAKINGS_VERSION);
+	(void)fprintf(to, "takings-batch %s\n\nusage: takings-batch [--env-file FILE] JOB ...\n\n",
+	              TAKINGS_VERSION);
 	for (int i = 0; i < JOBS; i++)
 		if (jobs[i].usage)
 			(void)fprintf(to, "  %s\n      %s\n", jobs[i].usage, jobs[i].meaning);
@@ -88,7 +92,8 @@ int main(int argc, char **argv)
 		(void)printf("takings-batch %s\n", TAKINGS_VERSION);
 		return JOB_OK;
 	}
-	bool asked = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+	bool asked =
+		strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
 	if (!asked)
 		(void)fprintf(stderr, "takings-batch: there is no job '%s'\n", name);
 	usage(asked ? stdout : stderr);

@@ -40,7 +40,8 @@ static enum err apply(struct db *db, const struct migration *m, struct errbuf *e
 		return err_set(eb, rc, "migration %s: %s", m->name, why.text);
 	failpoint_pass(FP_migration_applied);
 	return db_query(db, "schema_add",
-	                DB_PARAMS({"version", m->version}, {"name", m->name}, {"text", m->text}), NULL, eb);
+	                DB_PARAMS({"version", m->version}, {"name", m->name}, {"text", m->text}), NULL,
+	                eb);
 }
 
 /* One transaction: lock, look, apply the next one if there is one. *done: none was missing. */
@@ -58,8 +59,9 @@ static enum err step(struct db *db, bool *done, struct errbuf *eb)
 	int version = rc == ERR_OK ? (int)rowset_int(&rs, 0, "version") : 0;
 	rowset_fini(&rs);
 	if (rc == ERR_OK && version > analytics_schema_known())
-		rc = err_set(eb, ERR_CONFIG, "analytics_db has schema %d, newer than the %d this program knows",
-		             version, analytics_schema_known());
+		rc = err_set(eb, ERR_CONFIG,
+		             "analytics_db has schema %d, newer than the %d this program knows", version,
+		             analytics_schema_known());
 	*done = rc == ERR_OK && !migration_get(version + 1, &m);
 	if (rc == ERR_OK && !*done)
 		rc = apply(db, &m, eb);
@@ -80,7 +82,8 @@ static enum err verify(struct db *db, struct errbuf *eb)
 	struct migration m;
 	for (int i = 1; migration_get(i, &m); i++) {
 		struct rowset rs;
-		enum err rc = db_query(db, "schema_verify", DB_PARAMS({"version", m.version}, {"text", m.text}), &rs, eb);
+		enum err rc = db_query(db, "schema_verify",
+		                       DB_PARAMS({"version", m.version}, {"text", m.text}), &rs, eb);
 		if (rc != ERR_OK)
 			return rc;
 		bool same = rowset_rows(&rs) == 1 && strcmp(rowset_get(&rs, 0, "same"), "t") == 0;
@@ -118,7 +121,8 @@ static enum err print_status(const struct conf *conf, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = db_query(db, "schema_applied", DB_NO_PARAMS, &rs, eb);
 	for (int i = 0; i < rowset_rows(&rs); i++)
-		(void)printf("%s  applied %s\n", rowset_get(&rs, i, "name"), rowset_get(&rs, i, "applied_at"));
+		(void)printf("%s  applied %s\n", rowset_get(&rs, i, "name"),
+		             rowset_get(&rs, i, "applied_at"));
 	int n = rowset_rows(&rs);
 	struct migration m;
 	for (int i = n + 1; rc == ERR_OK && migration_get(i, &m); i++)
@@ -147,11 +151,13 @@ enum job_exit job_migrate(const struct conf *conf, int argc, char **argv)
 			db_close(db);
 		}
 		if (rc == ERR_OK)
-			(void)printf("analytics_db has schema %d (%d applied now)\n", analytics_schema_known(), applied);
+			(void)printf("analytics_db has schema %d (%d applied now)\n", analytics_schema_known(),
+			             applied);
 	} else if (strcmp(what, "status") == 0) {
 		rc = print_status(conf, &eb);
 	} else {
-		rc = err_set_field(&eb, ERR_INVALID, "migrate", "migrate takes up, status or verify, not '%s'", what);
+		rc = err_set_field(&eb, ERR_INVALID, "migrate",
+		                   "migrate takes up, status or verify, not '%s'", what);
 	}
 	if (rc != ERR_OK)
 		log_err("migrate_failed", &eb);

@@ -12,7 +12,10 @@ enum { BAR = 30, REDRAW_MS = 100, LINE_MS = 5000 };
 void progress_begin(struct progress *p, const char *what, int64_t total)
 {
 	int64_t now = clock_mono_ms();
-	*p = (struct progress){.what = what, .total = total, .start_ms = now, .shown_ms = now,
+	*p = (struct progress){.what = what,
+	                       .total = total,
+	                       .start_ms = now,
+	                       .shown_ms = now,
 	                       .terminal = isatty(STDERR_FILENO) == 1};
 }
 
@@ -22,8 +25,8 @@ static void show(const struct progress *p, int64_t now)
 	int64_t ms = now - p->start_ms > 0 ? now - p->start_ms : 1;
 	int64_t rate = p->done * 1000 / ms;
 	if (p->total == 0) {
-		(void)fprintf(stderr, "%s%s: %" PRId64 " (%" PRId64 "/s)%s", p->terminal ? "\r\033[K" : "", p->what,
-		              p->done, rate, p->terminal ? "" : "\n");
+		(void)fprintf(stderr, "%s%s: %" PRId64 " (%" PRId64 "/s)%s", p->terminal ? "\r\033[K" : "",
+		              p->what, p->done, rate, p->terminal ? "" : "\n");
 		return;
 	}
 	int64_t filled = p->done * BAR / p->total;

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct progress {
-	const char *what;  /* "days written" */
-	int64_t total;     /* 0: unknown, only the count and the rate are shown */
+	const char *what; /* "days written" */
+	int64_t total;    /* 0: unknown, only the count and the rate are shown */
 	int64_t done;
 	int64_t start_ms, shown_ms;
 	bool terminal;

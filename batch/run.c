@@ -17,8 +17,8 @@
 static enum err parse_day(const char *option, const char *text, const char **out, struct errbuf *eb)
 {
 	if (!text || !num_is_date(text))
-		return err_set_field(eb, ERR_INVALID, option, "%s needs a date YYYY-MM-DD, not '%s'", option,
-		                     text ? text : "");
+		return err_set_field(eb, ERR_INVALID, option, "%s needs a date YYYY-MM-DD, not '%s'",
+		                     option, text ? text : "");
 	*out = text;
 	return ERR_OK;
 }
@@ -46,9 +46,11 @@ static enum err parse_options(int argc, char **argv, struct run_options *o, stru
 			rc = err_set_field(eb, ERR_INVALID, "run", "unknown option %s", argv[i]);
 	}
 	if (rc == ERR_OK && date && (o->from || o->to))
-		return err_set_field(eb, ERR_INVALID, "--date", "--date stands alone, without --from and --to");
+		return err_set_field(eb, ERR_INVALID, "--date",
+		                     "--date stands alone, without --from and --to");
 	if (rc == ERR_OK && !o->from != !o->to)
-		return err_set_field(eb, ERR_INVALID, o->from ? "--to" : "--from", "--from and --to go together");
+		return err_set_field(eb, ERR_INVALID, o->from ? "--to" : "--from",
+		                     "--from and --to go together");
 	if (date)
 		o->from = o->to = date;
 	if (rc == ERR_OK && o->if_due && o->from)
@@ -68,7 +70,8 @@ static enum err open_source(struct run *r, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = source_first_order(r->source, &r->arena, &r->first_clock, &early, eb);
 	if (rc == ERR_OK && early)
-		run_warn(r, "date_broken", "%" PRId64 " order(s) are dated before the year 2000: left out", early);
+		run_warn(r, "date_broken", "%" PRId64 " order(s) are dated before the year 2000: left out",
+		         early);
 	failpoint_pass(FP_source_snapshot);
 	return rc;
 }
@@ -96,12 +99,13 @@ static void say(const struct run *r, enum err rc)
 {
 	if (rc != ERR_OK || r->opt->dry_run)
 		return;
-	LOG(LOG_INFO, "run_done", LOG_STR("run_id", r->run_id), LOG_STR("first_day", r->first_day ? r->first_day : ""),
+	LOG(LOG_INFO, "run_done", LOG_STR("run_id", r->run_id),
+	    LOG_STR("first_day", r->first_day ? r->first_day : ""),
 	    LOG_STR("last_day", r->last_day ? r->last_day : ""), LOG_INT("days_written", r->written),
-	    LOG_INT("days_unchanged", r->unchanged), LOG_INT("days_kept", r->kept), LOG_INT("orders_read", r->orders),
-	    LOG_END);
-	(void)printf("%" PRId64 " day(s) written, %" PRId64 " unchanged, %" PRId64 " kept\n", r->written, r->unchanged,
-	             r->kept);
+	    LOG_INT("days_unchanged", r->unchanged), LOG_INT("days_kept", r->kept),
+	    LOG_INT("orders_read", r->orders), LOG_END);
+	(void)printf("%" PRId64 " day(s) written, %" PRId64 " unchanged, %" PRId64 " kept\n",
+	             r->written, r->unchanged, r->kept);
 }
 
 static enum err prepare(struct run *r, struct errbuf *eb)
@@ -157,7 +161,8 @@ enum job_exit job_run(const struct conf *conf, int argc, char **argv)
 		rc = run_all(&r, &eb);
 	say(&r, rc);
 	if (rc == ERR_NOTHING)
-		(void)printf("nothing to do: %s\n", eb.text[0] ? eb.text : "every closed day is computed and unchanged");
+		(void)printf("nothing to do: %s\n",
+		             eb.text[0] ? eb.text : "every closed day is computed and unchanged");
 	else if (rc == ERR_LOCKED)
 		LOG(LOG_WARNING, "run_locked", LOG_STR("text", eb.text), LOG_END);
 	else if (rc != ERR_OK)

@@ -7,9 +7,9 @@
 static enum err last_closed(struct run *r, const char *delay_s, const char **day, struct errbuf *eb)
 {
 	struct rowset rs;
-	enum err rc = db_query(r->db, "day_last_closed",
-	                       DB_PARAMS({"timezone", r->timezone}, {"cutoff", r->cutoff}, {"delay_s", delay_s}),
-	                       &rs, eb);
+	enum err rc = db_query(
+		r->db, "day_last_closed",
+		DB_PARAMS({"timezone", r->timezone}, {"cutoff", r->cutoff}, {"delay_s", delay_s}), &rs, eb);
 	if (rc != ERR_OK)
 		return rc;
 	*day = arena_strdup(&r->arena, rowset_get(&rs, 0, "day"));
@@ -24,7 +24,8 @@ enum err run_check_due(struct run *r, struct errbuf *eb)
 {
 	struct rowset rs;
 	const char *day;
-	const char *delay = arena_printf(&r->arena, "%lld", (long long)conf_int(r->conf, CONF_BATCH_DELAY) * 60);
+	const char *delay =
+		arena_printf(&r->arena, "%lld", (long long)conf_int(r->conf, CONF_BATCH_DELAY) * 60);
 	enum err rc = last_closed(r, delay, &day, eb);
 	if (rc == ERR_OK)
 		rc = db_query(r->db, "day_is_cached", DB_PARAMS({"day", day}), &rs, eb);
@@ -33,16 +34,19 @@ enum err run_check_due(struct run *r, struct errbuf *eb)
 	bool cached = strcmp(rowset_get(&rs, 0, "cached"), "t") == 0;
 	rowset_fini(&rs);
 	r->last_closed = day;
-	return cached && !r->rules_changed ? err_set(eb, ERR_NOTHING, "%s is closed and computed", day) : ERR_OK;
+	return cached && !r->rules_changed ? err_set(eb, ERR_NOTHING, "%s is closed and computed", day)
+	                                   : ERR_OK;
 }
 
 static enum err check_requested(struct run *r, struct errbuf *eb)
 {
 	const struct run_options *o = r->opt;
 	if (strcmp(o->from, o->to) > 0)
-		return err_set_field(eb, ERR_INVALID, "--to", "--to %s is before --from %s", o->to, o->from);
+		return err_set_field(eb, ERR_INVALID, "--to", "--to %s is before --from %s", o->to,
+		                     o->from);
 	if (strcmp(o->to, r->last_closed) > 0)
-		return err_set_field(eb, ERR_INVALID, "--to", "%s is not over yet; the last closed day is %s (%s, cutoff %s:00)",
+		return err_set_field(eb, ERR_INVALID, "--to",
+		                     "%s is not over yet; the last closed day is %s (%s, cutoff %s:00)",
 		                     o->to, r->last_closed, r->timezone, r->cutoff);
 	return db_query(r->db, "plan_requested", DB_PARAMS({"from", o->from}, {"to", o->to}), NULL, eb);
 }
@@ -88,8 +92,9 @@ static enum err keep_gone_days(struct run *r, struct errbuf *eb)
 	if (r->opt->force)
 		return ERR_OK;
 	bool local = source_shape_get(r->source)->col[COL_CREATED].kind == KIND_CLOCK_LOCAL;
-	enum err rc = db_query(r->db, "plan_keep",
-	                       DB_PARAMS({"first_clock", r->first_clock}, {"clock_local", local ? "t" : "f"}), NULL, eb);
+	enum err rc = db_query(
+		r->db, "plan_keep",
+		DB_PARAMS({"first_clock", r->first_clock}, {"clock_local", local ? "t" : "f"}), NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_query(r->db, "plan_kept_days", DB_NO_PARAMS, &rs, eb);
 	if (rc != ERR_OK)
@@ -97,7 +102,8 @@ static enum err keep_gone_days(struct run *r, struct errbuf *eb)
 	int n = rowset_rows(&rs);
 	if (n)
 		run_warn(r, "source_gone",
-		         "%d day(s) from %s to %s stay as they are: order_db no longer holds their orders (--force replaces them)",
+		         "%d day(s) from %s to %s stay as they are: order_db no longer holds their orders "
+		         "(--force replaces them)",
 		         n, rowset_get(&rs, 0, "day"), rowset_get(&rs, n - 1, "day"));
 	rowset_fini(&rs);
 	return ERR_OK;

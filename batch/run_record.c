@@ -59,9 +59,11 @@ enum err run_record_begin(struct run *r, struct errbuf *eb)
 {
 	struct rowset rs;
 	const char *mode = r->opt->if_due ? "due"
-	                   : r->opt->from ? arena_printf(&r->arena, "%s to %s", r->opt->from, r->opt->to)
-	                                  : "closed days";
-	enum err rc = db_query(r->db, "run_begin", DB_PARAMS({"mode", mode}, {"code_version", TAKINGS_VERSION}), &rs, eb);
+	                   : r->opt->from
+	                       ? arena_printf(&r->arena, "%s to %s", r->opt->from, r->opt->to)
+	                       : "closed days";
+	enum err rc = db_query(r->db, "run_begin",
+	                       DB_PARAMS({"mode", mode}, {"code_version", TAKINGS_VERSION}), &rs, eb);
 	if (rc != ERR_OK)
 		return rc;
 	r->run_id = arena_strdup(&r->arena, rowset_get(&rs, 0, "run_id"));
@@ -90,11 +92,13 @@ enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why, st
 	db_ignore_interrupt(r->db);
 	buf_putc(&r->warnings, ']');
 	return db_query(r->db, "run_end",
-	                DB_PARAMS({"run_id", r->run_id}, {"status", record_status(rc, r)}, {"first_day", r->first_day},
-	                          {"last_day", r->last_day}, {"planned", number(r, r->planned)},
-	                          {"written", number(r, r->written)}, {"unchanged", number(r, r->unchanged)},
-	                          {"kept", number(r, r->kept)}, {"orders", number(r, r->orders)},
-	                          {"snapshot", r->snapshot}, {"warnings", buf_str(&r->warnings)},
+	                DB_PARAMS({"run_id", r->run_id}, {"status", record_status(rc, r)},
+	                          {"first_day", r->first_day}, {"last_day", r->last_day},
+	                          {"planned", number(r, r->planned)},
+	                          {"written", number(r, r->written)},
+	                          {"unchanged", number(r, r->unchanged)}, {"kept", number(r, r->kept)},
+	                          {"orders", number(r, r->orders)}, {"snapshot", r->snapshot},
+	                          {"warnings", buf_str(&r->warnings)},
 	                          {"error", rc == ERR_OK || rc == ERR_NOTHING ? NULL : why->text}),
 	                NULL, eb);
 }

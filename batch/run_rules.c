@@ -13,7 +13,8 @@ static enum err check_zone(struct run *r, enum conf_id id, struct errbuf *eb)
 	bool known = strcmp(rowset_get(&rs, 0, "known"), "t") == 0;
 	rowset_fini(&rs);
 	return known ? ERR_OK
-	             : err_set_field(eb, ERR_CONFIG, conf_name(id), "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
+	             : err_set_field(eb, ERR_CONFIG, conf_name(id),
+	                             "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
 	                             conf_name(id), zone);
 }
 
@@ -24,14 +25,16 @@ static bool is_currency(const char *s)
 
 /* Writes new rules down; they come into force with the rebuild, or at once
  * while there is nothing to rebuild. */
-static enum err rules_add(struct run *r, bool first, const struct db_param *rules, struct errbuf *eb)
+static enum err rules_add(struct run *r, bool first, const struct db_param *rules,
+                          struct errbuf *eb)
 {
 	struct rowset rs = {0};
 	enum err rc = check_zone(r, CONF_BUSINESS_TIMEZONE, eb);
 	if (rc == ERR_OK)
 		rc = check_zone(r, CONF_ORDER_DB_TIMEZONE, eb);
 	if (rc == ERR_OK && !is_currency(r->currency))
-		rc = err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEFAULT_CURRENCY), "%s='%s' is no ISO 4217 code such as EUR",
+		rc = err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEFAULT_CURRENCY),
+		                   "%s='%s' is no ISO 4217 code such as EUR",
 		                   conf_name(CONF_DEFAULT_CURRENCY), r->currency);
 	if (rc == ERR_OK)
 		rc = db_command(r->db, "BEGIN", eb);
@@ -52,14 +55,15 @@ static enum err rules_add(struct run *r, bool first, const struct db_param *rule
 enum err run_rules_load(struct run *r, struct errbuf *eb)
 {
 	struct rowset rs;
-	const struct db_param rules[] = {{"timezone", r->timezone},
-	                                 {"cutoff", r->cutoff},
-	                                 {"order_db_timezone", conf_str(r->conf, CONF_ORDER_DB_TIMEZONE)},
-	                                 {"profile", r->profile},
-	                                 {"counted", r->counted},
-	                                 {"currency", r->currency},
-	                                 {"location", r->location},
-	                                 {NULL, NULL}};
+	const struct db_param rules[] = {
+		{"timezone", r->timezone},
+		{"cutoff", r->cutoff},
+		{"order_db_timezone", conf_str(r->conf, CONF_ORDER_DB_TIMEZONE)},
+		{"profile", r->profile},
+		{"counted", r->counted},
+		{"currency", r->currency},
+		{"location", r->location},
+		{NULL, NULL}};
 	enum err rc = db_query(r->db, "rules_current", rules, &rs, eb);
 	if (rc != ERR_OK)
 		return rc;

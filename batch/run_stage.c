@@ -22,8 +22,8 @@ static enum err load_shifts(struct run *r, const char *zone, const char *from, c
 {
 	struct rowset rs;
 	enum err rc = db_query(r->db, "shifts",
-	                       DB_PARAMS({"timezone", r->timezone}, {"cutoff", r->cutoff}, {"clock_zone", zone},
-	                                 {"from", from}, {"to", to}),
+	                       DB_PARAMS({"timezone", r->timezone}, {"cutoff", r->cutoff},
+	                                 {"clock_zone", zone}, {"from", from}, {"to", to}),
 	                       &rs, eb);
 	if (rc != ERR_OK)
 		return rc;
@@ -120,16 +120,27 @@ static enum err pipe_question(struct run *r, enum source_question q, const struc
 		const char *copy, *what;
 		struct pipe pipe;
 	} kinds[] = {
-		[SOURCE_ORDERS] = {"COPY stage_order FROM STDIN", "hours of orders read",
-	                       {.location_col = 1, .currency_col = 2, .text_col = 3, .count_col = 4, .last_text_col = 16}},
-		[SOURCE_CANCELS] = {"COPY stage_ledger FROM STDIN", "hours of cancellations read",
+		[SOURCE_ORDERS] = {"COPY stage_order FROM STDIN",
+	                       "hours of orders read",
+	                       {.location_col = 1,
+	                        .currency_col = 2,
+	                        .text_col = 3,
+	                        .count_col = 4,
+	                        .last_text_col = 16}},
+		[SOURCE_CANCELS] = {"COPY stage_ledger FROM STDIN",
+	                        "hours of cancellations read",
 	                        {.location_col = 2, .currency_col = 3, .text_col = 4, .count_col = 5}},
-		[SOURCE_REFUNDS] = {"COPY stage_ledger FROM STDIN", "hours of refunds read",
+		[SOURCE_REFUNDS] = {"COPY stage_ledger FROM STDIN",
+	                        "hours of refunds read",
 	                        {.location_col = 2, .currency_col = 3, .text_col = 4, .count_col = 5}},
-		[SOURCE_REFUNDS_BY_ORDER] = {"COPY stage_ledger FROM STDIN", "hours of refunded orders read",
-	                                 {.location_col = 2, .currency_col = 3, .text_col = 4, .count_col = 5}},
-		[SOURCE_ITEMS] = {"COPY stage_item FROM STDIN", "days of items read",
-	                      {.location_col = 1, .currency_col = 2, .text_col = 3, .name_col = 4, .count_col = 7}},
+		[SOURCE_REFUNDS_BY_ORDER] =
+			{"COPY stage_ledger FROM STDIN",
+	         "hours of refunded orders read",
+	         {.location_col = 2, .currency_col = 3, .text_col = 4, .count_col = 5}},
+		[SOURCE_ITEMS] =
+			{"COPY stage_item FROM STDIN",
+	         "days of items read",
+	         {.location_col = 1, .currency_col = 2, .text_col = 3, .name_col = 4, .count_col = 7}},
 	};
 	struct pipe p = kinds[q].pipe;
 	if (!source_can_answer(r->source, q))
@@ -153,9 +164,11 @@ static enum err read_spans(struct run *r, struct source_window *w, bool only_cha
                            const enum source_question *q, size_t n, struct errbuf *eb)
 {
 	struct rowset spans;
-	enum err rc = db_query(r->db, "plan_spans", DB_PARAMS({"only_changed", only_changed ? "t" : "f"}), &spans, eb);
+	enum err rc = db_query(r->db, "plan_spans",
+	                       DB_PARAMS({"only_changed", only_changed ? "t" : "f"}), &spans, eb);
 	for (int i = 0; rc == ERR_OK && i < rowset_rows(&spans); i++) {
-		rc = window_set_days(r, w, rowset_get(&spans, i, "from_day"), rowset_get(&spans, i, "to_day"), eb);
+		rc = window_set_days(r, w, rowset_get(&spans, i, "from_day"),
+		                     rowset_get(&spans, i, "to_day"), eb);
 		for (size_t k = 0; rc == ERR_OK && k < n; k++)
 			rc = pipe_question(r, q[k], w, eb);
 	}
@@ -176,10 +189,12 @@ static enum err judge_statuses(struct run *r, struct source_window *w, struct er
 		if (v == STATUS_COUNTED)
 			counted[w->counted_n++] = arena_strdup(&r->arena, status);
 		if (v == STATUS_UNKNOWN)
-			run_warn(r, "status_unknown", "%s order(s) have status '%s', which profile %s does not know: not counted",
+			run_warn(r, "status_unknown",
+			         "%s order(s) have status '%s', which profile %s does not know: not counted",
 			         rowset_get(&rs, i, "orders"), status, r->profile);
 		rc = db_query(r->db, "stage_status_put",
-		              DB_PARAMS({"status", status}, {"counted", v == STATUS_COUNTED ? "t" : "f"}), NULL, eb);
+		              DB_PARAMS({"status", status}, {"counted", v == STATUS_COUNTED ? "t" : "f"}),
+		              NULL, eb);
 	}
 	w->counted = counted;
 	rowset_fini(&rs);
@@ -193,17 +208,20 @@ static enum err check_doubts(struct run *r, struct errbuf *eb)
 	if (rc != ERR_OK)
 		return rc;
 	if (rowset_int(&rs, 0, "rounded"))
-		run_warn(r, "amount_rounded", "%s order(s) have a total_amount finer than their currency: rounded half-even",
+		run_warn(r, "amount_rounded",
+		         "%s order(s) have a total_amount finer than their currency: rounded half-even",
 		         rowset_get(&rs, 0, "rounded"));
 	if (rowset_int(&rs, 0, "unpriced"))
 		run_warn(r, "amount_missing", "%s order(s) have no total_amount: counted with 0",
 		         rowset_get(&rs, 0, "unpriced"));
 	if (rowset_int(&rs, 0, "broken")) {
 		const char *currency = rowset_get(&rs, 0, "broken_currency");
-		rc = err_set_field(eb, ERR_INVALID, currency ? "orders.currency" : "orders.total_amount",
-		                   "order_db: orders of %s have %s%s%s; correct them there",
-		                   rowset_get(&rs, 0, "broken_day"), currency ? "currency '" : "an amount that is not a number",
-		                   currency ? currency : "", currency ? "', which is no ISO 4217 code" : "");
+		rc =
+			err_set_field(eb, ERR_INVALID, currency ? "orders.currency" : "orders.total_amount",
+		                  "order_db: orders of %s have %s%s%s; correct them there",
+		                  rowset_get(&rs, 0, "broken_day"),
+		                  currency ? "currency '" : "an amount that is not a number",
+		                  currency ? currency : "", currency ? "', which is no ISO 4217 code" : "");
 	}
 	rowset_fini(&rs);
 	return rc;
@@ -214,7 +232,8 @@ static enum err check_doubts(struct run *r, struct errbuf *eb)
  * among the facts, else the items must be. */
 static const char *hash_recipe(struct run *r)
 {
-	return arena_printf(&r->arena, "1|%s|%s|%s|%s|%s\n", r->timezone, r->cutoff, r->profile, r->counted, r->currency);
+	return arena_printf(&r->arena, "1|%s|%s|%s|%s|%s\n", r->timezone, r->cutoff, r->profile,
+	                    r->counted, r->currency);
 }
 
 /* ---- the rows the days should have ------------------------------------- */
@@ -227,11 +246,13 @@ static enum err build_next(struct run *r, struct errbuf *eb)
 		rc = db_query(r->db, "next_items", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_query(r->db, "next_days",
-		              DB_PARAMS({"cutoff", r->cutoff}, {"location", r->location}, {"currency", r->currency},
-		                        {"clock_zone", zone}, {"new_rules", r->rules_changed ? "t" : "f"}),
+		              DB_PARAMS({"cutoff", r->cutoff}, {"location", r->location},
+		                        {"currency", r->currency}, {"clock_zone", zone},
+		                        {"new_rules", r->rules_changed ? "t" : "f"}),
 		              NULL, eb);
 	if (rc == ERR_OK)
-		rc = db_query(r->db, "next_hours", DB_PARAMS({"cutoff", r->cutoff}, {"timezone", r->timezone}), NULL, eb);
+		rc = db_query(r->db, "next_hours",
+		              DB_PARAMS({"cutoff", r->cutoff}, {"timezone", r->timezone}), NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_script(r->db, "next_ready", eb);
 	if (rc == ERR_OK && !r->opt->force && !r->rules_changed)
@@ -253,7 +274,8 @@ static enum err drop_unchanged(struct run *r, bool items_hashed, struct errbuf *
 enum err run_stage(struct run *r, struct errbuf *eb)
 {
 	static const enum source_question orders[] = {SOURCE_ORDERS};
-	static const enum source_question ledger[] = {SOURCE_CANCELS, SOURCE_REFUNDS, SOURCE_REFUNDS_BY_ORDER};
+	static const enum source_question ledger[] = {SOURCE_CANCELS, SOURCE_REFUNDS,
+	                                              SOURCE_REFUNDS_BY_ORDER};
 	static const enum source_question items[] = {SOURCE_ITEMS};
 	/* Without updated_at nothing in the orders shows that a line was edited. */
 	bool edits_dated = source_shape_get(r->source)->col[COL_UPDATED].kind != KIND_ABSENT;
@@ -298,15 +320,18 @@ enum err run_print_differences(struct run *r, struct errbuf *eb)
 	enum err rc = db_query(r->db, "plan_differences", DB_NO_PARAMS, &rs, eb);
 	if (rc != ERR_OK)
 		return rc;
-	(void)printf("%" PRId64 " day(s) looked at, %" PRId64 " unchanged, %" PRId64 " kept; would write:\n", r->planned,
-	             r->unchanged, r->kept);
+	(void)printf("%" PRId64 " day(s) looked at, %" PRId64 " unchanged, %" PRId64
+	             " kept; would write:\n",
+	             r->planned, r->unchanged, r->kept);
 	for (int i = 0; i < rowset_rows(&rs); i++) {
 		const char *was = rowset_get(&rs, i, "revenue_was");
-		(void)printf("%s  location %s  %-9s  revenue %s -> %s %s  counted %s -> %s  placed %s -> %s\n",
-		             rowset_get(&rs, i, "day"), rowset_get(&rs, i, "location_id"), rowset_get(&rs, i, "reason"),
-		             was ? was : "-", rowset_get(&rs, i, "revenue_now"), rowset_get(&rs, i, "currency"),
-		             was ? rowset_get(&rs, i, "served_was") : "-", rowset_get(&rs, i, "served_now"),
-		             was ? rowset_get(&rs, i, "orders_was") : "-", rowset_get(&rs, i, "orders_now"));
+		(void)printf(
+			"%s  location %s  %-9s  revenue %s -> %s %s  counted %s -> %s  placed %s -> %s\n",
+			rowset_get(&rs, i, "day"), rowset_get(&rs, i, "location_id"),
+			rowset_get(&rs, i, "reason"), was ? was : "-", rowset_get(&rs, i, "revenue_now"),
+			rowset_get(&rs, i, "currency"), was ? rowset_get(&rs, i, "served_was") : "-",
+			rowset_get(&rs, i, "served_now"), was ? rowset_get(&rs, i, "orders_was") : "-",
+			rowset_get(&rs, i, "orders_now"));
 	}
 	rowset_fini(&rs);
 	return ERR_OK;

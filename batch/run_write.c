@@ -73,16 +73,14 @@ static enum err write_days(struct run *r, struct errbuf *eb)
 static enum err write_all(struct run *r, struct errbuf *eb)
 {
 	static const struct step steps[] = {
-		{"all_delete", FP_day_daily_deleted},
-		{"all_daily_write", FP_day_daily_written},
-		{"all_hourly_write", FP_day_hourly_written},
-		{"all_items_write", FP_day_items_written},
-		{"all_series", FP_day_series_written},
-		{"rules_use", FP_calendar_replaced},
+		{"all_delete", FP_day_daily_deleted},        {"all_daily_write", FP_day_daily_written},
+		{"all_hourly_write", FP_day_hourly_written}, {"all_items_write", FP_day_items_written},
+		{"all_series", FP_day_series_written},       {"rules_use", FP_calendar_replaced},
 		{"day_publish", FP_calendar_replaced},
 	};
-	enum err rc = run_steps(r, steps, sizeof steps / sizeof *steps,
-	                        DB_PARAMS({"last", r->last_closed}, {"run_id", r->run_id}, {"rules_id", r->rules_id}), eb);
+	enum err rc = run_steps(
+		r, steps, sizeof steps / sizeof *steps,
+		DB_PARAMS({"last", r->last_closed}, {"run_id", r->run_id}, {"rules_id", r->rules_id}), eb);
 	if (rc == ERR_OK)
 		r->written = r->planned - r->kept;
 	return rc;
@@ -110,7 +108,8 @@ enum err run_write(struct run *r, struct errbuf *eb)
 		rc = fill_series(r, eb);
 	failpoint_pass(FP_days_done);
 	struct errbuf later = {0};
-	if (db_alive(r->db) && db_command(r->db, "SET synchronous_commit = on", &later) != ERR_OK && rc == ERR_OK)
+	if (db_alive(r->db) && db_command(r->db, "SET synchronous_commit = on", &later) != ERR_OK &&
+	    rc == ERR_OK)
 		rc = err_set(eb, later.code, "%s", later.text);
 	return rc;
 }

@@ -65,11 +65,11 @@ int main(int argc, char **argv)
 	if (argc > 1) {
 		bool version = strcmp(argv[1], "--version") == 0;
 		(void)fprintf(
-		    version ? stdout : stderr,
-		    version
-		        ? "takings-web %s\n"
-		        : "takings-web %s: settings come from the environment and .env (docs/CONFIG.md)\n",
-		    TAKINGS_VERSION);
+			version ? stdout : stderr,
+			version
+				? "takings-web %s\n"
+				: "takings-web %s: settings come from the environment and .env (docs/CONFIG.md)\n",
+			TAKINGS_VERSION);
 		return version ? 0 : 2;
 	}
 	log_init("takings-web", LOG_INFO);

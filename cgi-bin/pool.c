@@ -126,6 +126,6 @@ void pool_stats_get(struct pool *p, struct pool_stats *out)
 {
 	(void)pthread_mutex_lock(&p->mutex);
 	*out = (struct pool_stats){
-	    .size = p->size, .open = p->open, .used = p->used, .waiting = p->waiting};
+		.size = p->size, .open = p->open, .used = p->used, .waiting = p->waiting};
 	(void)pthread_mutex_unlock(&p->mutex);
 }

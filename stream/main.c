@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	(void)fputs(
-	    "takings-stream: this version has no live sources; figures come from takings-batch\n",
-	    stderr);
+		"takings-stream: this version has no live sources; figures come from takings-batch\n",
+		stderr);
 	return 2;
 }

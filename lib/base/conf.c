@@ -172,10 +172,10 @@ static enum err take(struct value *v, const char *name, const char *text, const 
 {
 	if (v->name && strcmp(v->text, text) != 0)
 		return err_set_field(
-		    eb, ERR_CONFIG, name,
-		    "%s%s%s (%s) and %s%s%s (%s) are the same setting with different values", v->name,
-		    secret ? "" : "=", secret ? "" : v->text, v->origin, name, secret ? "" : "=",
-		    secret ? "" : text, origin);
+			eb, ERR_CONFIG, name,
+			"%s%s%s (%s) and %s%s%s (%s) are the same setting with different values", v->name,
+			secret ? "" : "=", secret ? "" : v->text, v->origin, name, secret ? "" : "=",
+			secret ? "" : text, origin);
 	if (!v->name)
 		*v = (struct value){text, name, origin};
 	return ERR_OK;
@@ -424,17 +424,17 @@ static void print_range(const struct setting *s, struct buf *out)
 void conf_print_markdown(struct buf *out)
 {
 	buf_puts(
-	    out,
-	    "# Settings\n\n"
-	    "Made from `lib/base/settings.def` by `takings-batch config --markdown`; do not edit.\n\n"
-	    "Each name may stand in the environment or in `.env`; `NAME_FILE` names a file that holds\n"
-	    "the value. The environment wins over the file. Aliases have equal weight: two of them "
-	    "with\n"
-	    "different values stop the start, and the message names both. `takings-batch config` "
-	    "shows\n"
-	    "what is in force and where it came from.\n\n"
-	    "| name | values | default | aliases | read by | meaning |\n"
-	    "|---|---|---|---|---|---|\n");
+		out,
+		"# Settings\n\n"
+		"Made from `lib/base/settings.def` by `takings-batch config --markdown`; do not edit.\n\n"
+		"Each name may stand in the environment or in `.env`; `NAME_FILE` names a file that holds\n"
+		"the value. The environment wins over the file. Aliases have equal weight: two of them "
+		"with\n"
+		"different values stop the start, and the message names both. `takings-batch config` "
+		"shows\n"
+		"what is in force and where it came from.\n\n"
+		"| name | values | default | aliases | read by | meaning |\n"
+		"|---|---|---|---|---|---|\n");
 	for (int id = 0; id < CONF_COUNT; id++) {
 		const struct setting *s = &settings[id];
 		buf_printf(out, "| `%s` | ", conf_name((enum conf_id)id));

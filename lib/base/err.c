@@ -6,22 +6,22 @@
 #include <stdlib.h>
 
 static const char *const names[] = {
-    [ERR_OK] = "ok",
-    [ERR_INVALID] = "invalid",
-    [ERR_NOT_FOUND] = "not_found",
-    [ERR_CONFIG] = "config",
-    [ERR_DB] = "db",
-    [ERR_DB_DOWN] = "db_down",
-    [ERR_TIMEOUT] = "timeout",
-    [ERR_BUSY] = "busy",
-    [ERR_LOCKED] = "locked",
-    [ERR_NOTHING] = "nothing",
-    [ERR_INTERRUPTED] = "interrupted",
-    [ERR_IO] = "io",
+	[ERR_OK] = "ok",
+	[ERR_INVALID] = "invalid",
+	[ERR_NOT_FOUND] = "not_found",
+	[ERR_CONFIG] = "config",
+	[ERR_DB] = "db",
+	[ERR_DB_DOWN] = "db_down",
+	[ERR_TIMEOUT] = "timeout",
+	[ERR_BUSY] = "busy",
+	[ERR_LOCKED] = "locked",
+	[ERR_NOTHING] = "nothing",
+	[ERR_INTERRUPTED] = "interrupted",
+	[ERR_IO] = "io",
 };
 
 static enum err PRINTF_LIKE(4, 0)
-    set_va(struct errbuf *eb, enum err code, const char *field, const char *fmt, va_list ap)
+	set_va(struct errbuf *eb, enum err code, const char *field, const char *fmt, va_list ap)
 {
 	if (!eb)
 		return code;

@@ -36,7 +36,7 @@ enum err err_set(struct errbuf *eb, enum err code, const char *fmt, ...) PRINTF_
 
 /* The same, naming the field the error is about. */
 enum err err_set_field(struct errbuf *eb, enum err code, const char *field, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+	PRINTF_LIKE(4, 5);
 
 void err_clear(struct errbuf *eb);
 

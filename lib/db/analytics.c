@@ -25,10 +25,11 @@ static enum err put_parts(const struct conf *conf, struct buf *url, struct errbu
 {
 	const char *password = conf_str(conf, CONF_ANALYTICS_PASSWORD);
 	if (conf_is_sample_password(conf, password))
-		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ANALYTICS_PASSWORD),
-		                     "analytics_db is not configured: set %s, or %s to something else than a"
-		                     " sample password (DEV=1 accepts it)",
-		                     conf_name(CONF_ANALYTICS_URL), conf_name(CONF_ANALYTICS_PASSWORD));
+		return err_set_field(
+			eb, ERR_CONFIG, conf_name(CONF_ANALYTICS_PASSWORD),
+			"analytics_db is not configured: set %s, or %s to something else than a"
+			" sample password (DEV=1 accepts it)",
+			conf_name(CONF_ANALYTICS_URL), conf_name(CONF_ANALYTICS_PASSWORD));
 	put_keyword(url, "host", conf_str(conf, CONF_ANALYTICS_HOST));
 	put_keyword(url, "port", conf_str(conf, CONF_ANALYTICS_PORT));
 	put_keyword(url, "user", conf_str(conf, CONF_ANALYTICS_USER));
@@ -59,10 +60,11 @@ enum err analytics_open(struct db **out, const struct conf *conf, enum analytics
 	/* Our statements are short or run once: compiling them costs more than it saves. */
 	buf_puts(&settings, "-c jit=off");
 	if (role == ANALYTICS_READ)
-		buf_printf(&settings,
-		           " -c default_transaction_read_only=on -c statement_timeout=%ss -c lock_timeout=2s"
-		           " -c idle_in_transaction_session_timeout=30s",
-		           conf_str(conf, CONF_QUERY_TIMEOUT));
+		buf_printf(
+			&settings,
+			" -c default_transaction_read_only=on -c statement_timeout=%ss -c lock_timeout=2s"
+			" -c idle_in_transaction_session_timeout=30s",
+			conf_str(conf, CONF_QUERY_TIMEOUT));
 	else
 		/* The server notices within half a second that a killed run is gone. */
 		buf_puts(&settings, " -c lock_timeout=10s -c client_connection_check_interval=500");
@@ -70,9 +72,13 @@ enum err analytics_open(struct db **out, const struct conf *conf, enum analytics
 	if (rc == ERR_OK)
 		rc = db_open(out,
 		             &(struct db_options){
-						 .url = buf_str(&url), .program = program, .settings = buf_str(&settings),
+						 .url = buf_str(&url),
+						 .program = program,
+						 .settings = buf_str(&settings),
 						 /* statement_timeout answers first, unless the server hangs */
-						 .limit_ms = role == ANALYTICS_READ ? (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000 : 0},
+						 .limit_ms = role == ANALYTICS_READ
+		                                 ? (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000
+		                                 : 0},
 		             eb);
 	buf_fini(&settings);
 	buf_fini(&url);
@@ -104,10 +110,13 @@ enum err analytics_schema_check(struct db *db, struct errbuf *eb)
 	int found = (int)rowset_int(&rs, 0, "version");
 	rowset_fini(&rs);
 	if (found < known)
-		return err_set(eb, ERR_CONFIG, "analytics_db has schema %d, this program needs %d: run takings-batch migrate",
-		               found, known);
+		return err_set(
+			eb, ERR_CONFIG,
+			"analytics_db has schema %d, this program needs %d: run takings-batch migrate", found,
+			known);
 	if (found > known)
-		return err_set(eb, ERR_CONFIG, "analytics_db has schema %d, newer than the %d this program knows", found,
+		return err_set(eb, ERR_CONFIG,
+		               "analytics_db has schema %d, newer than the %d this program knows", found,
 		               known);
 	return ERR_OK;
 }

@@ -17,13 +17,13 @@ enum { POLL_MS = 100, COPY_FLUSH_BYTES = 64 * 1024 };
 
 struct db {
 	PGconn *conn;
-	bool *prepared;   /* by statement index */
-	struct buf copy;  /* rows not yet handed to libpq */
-	int64_t limit_ms;  /* see db_options */
-	bool steadfast;    /* interrupts are not heeded any more */
-	bool given_up;     /* the server did not answer in time: nothing it says later counts */
+	bool *prepared;        /* by statement index */
+	struct buf copy;       /* rows not yet handed to libpq */
+	int64_t limit_ms;      /* see db_options */
+	bool steadfast;        /* interrupts are not heeded any more */
+	bool given_up;         /* the server did not answer in time: nothing it says later counts */
 	const char *statement; /* the one at work, for messages; NULL: none of the named */
-	char sqlstate[6]; /* of the last error */
+	char sqlstate[6];      /* of the last error */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -59,7 +59,8 @@ static enum err server_error(struct db *db, const PGresult *res, struct errbuf *
 	if (interrupted)
 		return err_set(eb, ERR_INTERRUPTED, "stopped on request");
 	enum err code = strcmp(state, "57014") == 0 ? ERR_TIMEOUT : ERR_DB;
-	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 || strcmp(state, "53300") == 0)
+	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
+	    strcmp(state, "53300") == 0)
 		code = ERR_DB_DOWN;
 	return err_set(eb, code, "%s%s%s%s%s (SQLSTATE %s)", db->statement ? db->statement : "",
 	               db->statement ? ": " : "", primary ? primary : "", detail ? ": " : "",
@@ -106,7 +107,8 @@ static enum err next_result(struct db *db, PGresult **res, struct errbuf *eb)
 			return connection_error(db, eb);
 		if (db->limit_ms && clock_mono_ms() - start_ms > db->limit_ms) {
 			db->given_up = true;
-			return err_set(eb, ERR_DB_DOWN, "the server did not answer within %d s", (int)(db->limit_ms / 1000));
+			return err_set(eb, ERR_DB_DOWN, "the server did not answer within %d s",
+			               (int)(db->limit_ms / 1000));
 		}
 	}
 	*res = PQgetResult(db->conn);
@@ -145,8 +147,9 @@ static void put_options(struct buf *b, const struct db_options *opt)
 		if (strcmp(p->keyword, "options") == 0 && p->val)
 			buf_printf(b, "%s ", p->val);
 	PQconninfoFree(parts);
-	buf_printf(b, "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-	              " -c bytea_output=hex -c extra_float_digits=1%s%s",
+	buf_printf(b,
+	           "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+	           " -c bytea_output=hex -c extra_float_digits=1%s%s",
 	           opt->settings ? " " : "", opt->settings ? opt->settings : "");
 }
 
@@ -156,10 +159,11 @@ enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *e
 	struct buf options;
 	buf_init(&options);
 	put_options(&options, opt);
-	const char *keys[] = {"dbname",  "application_name",    "options",            "connect_timeout",
-	                      "keepalives_idle", "keepalives_interval", "keepalives_count", "client_encoding",
-	                      NULL};
-	const char *values[] = {opt->url, opt->program, buf_str(&options), "5", "10", "5", "3", "UTF8", NULL};
+	const char *keys[] = {"dbname",           "application_name", "options",
+	                      "connect_timeout",  "keepalives_idle",  "keepalives_interval",
+	                      "keepalives_count", "client_encoding",  NULL};
+	const char *values[] = {opt->url, opt->program, buf_str(&options), "5", "10", "5", "3",
+	                        "UTF8",   NULL};
 	db->conn = PQconnectdbParams(keys, values, 1);
 	buf_fini(&options);
 	db->limit_ms = opt->limit_ms;

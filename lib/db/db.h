@@ -61,7 +61,8 @@ void db_rollback(struct db *db);
  * each row handed over as it arrives; memory does not grow with the answer. */
 typedef enum err (*db_row_fn)(void *arg, int cols, const char *const *values, struct errbuf *eb);
 MUST_CHECK enum err db_stream(struct db *db, const char *sql, int params_n,
-                              const char *const *params, db_row_fn fn, void *arg, struct errbuf *eb);
+                              const char *const *params, db_row_fn fn, void *arg,
+                              struct errbuf *eb);
 
 /* COPY ... FROM STDIN: begin, rows (NULL = SQL NULL), end. db_copy_end(ok=false)
  * makes the server throw everything away and returns ERR_OK. */

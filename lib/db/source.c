@@ -98,8 +98,8 @@ static bool is_clock(enum source_column c)
 
 static bool is_amount(enum source_column c)
 {
-	return c == COL_TOTAL || c == COL_DISCOUNT || c == COL_TAX || c == COL_SHIPPING || c == COL_TIP ||
-	       c == COL_ITEM_QUANTITY || c == COL_ITEM_PRICE || c == COL_REFUND_AMOUNT;
+	return c == COL_TOTAL || c == COL_DISCOUNT || c == COL_TAX || c == COL_SHIPPING ||
+	       c == COL_TIP || c == COL_ITEM_QUANTITY || c == COL_ITEM_PRICE || c == COL_REFUND_AMOUNT;
 }
 
 static bool kind_fits(enum source_column c, enum source_kind kind)
@@ -127,8 +127,8 @@ static enum err check_shape(const struct source *s, struct errbuf *eb)
 		           kind == KIND_ABSENT ? "" : s->shape.col[c].type);
 	}
 	if (bad.len)
-		rc = err_set_field(eb, ERR_CONFIG, "order_db", "order_db: %s; give it a view with these names",
-		                   buf_str(&bad));
+		rc = err_set_field(eb, ERR_CONFIG, "order_db",
+		                   "order_db: %s; give it a view with these names", buf_str(&bad));
 	buf_fini(&bad);
 	return rc;
 }
@@ -176,10 +176,11 @@ static enum err url_of_conf(const struct conf *conf, struct buf *url, struct err
 		return ERR_OK;
 	}
 	if (conf_is_sample_password(conf, conf_str(conf, CONF_ORDER_PASSWORD)))
-		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ORDER_PASSWORD),
-		                     "order_db is not configured: set %s, or %s to something else than a sample"
-		                     " password (DEV=1 accepts it)",
-		                     conf_name(CONF_ORDER_URL), conf_name(CONF_ORDER_PASSWORD));
+		return err_set_field(
+			eb, ERR_CONFIG, conf_name(CONF_ORDER_PASSWORD),
+			"order_db is not configured: set %s, or %s to something else than a sample"
+			" password (DEV=1 accepts it)",
+			conf_name(CONF_ORDER_URL), conf_name(CONF_ORDER_PASSWORD));
 	url_of_parts(conf, url);
 	return ERR_OK;
 }
@@ -198,7 +199,8 @@ static enum err open_with(struct source *s, const char *url, struct errbuf *eb)
 	s->driver = driver_of(url);
 	if (!s->driver)
 		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ORDER_URL),
-		                     "%s must begin with postgresql:// or mysql://", conf_name(CONF_ORDER_URL));
+		                     "%s must begin with postgresql:// or mysql://",
+		                     conf_name(CONF_ORDER_URL));
 	enum err rc = s->driver->open(&s->conn, url, eb);
 	if (rc == ERR_OK)
 		rc = s->driver->stream(s->conn, s->driver->columns_sql, 0, NULL, take_column, s, eb);
@@ -266,12 +268,14 @@ static enum err take_value(void *arg, int cols, const char *const *v, struct err
 	return ERR_OK;
 }
 
-enum err source_snapshot_begin(struct source *s, struct arena *a, const char **text, struct errbuf *eb)
+enum err source_snapshot_begin(struct source *s, struct arena *a, const char **text,
+                               struct errbuf *eb)
 {
 	struct one_value one = {.arena = a};
 	enum err rc = s->driver->command(s->conn, s->driver->snapshot_sql, eb);
 	if (rc == ERR_OK)
-		rc = s->driver->stream(s->conn, s->driver->snapshot_text_sql, 0, NULL, take_value, &one, eb);
+		rc =
+			s->driver->stream(s->conn, s->driver->snapshot_text_sql, 0, NULL, take_value, &one, eb);
 	*text = one.text[0] ? one.text[0] : "";
 	return rc;
 }
@@ -288,7 +292,8 @@ enum err source_first_order(struct source *s, struct arena *a, const char **cloc
 {
 	struct one_value first = {.arena = a}, early = {.arena = a};
 	const char *name = s->shape.col[COL_CREATED].name;
-	const char *sql = arena_printf(a, "SELECT min(%s) FROM orders WHERE %s >= '2000-01-01'", name, name);
+	const char *sql =
+		arena_printf(a, "SELECT min(%s) FROM orders WHERE %s >= '2000-01-01'", name, name);
 	enum err rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &first, eb);
 	if (rc != ERR_OK)
 		return rc;
@@ -324,7 +329,8 @@ enum err source_ask(struct source *s, enum source_question q, const struct sourc
 	if (w->utc.n == 0) /* only days a zone left out */
 		return ERR_OK;
 	source_sql_build(&s->sql, s->driver->mysql, &s->shape, q, w);
-	return s->driver->stream(s->conn, buf_str(&s->sql.text), s->sql.params_n, s->sql.params, fn, arg, eb);
+	return s->driver->stream(s->conn, buf_str(&s->sql.text), s->sql.params_n, s->sql.params, fn,
+	                         arg, eb);
 }
 
 /* ---- proofs ------------------------------------------------------------ */

@@ -125,11 +125,11 @@ struct source_window {
 };
 
 enum source_question {
-	SOURCE_ORDERS,          /* columns of stage_order */
-	SOURCE_CANCELS,         /* columns of stage_ledger, as are the next two */
+	SOURCE_ORDERS,  /* columns of stage_order */
+	SOURCE_CANCELS, /* columns of stage_ledger, as are the next two */
 	SOURCE_REFUNDS,
 	SOURCE_REFUNDS_BY_ORDER,
-	SOURCE_ITEMS,           /* columns of stage_item */
+	SOURCE_ITEMS, /* columns of stage_item */
 };
 
 /* False where the shape lacks the columns; the answer would be empty. */

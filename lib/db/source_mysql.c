@@ -15,15 +15,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/num.h"
+#include "db/source_mysql_url.h"
 
 enum {
-	DEFAULT_PORT = 3306,
 	CONNECT_S = 5,
 	KILL_S = 2,
 	READ_S = 15 * 60, /* silence of a server that aggregates */
@@ -34,205 +32,12 @@ enum {
 	MYSQL_QUERY_TIMEOUT = 3024 /* ER_QUERY_TIMEOUT; the header has MariaDB's numbers */
 };
 
-enum tls { TLS_DISABLE, TLS_PREFER, TLS_REQUIRE, TLS_VERIFY };
-
-/* Where to connect: pieces of `text`. */
-struct target {
-	char *text; /* a copy of the URL, cut up; owned */
-	size_t text_n;
-	char *user, *password, *host, *database, *ca;
-	struct buf socket; /* "" for TCP */
-	unsigned port;
-	enum tls tls;
-};
-
 struct my {
 	MYSQL *mysql;
-	struct target target; /* kept for the connection that kills a query */
-	bool killed;          /* the statement now running was told to stop */
+	struct mysql_target target; /* kept for the connection that kills a query */
+	bool killed;                /* the statement now running was told to stop */
 	char server[64];
 };
-
-/* ---- the URL ------------------------------------------------------------ */
-
-/* Messages say what is wrong but never repeat a piece: a password with a stray
- * character in it can end up in any of them. */
-static enum err bad_url(struct errbuf *eb, const char *what)
-{
-	return err_set(eb, ERR_CONFIG,
-	               "the URL of order_db %s; it reads mysql://user:password@host:port/database, "
-	               "with special characters written as %%40",
-	               what);
-}
-
-/* Ends s before the first c; what follows it, or NULL. */
-static char *cut(char *s, char c)
-{
-	char *at = strchr(s, c);
-	if (!at)
-		return NULL;
-	*at = '\0';
-	return at + 1;
-}
-
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = c ? strchr(digits, c) : NULL;
-	return at ? (int)(at - digits) % 16 : -1;
-}
-
-/* Percent-decoding in place. */
-static bool decode(char *s)
-{
-	char *to = s;
-	for (; *s; s++) {
-		if (*s != '%') {
-			*to++ = *s;
-			continue;
-		}
-		int high = hex_digit(s[1]);
-		int low = high < 0 ? -1 : hex_digit(s[2]);
-		if (low < 0 || high + low == 0)
-			return false;
-		*to++ = (char)(high * 16 + low);
-		s += 2;
-	}
-	*to = '\0';
-	return true;
-}
-
-static bool parse_port(struct target *t, const char *text)
-{
-	int64_t port = DEFAULT_PORT;
-	if (text && *text && !num_parse_int(text, 1, 65535, &port))
-		return false;
-	t->port = (unsigned)port;
-	return true;
-}
-
-/* host, host:port, [v6], [v6]:port */
-static bool parse_host(struct target *t, char *text)
-{
-	char *port;
-	t->host = text;
-	if (*text == '[') {
-		t->host++;
-		port = cut(t->host, ']');
-		if (!port || (*port && *port != ':'))
-			return false;
-		port += *port == ':';
-	} else {
-		port = cut(text, ':');
-	}
-	return parse_port(t, port) && decode(t->host);
-}
-
-/* A directory stands for the socket servers put there. */
-static void set_socket(struct target *t, const char *path)
-{
-	struct stat st;
-	buf_clear(&t->socket);
-	buf_puts(&t->socket, path);
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		buf_puts(&t->socket, "/mysqld.sock");
-}
-
-/* libmariadb checks the name along with the chain: verify-ca is verify-full. */
-static bool parse_tls(struct target *t, const char *word)
-{
-	static const struct {
-		const char *word;
-		enum tls tls;
-	} modes[] = {
-		{"disable", TLS_DISABLE},  {"allow", TLS_PREFER},           {"prefer", TLS_PREFER},
-		{"require", TLS_REQUIRE},  {"verify-ca", TLS_VERIFY},       {"verify-full", TLS_VERIFY},
-		{"disabled", TLS_DISABLE}, {"preferred", TLS_PREFER},       {"required", TLS_REQUIRE},
-		{"verify_ca", TLS_VERIFY}, {"verify_identity", TLS_VERIFY},
-	};
-	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-		if (strcasecmp(word, modes[i].word) == 0) {
-			t->tls = modes[i].tls;
-			return true;
-		}
-	return false;
-}
-
-static enum err parse_word(struct target *t, char *word, struct errbuf *eb)
-{
-	char *value = cut(word, '=');
-	if (!value || !decode(value))
-		return bad_url(eb, "has a malformed word behind the ?");
-	if (strcmp(word, "socket") == 0)
-		set_socket(t, value);
-	else if (strcmp(word, "ssl-ca") == 0 || strcmp(word, "sslrootcert") == 0)
-		t->ca = value;
-	else if (strcmp(word, "ssl-mode") != 0 && strcmp(word, "sslmode") != 0)
-		return bad_url(eb, "has an unknown word behind the ? (known: socket, ssl-mode, ssl-ca)");
-	else if (!parse_tls(t, value))
-		return bad_url(eb, "has an unknown ssl-mode (known: disable, prefer, require, verify-ca, "
-		                   "verify-full)");
-	return ERR_OK;
-}
-
-static enum err parse_words(struct target *t, char *words, struct errbuf *eb)
-{
-	enum err rc = ERR_OK;
-	while (words && *words && rc == ERR_OK) {
-		char *next = cut(words, '&');
-		rc = parse_word(t, words, eb);
-		words = next;
-	}
-	return rc;
-}
-
-/* user:password@host:port. The last @ counts: passwords contain others. */
-static enum err parse_authority(struct target *t, char *text, struct errbuf *eb)
-{
-	char *at = strrchr(text, '@');
-	if (!at || at == text || *text == ':')
-		return bad_url(eb, "names no user");
-	*at = '\0';
-	t->user = text;
-	t->password = cut(text, ':');
-	if (!decode(t->user) || (t->password && !decode(t->password)))
-		return bad_url(eb, "has a % without two hexadecimal digits in user or password");
-	if (!parse_host(t, at + 1))
-		return bad_url(eb, "has a malformed host or port");
-	if (t->host[0] == '/')
-		set_socket(t, t->host);
-	return ERR_OK;
-}
-
-static enum err parse_url(struct target *t, const char *url, struct errbuf *eb)
-{
-	t->text = mem_strdup(url);
-	t->text_n = strlen(url);
-	t->tls = TLS_PREFER;
-	buf_init(&t->socket);
-	char *words = cut(t->text, '?');
-	char *authority = strstr(t->text, "://");
-	if (strncmp(t->text, "mysql://", 8) != 0 && strncmp(t->text, "mariadb://", 10) != 0)
-		return bad_url(eb, "does not begin with mysql://");
-	authority += 3;
-	t->database = cut(authority, '/');
-	if (!t->database || !*t->database || !decode(t->database))
-		return bad_url(eb, "names no database");
-	enum err rc = parse_authority(t, authority, eb);
-	if (rc == ERR_OK)
-		rc = parse_words(t, words, eb);
-	if (t->socket.len)
-		t->tls = TLS_DISABLE; /* nobody listens in between; libpq does the same */
-	return rc;
-}
-
-static void target_fini(struct target *t)
-{
-	if (t->text)
-		explicit_bzero(t->text, t->text_n);
-	free(t->text);
-	buf_fini(&t->socket);
-}
 
 /* ---- errors ------------------------------------------------------------- */
 
@@ -298,7 +103,7 @@ static enum err statement_failed(MYSQL_STMT *stmt, struct errbuf *eb)
 
 /* Without a checked certificate any machine in between may ask for the password
  * in clear: then only methods that do not send it are accepted. */
-static void set_tls(MYSQL *mysql, const struct target *t, bool local)
+static void set_tls(MYSQL *mysql, const struct mysql_target *t, bool local)
 {
 	my_bool use = t->tls != TLS_DISABLE;
 	my_bool verify = t->tls == TLS_VERIFY;
@@ -312,7 +117,8 @@ static void set_tls(MYSQL *mysql, const struct target *t, bool local)
 		                    "sha256_password");
 }
 
-static void set_options(MYSQL *mysql, const struct target *t, unsigned connect_s, unsigned read_s)
+static void set_options(MYSQL *mysql, const struct mysql_target *t, unsigned connect_s,
+                        unsigned read_s)
 {
 	unsigned write_s = WRITE_S, no_files = 0;
 	my_bool reconnect = 0;
@@ -331,7 +137,7 @@ static void set_options(MYSQL *mysql, const struct target *t, unsigned connect_s
 	set_tls(mysql, t, local);
 }
 
-static bool dial(MYSQL *mysql, const struct target *t)
+static bool dial(MYSQL *mysql, const struct mysql_target *t)
 {
 	const char *socket_path = t->socket.len ? buf_str(&t->socket) : NULL;
 	const char *host = socket_path ? NULL : *t->host ? t->host : "localhost";
@@ -390,9 +196,9 @@ static void stop_running(struct my *m)
 
 static int poll_socket(struct my *m, int want)
 {
-	short events = (short)((want & MYSQL_WAIT_READ ? POLLIN : 0) |
-	                       (want & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
-	                       (want & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
+	short events =
+		(short)((want & MYSQL_WAIT_READ ? POLLIN : 0) | (want & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
+	            (want & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
 	struct pollfd p = {.fd = mysql_get_socket(m->mysql), .events = events};
 	if (poll(&p, 1, POLL_MS) <= 0)
 		return 0;
@@ -659,7 +465,7 @@ static void my_close(void *conn)
 		return;
 	if (m->mysql)
 		mysql_close(m->mysql);
-	target_fini(&m->target);
+	mysql_target_fini(&m->target);
 	free(m);
 }
 
@@ -675,7 +481,7 @@ static const char *const session_sql[] = {
 static enum err my_open(void **conn, const char *url, struct errbuf *eb)
 {
 	struct my *m = mem_alloc(sizeof *m);
-	enum err rc = parse_url(&m->target, url, eb);
+	enum err rc = mysql_target_parse(&m->target, url, eb);
 	if (rc == ERR_OK)
 		rc = connect_to(m, eb);
 	for (size_t i = 0; rc == ERR_OK && i < sizeof session_sql / sizeof *session_sql; i++)

@@ -6,13 +6,14 @@
 static enum err pg_open(void **conn, const char *url, struct errbuf *eb)
 {
 	struct db *db = NULL;
-	enum err rc = db_open(&db,
-	                      &(struct db_options){.url = url,
-	                                           .program = "takings-batch",
-	                                           .settings = "-c default_transaction_read_only=on"
-	                                                       " -c default_transaction_isolation=repeatable\\ read"
-	                                                       " -c lock_timeout=10s -c work_mem=64MB"},
-	                      eb);
+	enum err rc = db_open(
+		&db,
+		&(struct db_options){.url = url,
+	                         .program = "takings-batch",
+	                         .settings = "-c default_transaction_read_only=on"
+	                                     " -c default_transaction_isolation=repeatable\\ read"
+	                                     " -c lock_timeout=10s -c work_mem=64MB"},
+		eb);
 	*conn = db;
 	return rc;
 }
@@ -47,10 +48,18 @@ static enum source_kind pg_kind(const char *type)
 		const char *type;
 		enum source_kind kind;
 	} kinds[] = {
-		{"int2", KIND_INTEGER},   {"int4", KIND_INTEGER},       {"int8", KIND_INTEGER},
-		{"numeric", KIND_DECIMAL}, {"float4", KIND_FLOAT},       {"float8", KIND_FLOAT},
-		{"text", KIND_TEXT},      {"varchar", KIND_TEXT},       {"bpchar", KIND_TEXT},
-		{"timestamptz", KIND_CLOCK_UTC}, {"timestamp", KIND_CLOCK_LOCAL}, {"date", KIND_CLOCK_LOCAL},
+		{"int2", KIND_INTEGER},
+		{"int4", KIND_INTEGER},
+		{"int8", KIND_INTEGER},
+		{"numeric", KIND_DECIMAL},
+		{"float4", KIND_FLOAT},
+		{"float8", KIND_FLOAT},
+		{"text", KIND_TEXT},
+		{"varchar", KIND_TEXT},
+		{"bpchar", KIND_TEXT},
+		{"timestamptz", KIND_CLOCK_UTC},
+		{"timestamp", KIND_CLOCK_LOCAL},
+		{"date", KIND_CLOCK_LOCAL},
 	};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i].type, type) == 0)
@@ -70,7 +79,8 @@ const struct source_driver source_pg = {
 	.write_sql = "BEGIN READ WRITE",
 	.columns_sql =
 		"SELECT c.relname, a.attname, t.typname,"
-		" CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) & 65535)::text END,"
+		" CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) & "
+		"65535)::text END,"
 		" EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indkey[0] = a.attnum)::int"
 		" FROM (VALUES ('orders'), ('order_items'), ('order_refunds')) n(name)"
 		" JOIN pg_class c ON c.oid = to_regclass(n.name)"

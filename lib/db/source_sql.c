@@ -68,8 +68,8 @@ static void put_half_even(struct builder *b, const char *x, int digits)
 	buf_printf(&b->q->text,
 	           "CASE WHEN abs(%s - %s(%s, %d)) * 2 * %s = 1 AND mod(abs(%s(%s, %d)) * %s, 2) = 0"
 	           " THEN %s(%s, %d) ELSE round(%s, %d) END",
-	           x, trunc, x, digits, unit[digits], trunc, x, digits, unit[digits], trunc, x, digits, x,
-	           digits);
+	           x, trunc, x, digits, unit[digits], trunc, x, digits, unit[digits], trunc, x, digits,
+	           x, digits);
 }
 
 static int exponent_of(const struct source_window *w, const char *code)
@@ -195,7 +195,8 @@ static void put_clock(struct builder *b, enum source_column c, const char *text)
 }
 
 /* A balanced tree of comparisons: a year has three stretches, ten years twenty. */
-static void put_shift(struct builder *b, enum source_column c, const struct source_shift *rows, size_t n)
+static void put_shift(struct builder *b, enum source_column c, const struct source_shift *rows,
+                      size_t n)
 {
 	if (n == 1) {
 		if (b->mysql) {
@@ -258,7 +259,8 @@ static void put_business_date(struct builder *b, enum source_column c)
 	}
 	put(b, "date_bin('1 day', ");
 	put_local_time(b, c);
-	buf_printf(&b->q->text, utc ? ", timestamptz '2000-01-01 %02d:00+00')" : ", timestamp '2000-01-01 %02d:00')",
+	buf_printf(&b->q->text,
+	           utc ? ", timestamptz '2000-01-01 %02d:00+00')" : ", timestamp '2000-01-01 %02d:00')",
 	           b->w->cutoff_hours);
 }
 

@@ -31,10 +31,10 @@ void metric_print_markdown(struct buf *out)
 	static const char *const units[] = {"money", "count", "percent", "change in percent",
 	                                    "hour of day"};
 	buf_puts(
-	    out,
-	    "# Metrics\n\n"
-	    "Made from `lib/domain/metrics.def` by `takings-batch config --metrics`; do not edit.\n\n"
-	    "| id | label | unit | adds up | dimensions | definition |\n|---|---|---|---|---|---|\n");
+		out,
+		"# Metrics\n\n"
+		"Made from `lib/domain/metrics.def` by `takings-batch config --metrics`; do not edit.\n\n"
+		"| id | label | unit | adds up | dimensions | definition |\n|---|---|---|---|---|---|\n");
 	for (int i = 0; i < METRICS; i++)
 		buf_printf(out, "| `%s` | %s | %s | %s | %s | %s |\n", metrics[i].id, metrics[i].label,
 		           units[metrics[i].unit], metrics[i].additive ? "yes" : "no",

@@ -12,11 +12,11 @@ static const struct {
 	bool exact; /* upper and lower case differ */
 	const char *counted, *uncounted;
 } profiles[] = {
-    {"restaurant", true, "SERVED",
+	{"restaurant", true, "SERVED",
      "NEW,OPEN,CREATED,PENDING,PLACED,ACCEPTED,CONFIRMED,PREPARING,IN_PROGRESS,READY,PAID,"
      "CANCELLED,CANCELED,"
      "REJECTED,REFUNDED,VOID,VOIDED,FAILED,DRAFT"},
-    {"commerce", false,
+	{"commerce", false,
      "new,open,created,placed,pending,accepted,confirmed,processing,in_progress,on-hold,on_hold,"
      "authorized,paid,"
      "partially_paid,ready,packed,shipped,partially_shipped,fulfilled,partially_fulfilled,"
@@ -25,7 +25,7 @@ static const struct {
      "cancelled,canceled,void,voided,failed,payment_failed,declined,rejected,draft,checkout-draft,"
      "checkout_draft,"
      "auto-draft,trash,abandoned,expired,unpaid,pending_payment,awaiting_payment"},
-    {"bookings", false, "confirmed",
+	{"bookings", false, "confirmed",
      "new,open,created,pending,held,reserved,waitlisted,cancelled,canceled,refunded,expired,failed,"
      "rejected,draft"},
 };

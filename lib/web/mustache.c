@@ -526,7 +526,7 @@ static const char *resolve(struct checker *c, const struct scope *scope, const c
 		return scope->path;
 	for (; scope; scope = scope->up) {
 		const char *path =
-		    *scope->path ? arena_printf(&c->arena, "%s.%s", scope->path, name) : name;
+			*scope->path ? arena_printf(&c->arena, "%s.%s", scope->path, name) : name;
 		if (c->known(c->arg, path))
 			return path;
 	}

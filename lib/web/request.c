@@ -13,9 +13,9 @@ static const struct {
 	const char *text;
 	enum method method;
 } methods[] = {
-    {"GET", METHOD_GET},         {"HEAD", METHOD_HEAD},   {"POST", METHOD_POST},
-    {"PUT", METHOD_PUT},         {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
-    {"OPTIONS", METHOD_OPTIONS},
+	{"GET", METHOD_GET},         {"HEAD", METHOD_HEAD},   {"POST", METHOD_POST},
+	{"PUT", METHOD_PUT},         {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
+	{"OPTIONS", METHOD_OPTIONS},
 };
 
 static enum method method_of(const char *text)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,7 +19,7 @@ static double now_s(void)
 
 static int fail(const char *what)
 {
-	(void)fprintf(stderr, "measure: %s: %s\n", what, strerror(errno));
+	(void)fprintf(stderr, "measure: %s: %m\n", what);
 	return 127;
 }
 

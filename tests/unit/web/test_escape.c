@@ -14,78 +14,78 @@ struct row {
 };
 
 static const struct row html[] = {
-    {"", ""},
-    {"plain 12.50 ä€", "plain 12.50 ä€"},
-    {"<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"},
-    {"a\" onload='x' b=`y`", "a&quot; onload=&#39;x&#39; b=&#96;y&#96;"},
-    {"&amp;", "&amp;amp;"},
-    {"&&", "&amp;&amp;"},
-    {"<", "&lt;"},
-    {"a<", "a&lt;"},
+	{"", ""},
+	{"plain 12.50 ä€", "plain 12.50 ä€"},
+	{"<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"},
+	{"a\" onload='x' b=`y`", "a&quot; onload=&#39;x&#39; b=&#96;y&#96;"},
+	{"&amp;", "&amp;amp;"},
+	{"&&", "&amp;&amp;"},
+	{"<", "&lt;"},
+	{"a<", "a&lt;"},
 };
 
 static const struct row csv[] = {
-    {"", ""},
-    {"plain", "plain"},
-    {"a b", "a b"},
-    {"a,b", "\"a,b\""},
-    {"a;b", "\"a;b\""},
-    {"say \"hi\"", "\"say \"\"hi\"\"\""},
-    {"a\nb", "\"a\nb\""},
-    {"a\rb", "\"a\rb\""},
-    {" a", "\" a\""},
-    {"a ", "\"a \""},
-    {"=1+1", "\"'=1+1\""},
-    {"=HYPERLINK(\"http://x\",\"y\")", "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\""},
-    {"+49 30 1", "\"'+49 30 1\""},
-    {"-12.50", "\"'-12.50\""},
-    {"@SUM(A1)", "\"'@SUM(A1)\""},
-    {"\t=1", "\"'\t=1\""},
-    {"\r=1", "\"'\r=1\""},
-    {"\n=1", "\"'\n=1\""},
-    {"\xef\xbc\x9d"
+	{"", ""},
+	{"plain", "plain"},
+	{"a b", "a b"},
+	{"a,b", "\"a,b\""},
+	{"a;b", "\"a;b\""},
+	{"say \"hi\"", "\"say \"\"hi\"\"\""},
+	{"a\nb", "\"a\nb\""},
+	{"a\rb", "\"a\rb\""},
+	{" a", "\" a\""},
+	{"a ", "\"a \""},
+	{"=1+1", "\"'=1+1\""},
+	{"=HYPERLINK(\"http://x\",\"y\")", "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\""},
+	{"+49 30 1", "\"'+49 30 1\""},
+	{"-12.50", "\"'-12.50\""},
+	{"@SUM(A1)", "\"'@SUM(A1)\""},
+	{"\t=1", "\"'\t=1\""},
+	{"\r=1", "\"'\r=1\""},
+	{"\n=1", "\"'\n=1\""},
+	{"\xef\xbc\x9d"
      "1+1",
      "\"'\xef\xbc\x9d"
      "1+1\""}, /* full-width = */
-    {"\xef\xbc\x8b"
+	{"\xef\xbc\x8b"
      "1",
      "\"'\xef\xbc\x8b"
      "1\""}, /* full-width + */
-    {"\xef\xbc\x8d"
+	{"\xef\xbc\x8d"
      "1",
      "\"'\xef\xbc\x8d"
      "1\""}, /* full-width - */
-    {"\xef\xbc\xa0"
+	{"\xef\xbc\xa0"
      "A",
      "\"'\xef\xbc\xa0"
      "A\""}, /* full-width @ */
-    {"\xef\xbc\xa1"
+	{"\xef\xbc\xa1"
      "A",
      "\xef\xbc\xa1"
      "A"}, /* full-width A is harmless */
-    {"\xef\xbc", "\xef\xbc"},
-    {"a=b", "a=b"},
-    {"'=1", "'=1"},
+	{"\xef\xbc", "\xef\xbc"},
+	{"a=b", "a=b"},
+	{"'=1", "'=1"},
 };
 
 static const struct row numbers[] = {
-    {"0", "0"},
-    {"-12.50", "-12.50"},
-    {"1e9", "1e9"},
-    {"NaN", "NaN"},
-    {"-1+cmd|' /C calc'!A0", "\"'-1+cmd|' /C calc'!A0\""},
-    {"+1", "\"'+1\""},
-    {"-", "\"'-\""},
-    {NULL, ""},
+	{"0", "0"},
+	{"-12.50", "-12.50"},
+	{"1e9", "1e9"},
+	{"NaN", "NaN"},
+	{"-1+cmd|' /C calc'!A0", "\"'-1+cmd|' /C calc'!A0\""},
+	{"+1", "\"'+1\""},
+	{"-", "\"'-\""},
+	{NULL, ""},
 };
 
 static const struct row url[] = {
-    {"", ""},
-    {"AZaz09-._~", "AZaz09-._~"},
-    {"a b/c?d=e&f#g", "a%20b%2Fc%3Fd%3De%26f%23g"},
-    {"\xc3\xa4\x01\x7f\xff", "%C3%A4%01%7F%FF"},
-    {"100%", "100%25"},
-    {"\r\n", "%0D%0A"},
+	{"", ""},
+	{"AZaz09-._~", "AZaz09-._~"},
+	{"a b/c?d=e&f#g", "a%20b%2Fc%3Fd%3De%26f%23g"},
+	{"\xc3\xa4\x01\x7f\xff", "%C3%A4%01%7F%FF"},
+	{"100%", "100%25"},
+	{"\r\n", "%0D%0A"},
 };
 
 typedef void (*escape)(struct buf *, const char *, size_t);
@@ -157,9 +157,9 @@ static void test_nul_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_html),       cmocka_unit_test(test_csv_text),
-	    cmocka_unit_test(test_csv_number), cmocka_unit_test(test_url),
-	    cmocka_unit_test(test_nul_bytes),
+		cmocka_unit_test(test_html),       cmocka_unit_test(test_csv_text),
+		cmocka_unit_test(test_csv_number), cmocka_unit_test(test_url),
+		cmocka_unit_test(test_nul_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

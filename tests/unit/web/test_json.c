@@ -97,14 +97,14 @@ static const struct {
 	const char *text;
 	bool number;
 } numbers[] = {
-    {"0", true},        {"-0", true},        {"12", true},   {"-1.50", true},
-    {"0.001", true},    {"1e9", true},       {"1E+9", true}, {"2.5e-10", true},
-    {"", false},        {"-", false},        {"+1", false},  {"01", false},
-    {"1.", false},      {".5", false},       {"1e", false},  {"1e+", false},
-    {"NaN", false},     {"Infinity", false}, {"1 ", false},  {" 1", false},
-    {"1,5", false},     {"0x10", false},     {"--1", false}, {"1.2.3", false},
-    {"1;alert", false}, {"12abc", false},    {"1\n", false}, {"\xd9\xa1", false},
-    {"-01", false},     {"00", false},       {"0.0", true},  {"123456789012345678901", true},
+	{"0", true},        {"-0", true},        {"12", true},   {"-1.50", true},
+	{"0.001", true},    {"1e9", true},       {"1E+9", true}, {"2.5e-10", true},
+	{"", false},        {"-", false},        {"+1", false},  {"01", false},
+	{"1.", false},      {".5", false},       {"1e", false},  {"1e+", false},
+	{"NaN", false},     {"Infinity", false}, {"1 ", false},  {" 1", false},
+	{"1,5", false},     {"0x10", false},     {"--1", false}, {"1.2.3", false},
+	{"1;alert", false}, {"12abc", false},    {"1\n", false}, {"\xd9\xa1", false},
+	{"-01", false},     {"00", false},       {"0.0", true},  {"123456789012345678901", true},
 };
 
 static void test_numbers(void **state)
@@ -257,8 +257,8 @@ static void test_misuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_all_kinds), TEST(test_one_value_alone), TEST(test_any_bytes_stay_valid),
-	    TEST(test_numbers),   TEST(test_depth),           TEST(test_misuse),
+		TEST(test_all_kinds), TEST(test_one_value_alone), TEST(test_any_bytes_stay_valid),
+		TEST(test_numbers),   TEST(test_depth),           TEST(test_misuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static struct tv *tv_from_json(const json_t *j)
 	if (json_is_object(j)) {
 		struct tv *object = tv_object(&arena);
 		json_object_foreach((json_t *)(uintptr_t)j, key, value)
-		    tv_set(&arena, object, key, tv_from_json(value));
+			tv_set(&arena, object, key, tv_from_json(value));
 		return object;
 	}
 	if (json_is_array(j)) {
@@ -95,7 +95,7 @@ static void spec_file(void **state)
 	const char *shared = getenv("TAKINGS_SHARED");
 	const char *file = *state;
 	const char *path =
-	    arena_printf(&arena, "%s/data/mustache-spec/%s.json", shared ? shared : "../shared", file);
+		arena_printf(&arena, "%s/data/mustache-spec/%s.json", shared ? shared : "../shared", file);
 	size_t i, passed = 0;
 	json_t *test;
 	if (access(path, R_OK) != 0) {
@@ -118,57 +118,57 @@ static void spec_file(void **state)
 static const struct {
 	const char *template, *data, *want;
 } cases[] = {
-    /* values */
-    {"Total {{total}}", "{\"total\": \"12.50\"}", "Total 12.50"},
-    {"{{x}}|{{{x}}}|{{&x}}", "{\"x\": \"<a b='c'>`&\\\"\"}",
+	/* values */
+	{"Total {{total}}", "{\"total\": \"12.50\"}", "Total 12.50"},
+	{"{{x}}|{{{x}}}|{{&x}}", "{\"x\": \"<a b='c'>`&\\\"\"}",
      "&lt;a b=&#39;c&#39;&gt;&#96;&amp;&quot;|<a b='c'>`&\"|<a b='c'>`&\""},
-    {"{{a}}{{b}}{{c}}", "{\"a\": true, \"b\": false, \"c\": null}", "truefalse"},
-    {"[{{list}}{{object}}{{none}}]", "{\"list\": [1], \"object\": {\"a\": 1}}", "[]"},
-    {"{{ spaced }}{{\tspaced\n}}", "{\"spaced\": 1}", "11"},
-    {"{{day.total.net}}", "{\"day\": {\"total\": {\"net\": 7}}}", "7"},
-    {"[{{day.gross.net}}]", "{\"day\": {\"total\": 1}, \"net\": 5}", "[]"},
-    /* sections */
-    {"{{#rows}}<{{n}}>{{/rows}}", "{\"rows\": [{\"n\": 1}, {\"n\": 2}]}", "<1><2>"},
-    {"{{#rows}}{{.}},{{/rows}}", "{\"rows\": [1, \"b\", 2.5]}", "1,b,2.5,"},
-    {"{{#rows}}{{n}}{{unit}} {{/rows}}", "{\"rows\": [{\"n\": 1}, {\"n\": 2}], \"unit\": \"x\"}",
+	{"{{a}}{{b}}{{c}}", "{\"a\": true, \"b\": false, \"c\": null}", "truefalse"},
+	{"[{{list}}{{object}}{{none}}]", "{\"list\": [1], \"object\": {\"a\": 1}}", "[]"},
+	{"{{ spaced }}{{\tspaced\n}}", "{\"spaced\": 1}", "11"},
+	{"{{day.total.net}}", "{\"day\": {\"total\": {\"net\": 7}}}", "7"},
+	{"[{{day.gross.net}}]", "{\"day\": {\"total\": 1}, \"net\": 5}", "[]"},
+	/* sections */
+	{"{{#rows}}<{{n}}>{{/rows}}", "{\"rows\": [{\"n\": 1}, {\"n\": 2}]}", "<1><2>"},
+	{"{{#rows}}{{.}},{{/rows}}", "{\"rows\": [1, \"b\", 2.5]}", "1,b,2.5,"},
+	{"{{#rows}}{{n}}{{unit}} {{/rows}}", "{\"rows\": [{\"n\": 1}, {\"n\": 2}], \"unit\": \"x\"}",
      "1x 2x "},
-    /* an absent value hides the outer one: a NULL column is not somebody else's */
-    {"{{#row}}[{{name}}]{{/row}}", "{\"name\": \"outer\", \"row\": {\"name\": null}}", "[]"},
-    {"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": \"\"}", "no"},
-    {"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": \"0\"}", "yes"},
-    {"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": []}", "no"},
-    {"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": {}}", "yes"},
-    {"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{}", "no"},
-    {"{{#a.b}}{{c}}{{/a.b}}", "{\"a\": {\"b\": {\"c\": 3}}}", "3"},
-    {"{{#l}}{{#.}}{{.}}{{/.}};{{/l}}", "{\"l\": [[1, 2], [3]]}", "12;3;"},
-    /* lines */
-    {"a\n{{#x}}\nb\n{{/x}}\nc\n", "{\"x\": true}", "a\nb\nc\n"},
-    {"a\r\n  {{#x}}  \r\nb\r\n{{/x}}\r\nc", "{\"x\": true}", "a\r\nb\r\nc"},
-    {"a\n{{! no more }}\n{{=<% %>=}}\nb<% x %>\n", "{\"x\": 1}", "a\nb1\n"},
-    {"{{#x}} {{/x}}\n", "{\"x\": true}", " \n"},
-    {"{{#x}}\n{{#x}}\n\n{{/x}}\n{{/x}}", "{\"x\": true}", "\n"},
-    /* delimiters */
-    {"{{=| |=}}|x||={{ }}=|{{x}}", "{\"x\": 1}", "11"},
-    {"{{=[ ]=}}[{x}][&x]", "{\"x\": \"<\"}", "<<"},
-    /* partials; those in `partials` below */
-    {"{{>row}}", "{\"n\": 1}", "<td>1</td>\n"},
-    {"  {{>row}}\nend", "{\"n\": 1}", "  <td>1</td>\nend"},
-    {"a {{>row}} b", "{\"n\": 1}", "a <td>1</td>\n b"},
-    {" {{>first}}\n", "{\"n\": 1}", " a\n 1\n 11\n\n b\n"},
-    {"  {{>two}}\n", "{\"n\": \"x\\ny\"}", "  one\n\n   <td>x\ny</td>\n"},
-    {"\t{{>block}}", "{\"l\": [1, 2]}", "\t1 one\n\t2 one\n"},
-    {" {{>inline}}\n", "{\"n\": 1}", " [one\n\n <td>1</td>\n]\n"},
-    {"{{>tree}}", "{\"v\": 1, \"kids\": [{\"v\": 2, \"kids\": [{\"v\": 3, \"kids\": []}]}]}",
+	/* an absent value hides the outer one: a NULL column is not somebody else's */
+	{"{{#row}}[{{name}}]{{/row}}", "{\"name\": \"outer\", \"row\": {\"name\": null}}", "[]"},
+	{"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": \"\"}", "no"},
+	{"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": \"0\"}", "yes"},
+	{"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": []}", "no"},
+	{"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{\"x\": {}}", "yes"},
+	{"{{#x}}yes{{/x}}{{^x}}no{{/x}}", "{}", "no"},
+	{"{{#a.b}}{{c}}{{/a.b}}", "{\"a\": {\"b\": {\"c\": 3}}}", "3"},
+	{"{{#l}}{{#.}}{{.}}{{/.}};{{/l}}", "{\"l\": [[1, 2], [3]]}", "12;3;"},
+	/* lines */
+	{"a\n{{#x}}\nb\n{{/x}}\nc\n", "{\"x\": true}", "a\nb\nc\n"},
+	{"a\r\n  {{#x}}  \r\nb\r\n{{/x}}\r\nc", "{\"x\": true}", "a\r\nb\r\nc"},
+	{"a\n{{! no more }}\n{{=<% %>=}}\nb<% x %>\n", "{\"x\": 1}", "a\nb1\n"},
+	{"{{#x}} {{/x}}\n", "{\"x\": true}", " \n"},
+	{"{{#x}}\n{{#x}}\n\n{{/x}}\n{{/x}}", "{\"x\": true}", "\n"},
+	/* delimiters */
+	{"{{=| |=}}|x||={{ }}=|{{x}}", "{\"x\": 1}", "11"},
+	{"{{=[ ]=}}[{x}][&x]", "{\"x\": \"<\"}", "<<"},
+	/* partials; those in `partials` below */
+	{"{{>row}}", "{\"n\": 1}", "<td>1</td>\n"},
+	{"  {{>row}}\nend", "{\"n\": 1}", "  <td>1</td>\nend"},
+	{"a {{>row}} b", "{\"n\": 1}", "a <td>1</td>\n b"},
+	{" {{>first}}\n", "{\"n\": 1}", " a\n 1\n 11\n\n b\n"},
+	{"  {{>two}}\n", "{\"n\": \"x\\ny\"}", "  one\n\n   <td>x\ny</td>\n"},
+	{"\t{{>block}}", "{\"l\": [1, 2]}", "\t1 one\n\t2 one\n"},
+	{" {{>inline}}\n", "{\"n\": 1}", " [one\n\n <td>1</td>\n]\n"},
+	{"{{>tree}}", "{\"v\": 1, \"kids\": [{\"v\": 2, \"kids\": [{\"v\": 3, \"kids\": []}]}]}",
      "1\n 2\n  3\n"},
-    {"[{{>nothing}}]", "{}", "[]"},
-    {"", "{}", ""},
+	{"[{{>nothing}}]", "{}", "[]"},
+	{"", "{}", ""},
 };
 
 static const char *const partials[][2] = {
-    {"row", "<td>{{n}}</td>\n"},   {"first", "a\n{{n}}\n{{n}}{{n}}\n\nb\n"},
-    {"two", "one\n\n {{>row}}\n"}, {"block", "{{#l}}\n{{.}} one\n{{/l}}\n"},
-    {"inline", "[{{>two}}]\n"},    {"tree", "{{v}}\n{{#kids}}\n {{>tree}}\n{{/kids}}\n"},
-    {"endless", "{{>endless}}"},   {"broken", "{{#a}}"},
+	{"row", "<td>{{n}}</td>\n"},   {"first", "a\n{{n}}\n{{n}}{{n}}\n\nb\n"},
+	{"two", "one\n\n {{>row}}\n"}, {"block", "{{#l}}\n{{.}} one\n{{/l}}\n"},
+	{"inline", "[{{>two}}]\n"},    {"tree", "{{v}}\n{{#kids}}\n {{>tree}}\n{{/kids}}\n"},
+	{"endless", "{{>endless}}"},   {"broken", "{{#a}}"},
 };
 
 static const char *partial_find(void *arg, const char *name)
@@ -206,20 +206,20 @@ static void test_cases(void **state)
 static const struct {
 	const char *template, *says;
 } broken[] = {
-    {"a\nb {{x", "line 2: a tag is not closed with '}}'"},
-    {"{{{x}}", "not closed with '}}}'"},
-    {"{{=<% %>}}", "not closed with '=}}'"},
-    {"\n\n{{#x}}", "line 3: there is no end of section 'x'"},
-    {"{{/x}}", "nothing is open at the end of 'x'"},
-    {"{{#x}}{{#y}}{{/x}}{{/y}}", "another section is open at the end of 'x'"},
-    {"{{}}", "not a name: ''"},
-    {"{{a..b}}", "not a name: 'a..b'"},
-    {"{{.a}}", "not a name: '.a'"},
-    {"{{a b}}", "not a name: 'a b'"},
-    {"{{>}}", "not a name"},
-    {"{{=a=}}", "not two delimiters: 'a'"},
-    {"{{=a b c=}}", "not two delimiters"},
-    {"{{>broken}}", "template 'broken' line 1"},
+	{"a\nb {{x", "line 2: a tag is not closed with '}}'"},
+	{"{{{x}}", "not closed with '}}}'"},
+	{"{{=<% %>}}", "not closed with '=}}'"},
+	{"\n\n{{#x}}", "line 3: there is no end of section 'x'"},
+	{"{{/x}}", "nothing is open at the end of 'x'"},
+	{"{{#x}}{{#y}}{{/x}}{{/y}}", "another section is open at the end of 'x'"},
+	{"{{}}", "not a name: ''"},
+	{"{{a..b}}", "not a name: 'a..b'"},
+	{"{{.a}}", "not a name: '.a'"},
+	{"{{a b}}", "not a name: 'a b'"},
+	{"{{>}}", "not a name"},
+	{"{{=a=}}", "not two delimiters: 'a'"},
+	{"{{=a b c=}}", "not two delimiters"},
+	{"{{>broken}}", "template 'broken' line 1"},
 };
 
 static void test_broken(void **state)
@@ -274,7 +274,7 @@ static void test_nesting_limit(void **state)
 /* A chain of `n` partials "p1" -> "p2" -> ... */
 static const char *chain_source(void *arg, const char *name)
 {
-	int at = atoi(name + 1);
+	int at = (int)strtol(name + 1, NULL, 10);
 	return at < *(int *)arg ? arena_printf(&arena, "{{>p%d}}", at + 1) : "end";
 }
 
@@ -310,8 +310,8 @@ static void test_partial_limit(void **state)
 static bool is_known(void *arg, const char *path)
 {
 	static const char *const names[] = {
-	    "title",     "items", "items.name", "items.prices", "items.prices.net", "day",
-	    "day.total", "n",     "v",          "kids",
+		"title",     "items", "items.name", "items.prices", "items.prices.net", "day",
+		"day.total", "n",     "v",          "kids",
 	};
 	(void)arg;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -384,24 +384,24 @@ static void test_values(void **state)
 int main(void)
 {
 	static char comments[] = "comments", delimiters[] = "delimiters", inverted[] = "inverted",
-	            interpolation[] = "interpolation", parts[] = "partials", sections[] = "sections";
+				interpolation[] = "interpolation", parts[] = "partials", sections[] = "sections";
 #define SPEC(file)                                                                                 \
 	{                                                                                              \
 		"specification: " #file, spec_file, setup, teardown, file                                  \
 	}
 	const struct CMUnitTest tests[] = {
-	    SPEC(comments),
-	    SPEC(delimiters),
-	    SPEC(interpolation),
-	    SPEC(inverted),
-	    SPEC(parts),
-	    SPEC(sections),
-	    cmocka_unit_test_setup_teardown(test_cases, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_nesting_limit, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_partial_limit, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_check, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		SPEC(comments),
+		SPEC(delimiters),
+		SPEC(interpolation),
+		SPEC(inverted),
+		SPEC(parts),
+		SPEC(sections),
+		cmocka_unit_test_setup_teardown(test_cases, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nesting_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_partial_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

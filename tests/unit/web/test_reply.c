@@ -18,7 +18,7 @@ static struct buf out;
 static int setup(void **state)
 {
 	static const struct pair params[] = {
-	    {"REQUEST_METHOD", "GET"}, {"DOCUMENT_URI", "/x"}, {"REQUEST_ID", "request-0001"}};
+		{"REQUEST_METHOD", "GET"}, {"DOCUMENT_URI", "/x"}, {"REQUEST_ID", "request-0001"}};
 	(void)state;
 	arena_init(&arena);
 	buf_init(&out);
@@ -66,23 +66,23 @@ static void test_standard_headers(void **state)
 	reply_begin(&reply, 200, "text/plain; charset=utf-8");
 	buf_puts(&reply.body, "hello");
 	assert_string_equal(
-	    rendered(),
-	    "Status: 200\r\n"
-	    "Content-Type: text/plain; charset=utf-8\r\n"
-	    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-	    "img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
-	    "base-uri 'none'; frame-ancestors 'none'\r\n"
-	    "X-Content-Type-Options: nosniff\r\n"
-	    "Referrer-Policy: same-origin\r\n"
-	    "Cross-Origin-Opener-Policy: same-origin\r\n"
-	    "Cross-Origin-Resource-Policy: same-origin\r\n"
-	    "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=(), "
-	    "browsing-topics=()\r\n"
-	    "Cache-Control: no-store\r\n"
-	    "X-Request-ID: request-0001\r\n"
-	    "Content-Length: 5\r\n"
-	    "\r\n"
-	    "hello");
+		rendered(),
+		"Status: 200\r\n"
+		"Content-Type: text/plain; charset=utf-8\r\n"
+		"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+		"img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
+		"base-uri 'none'; frame-ancestors 'none'\r\n"
+		"X-Content-Type-Options: nosniff\r\n"
+		"Referrer-Policy: same-origin\r\n"
+		"Cross-Origin-Opener-Policy: same-origin\r\n"
+		"Cross-Origin-Resource-Policy: same-origin\r\n"
+		"Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=(), "
+		"browsing-topics=()\r\n"
+		"Cache-Control: no-store\r\n"
+		"X-Request-ID: request-0001\r\n"
+		"Content-Length: 5\r\n"
+		"\r\n"
+		"hello");
 }
 
 static void test_headers(void **state)
@@ -108,17 +108,17 @@ static void test_header_injection(void **state)
 {
 	(void)state;
 	static const struct pair bad[] = {
-	    {"Location", "/a\r\nX-Accel-Redirect: /secret"},
-	    {"Location", "/a\nSet-Cookie: x=1"},
-	    {"Location", "/a\rb"},
-	    {"Location", "/a\x01"},
-	    {"Location", "/a\x1f"},
-	    {"Location", "/a\x7f"},
-	    {"Location", "\t"},
-	    {"Bad Name", "x"},
-	    {"Bad:Name", "x"},
-	    {"Bad\r\nName", "x"},
-	    {"", "x"},
+		{"Location", "/a\r\nX-Accel-Redirect: /secret"},
+		{"Location", "/a\nSet-Cookie: x=1"},
+		{"Location", "/a\rb"},
+		{"Location", "/a\x01"},
+		{"Location", "/a\x1f"},
+		{"Location", "/a\x7f"},
+		{"Location", "\t"},
+		{"Bad Name", "x"},
+		{"Bad:Name", "x"},
+		{"Bad\r\nName", "x"},
+		{"", "x"},
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		reply_clear(&reply);
@@ -256,10 +256,10 @@ static void test_problem_hides_the_cause(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_standard_headers),  TEST(test_headers),
-	    TEST(test_header_injection),  TEST(test_header_count),
-	    TEST(test_head_and_bodiless), TEST(test_status_of_errors),
-	    TEST(test_problem_below_500), TEST(test_problem_hides_the_cause),
+		TEST(test_standard_headers),  TEST(test_headers),
+		TEST(test_header_injection),  TEST(test_header_count),
+		TEST(test_head_and_bodiless), TEST(test_status_of_errors),
+		TEST(test_problem_below_500), TEST(test_problem_hides_the_cause),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

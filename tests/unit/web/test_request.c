@@ -107,10 +107,10 @@ static void test_methods(void **state)
 		const char *text;
 		enum method method;
 	} rows[] = {
-	    {"GET", METHOD_GET},         {"HEAD", METHOD_HEAD},   {"POST", METHOD_POST},
-	    {"PUT", METHOD_PUT},         {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
-	    {"OPTIONS", METHOD_OPTIONS}, {"TRACE", METHOD_OTHER}, {"get", METHOD_OTHER},
-	    {"", METHOD_OTHER},
+		{"GET", METHOD_GET},         {"HEAD", METHOD_HEAD},   {"POST", METHOD_POST},
+		{"PUT", METHOD_PUT},         {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
+		{"OPTIONS", METHOD_OPTIONS}, {"TRACE", METHOD_OTHER}, {"get", METHOD_OTHER},
+		{"", METHOD_OTHER},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		assert_int_equal(PARSE({"DOCUMENT_URI", "/"}, {"REQUEST_METHOD", rows[i].text}), ERR_OK);
@@ -125,10 +125,10 @@ static void test_paths_refused(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-	    "",          "api",    "*",      "//",        "/a//b",         "/a/./b", "/./a",
-	    "/../etc",   "/a/..",  "/a/.",   "/a/../b",   "/..",           "/a\\b",  "/a\nb",
-	    "/a\x7f",    "/a\x01", "/a\xff", "/\xc0\xaf", "/\xed\xa0\x80", "/\xc3",  "/a\tb",
-	    "/\xe2\x82",
+		"",          "api",    "*",      "//",        "/a//b",         "/a/./b", "/./a",
+		"/../etc",   "/a/..",  "/a/.",   "/a/../b",   "/..",           "/a\\b",  "/a\nb",
+		"/a\x7f",    "/a\x01", "/a\xff", "/\xc0\xaf", "/\xed\xa0\x80", "/\xc3",  "/a\tb",
+		"/\xe2\x82",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		if (parse_path(bad[i]) != ERR_INVALID)
@@ -145,16 +145,16 @@ static void test_paths_accepted(void **state)
 {
 	(void)state;
 	static const char *const good[] = {
-	    "/",
-	    "/a",
-	    "/a/b/",
-	    "/...",
-	    "/.well-known/x",
-	    "/a..b",
-	    "/..a",
-	    "/a b",
-	    "/\xc3\xa4/\xe2\x82\xac",
-	    "/a%2f",
+		"/",
+		"/a",
+		"/a/b/",
+		"/...",
+		"/.well-known/x",
+		"/a..b",
+		"/..a",
+		"/a b",
+		"/\xc3\xa4/\xe2\x82\xac",
+		"/a%2f",
 	};
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		assert_int_equal(parse_path(good[i]), ERR_OK);
@@ -181,9 +181,9 @@ static void test_queries_refused(void **state)
 	static const struct {
 		const char *query, *field;
 	} bad[] = {
-	    {"a=%00", "a"},  {"a=%", "a"},   {"a=%4", "a"},        {"a=%zz", "a"},   {"b=1&a=%ff", "a"},
-	    {"a=\xff", "a"}, {"a=%c3", "a"}, {"a=%ed%a0%80", "a"}, {"a=1&a=2", "a"}, {"a=1&%61=1", "a"},
-	    {"a&a", "a"},    {"%00=1", ""},  {"%zz=1", ""},        {"=1&=2", ""},
+		{"a=%00", "a"},  {"a=%", "a"},   {"a=%4", "a"},        {"a=%zz", "a"},   {"b=1&a=%ff", "a"},
+		{"a=\xff", "a"}, {"a=%c3", "a"}, {"a=%ed%a0%80", "a"}, {"a=1&a=2", "a"}, {"a=1&%61=1", "a"},
+		{"a&a", "a"},    {"%00=1", ""},  {"%zz=1", ""},        {"=1&=2", ""},
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		if (parse_query(bad[i].query) != ERR_INVALID)
@@ -305,7 +305,7 @@ static void test_content_length(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-	    "-1", "+1", "1 ", " 1", "0x1", "1e3", "a", "99999999999999999999", "-0", "1,1"};
+		"-1", "+1", "1 ", " 1", "0x1", "1e3", "a", "99999999999999999999", "-0", "1,1"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_int_equal(body(bad[i], "", 0, 1), ERR_INVALID);
 		assert_int_equal(req.refused, 400);
@@ -325,11 +325,11 @@ static void test_content_length(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_all_fields),      TEST(test_nothing_is_null),  TEST(test_methods),
-	    TEST(test_paths_refused),   TEST(test_paths_accepted),   TEST(test_path_length),
-	    TEST(test_queries_refused), TEST(test_queries_accepted), TEST(test_query_length),
-	    TEST(test_query_pairs),     TEST(test_request_id),       TEST(test_body),
-	    TEST(test_content_length),
+		TEST(test_all_fields),      TEST(test_nothing_is_null),  TEST(test_methods),
+		TEST(test_paths_refused),   TEST(test_paths_accepted),   TEST(test_path_length),
+		TEST(test_queries_refused), TEST(test_queries_accepted), TEST(test_query_length),
+		TEST(test_query_pairs),     TEST(test_request_id),       TEST(test_body),
+		TEST(test_content_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
