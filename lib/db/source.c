@@ -329,8 +329,14 @@ enum err source_ask(struct source *s, enum source_question q, const struct sourc
 	if (w->utc.n == 0) /* only days a zone left out */
 		return ERR_OK;
 	source_sql_build(&s->sql, s->driver->mysql, &s->shape, q, w);
-	return s->driver->stream(s->conn, buf_str(&s->sql.text), s->sql.params_n, s->sql.params, fn,
-	                         arg, eb);
+	bool hash = q == SOURCE_ORDERS && s->driver->sort_off_sql;
+	enum err rc = hash ? s->driver->command(s->conn, s->driver->sort_off_sql, eb) : ERR_OK;
+	if (rc == ERR_OK)
+		rc = s->driver->stream(s->conn, buf_str(&s->sql.text), s->sql.params_n, s->sql.params, fn,
+		                       arg, eb);
+	if (rc == ERR_OK && hash)
+		rc = s->driver->command(s->conn, s->driver->sort_on_sql, eb);
+	return rc;
 }
 
 /* ---- proofs ------------------------------------------------------------ */

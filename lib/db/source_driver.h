@@ -25,6 +25,10 @@ struct source_driver {
 	const char *snapshot_text_sql; /* one row, one column */
 	const char *write_sql;         /* begins a transaction that may write */
 
+	/* Around a question with few groups, which the planner takes for as many as
+	 * there are rows: off makes it group by hash. NULL: nothing to say. */
+	const char *sort_off_sql, *sort_on_sql;
+
 	/* One row for each column of orders, order_items, order_refunds:
 	 * table, column, type, scale or NULL, 1 if an index begins with it. */
 	const char *columns_sql;

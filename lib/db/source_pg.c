@@ -12,7 +12,7 @@ static enum err pg_open(void **conn, const char *url, struct errbuf *eb)
 	                         .program = "takings-batch",
 	                         .settings = "-c default_transaction_read_only=on"
 	                                     " -c default_transaction_isolation=repeatable\\ read"
-	                                     " -c lock_timeout=10s -c work_mem=64MB"},
+	                                     " -c lock_timeout=10s -c work_mem=64MB -c jit=off"},
 		eb);
 	*conn = db;
 	return rc;
@@ -77,6 +77,8 @@ const struct source_driver source_pg = {
 	.snapshot_sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	.snapshot_text_sql = "SELECT pg_current_snapshot()::text || ' at ' || now()::text",
 	.write_sql = "BEGIN READ WRITE",
+	.sort_off_sql = "SET LOCAL enable_sort = off",
+	.sort_on_sql = "SET LOCAL enable_sort = on",
 	.columns_sql =
 		"SELECT c.relname, a.attname, t.typname,"
 		" CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) & "

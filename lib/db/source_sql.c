@@ -129,6 +129,19 @@ static void put_raw_amount(struct builder *b, enum source_column c, struct buf *
 		buf_printf(out, "%c.%s::numeric", table_alias(c), b->shape->col[c].name);
 }
 
+/* Most orders are in the default currency: where its amounts need no rounding,
+ * one comparison is all they cost. */
+static void put_unrounded_default(struct builder *b, enum source_column c, const char *x)
+{
+	if (finer_than(b, c, exponent_of(b->w, b->w->default_currency)))
+		return;
+	put(b, " WHEN ");
+	put_column(b, COL_CURRENCY);
+	put(b, " = ");
+	put_param(b, b->w->default_currency, "text");
+	buf_printf(&b->q->text, " THEN %s", x);
+}
+
 /* An amount rounded once, to the digits of its order's currency. */
 static void put_amount(struct builder *b, enum source_column c)
 {
@@ -142,6 +155,7 @@ static void put_amount(struct builder *b, enum source_column c)
 		put_half_even(b, x, least_digits(b));
 	} else {
 		put(b, "CASE");
+		put_unrounded_default(b, c, x);
 		for (int digits = 0; digits <= 4; digits++)
 			if (digits != 2 && has_exponent(b->w, digits) && finer_than(b, c, digits)) {
 				put_when_currency(b, digits);
@@ -278,16 +292,19 @@ static void put_range(struct builder *b, enum source_column c)
 
 /* ---- the questions ----------------------------------------------------- */
 
-/* location, currency; NULL stands for the default, which the reader puts in. */
+/* location, currency; NULL stands for the default, which the reader puts in.
+ * PostgreSQL sorts bytes several times faster than words of a language. */
 static void put_series(struct builder *b)
 {
 	static const enum source_column columns[] = {COL_LOCATION, COL_CURRENCY};
 	for (size_t i = 0; i < 2; i++) {
 		put(b, ", ");
-		if (has(b, columns[i]))
+		if (!has(b, columns[i]))
+			put(b, "NULL");
+		else if (b->mysql)
 			put_column(b, columns[i]);
 		else
-			put(b, "NULL");
+			put_text(b, columns[i]);
 	}
 }
 
@@ -392,7 +409,7 @@ static void put_items(struct builder *b)
 		put_param(b, b->w->counted[i], "text");
 	}
 	put(b, b->w->counted_n ? ")" : "NULL)");
-	put(b, " GROUP BY 1, 2, 3, 4");
+	put(b, " GROUP BY 1, 4, 2, 3"); /* what differs most first: fewer comparisons */
 }
 
 void source_sql_build(struct source_sql *q, bool mysql, const struct source_shape *shape,

@@ -20,8 +20,10 @@ $$;
 -- Rounds to `digits` decimals, ties to the even neighbour.
 CREATE FUNCTION half_even(value numeric, digits int) RETURNS numeric
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+	-- round() takes ties away from zero: a tie is where that is as far as cutting off.
 	SELECT CASE
-		WHEN abs(value - trunc(value, digits)) * 2 * 10::numeric ^ digits = 1
+		WHEN round(value, digits) <> trunc(value, digits)
+		     AND round(value, digits) + trunc(value, digits) = 2 * value
 		     AND mod(trunc(value, digits) * 10::numeric ^ digits, 2) = 0
 		THEN trunc(value, digits)
 		ELSE round(value, digits)

@@ -98,9 +98,13 @@ SELECT status FROM stage_status WHERE counted ORDER BY 1
 
 -- name: next_items
 INSERT INTO next_item
-SELECT location_id, business_date, item_id, currency, max(name), trim_scale(sum(quantity)),
-       money_minor(sum(amount), currency), sum(orders)
-FROM stage_item GROUP BY 1, 2, 3, 4
+SELECT location_id, business_date, item_id, currency, name, trim_scale(quantity), half_even(minor, 0)::bigint, orders
+FROM (SELECT i.*, amount * coalesce(unit, 100) AS minor
+      FROM (SELECT location_id, business_date, item_id, currency, max(name) AS name, sum(quantity) AS quantity,
+                   sum(amount) AS amount, sum(orders) AS orders
+            FROM stage_item GROUP BY 1, 2, 3, 4) i
+      LEFT JOIN (SELECT currency, 10::numeric ^ exponent AS unit FROM currency_exponent) u USING (currency)
+      OFFSET 0) i -- so that minor is computed once
 
 -- name: next_days
 -- One row for each series that has begun by the day, one for each that begins on
