@@ -4,18 +4,8 @@
 #include <string.h>
 
 #include "base/num.h"
-
-static bool is_word(const char *words, const char *value)
-{
-	size_t n = strlen(value);
-	for (const char *w = words; n; w += strcspn(w, "|") + 1) {
-		if (strcspn(w, "|") == n && strncmp(w, value, n) == 0)
-			return true;
-		if (!strchr(w, '|'))
-			break;
-	}
-	return false;
-}
+#include "base/words.h"
+#include "domain/currency.h"
 
 static enum err check_value(const struct param *p, const char *value, struct errbuf *eb)
 {
@@ -36,11 +26,12 @@ static enum err check_value(const struct param *p, const char *value, struct err
 		                           "%s must be a whole number from %lld to %lld", p->name,
 		                           (long long)p->min, (long long)p->max);
 	case PARAM_WORD:
-		return is_word(p->words, value) ? ERR_OK
-		                                : err_set_field(eb, ERR_INVALID, p->name,
-		                                                "%s must be one of %s", p->name, p->words);
+		return words_find(p->words, '|', value, WORDS_EXACT) >= 0
+		           ? ERR_OK
+		           : err_set_field(eb, ERR_INVALID, p->name, "%s must be one of %s", p->name,
+		                           p->words);
 	case PARAM_CURRENCY:
-		return strlen(value) == 3 && strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3
+		return currency_is_code(value)
 		           ? ERR_OK
 		           : err_set_field(eb, ERR_INVALID, p->name,
 		                           "%s must be an ISO 4217 code such as EUR", p->name);

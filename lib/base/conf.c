@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "base/words.h"
 
 extern char **environ;
 
@@ -57,14 +58,21 @@ struct entries {
 	size_t n, cap;
 };
 
+/* The first name of each setting, cut off before any thread can ask for one. */
+static char canonical[CONF_COUNT][48];
+
+__attribute__((constructor)) static void cut_names(void)
+{
+	for (int id = 0; id < CONF_COUNT; id++) {
+		size_t n = strcspn(settings[id].names, "|");
+		must(n < sizeof canonical[id]);
+		memcpy(canonical[id], settings[id].names, n);
+	}
+}
+
 const char *conf_name(enum conf_id id)
 {
-	static char first[CONF_COUNT][48];
-	if (!first[id][0]) {
-		const char *names = settings[id].names;
-		(void)snprintf(first[id], sizeof first[id], "%.*s", (int)strcspn(names, "|"), names);
-	}
-	return first[id];
+	return canonical[id];
 }
 
 static void entries_add(struct entries *list, const char *name, const char *text,
@@ -212,16 +220,7 @@ static const char *choice_words(const struct setting *s)
 
 static bool in_words(const char *words, const char *text)
 {
-	size_t n = strlen(text);
-	if (strchr(text, ','))
-		return false; /* one word, not several */
-	for (const char *w = words; n; w += strcspn(w, ",") + 1) {
-		if (strncmp(w, text, n) == 0 && (w[n] == ',' || w[n] == '\0'))
-			return true;
-		if (!strchr(w, ','))
-			break;
-	}
-	return false;
+	return words_find(words, ',', text, WORDS_EXACT) >= 0;
 }
 
 static enum err check(const struct setting *s, struct value *v, struct errbuf *eb)

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
-/* Lists are separated by commas and searched whole word by whole word. */
+#include "base/words.h"
+
 static const struct {
 	const char *profile;
 	bool exact; /* upper and lower case differ */
@@ -32,17 +32,7 @@ static const struct {
 
 static bool listed(const char *list, const char *word, bool exact)
 {
-	size_t n = strlen(word);
-	while (*list) {
-		list += strspn(list, ", ");
-		size_t m = strcspn(list, ",");
-		while (m && list[m - 1] == ' ')
-			m--;
-		if (m == n && n && (exact ? strncmp(list, word, n) : strncasecmp(list, word, n)) == 0)
-			return true;
-		list += strcspn(list, ",");
-	}
-	return false;
+	return words_find(list, ',', word, exact ? WORDS_EXACT : WORDS_ANY_CASE) >= 0;
 }
 
 enum status_verdict status_judge(const char *profile, const char *counted, const char *status)
