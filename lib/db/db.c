@@ -295,7 +295,7 @@ void db_rollback(struct db *db)
 	bool was = db->steadfast;
 	db->steadfast = true;
 	if (db_command(db, "ROLLBACK", &ignored) != ERR_OK)
-		PQreset(db->conn);
+		db->given_up = true;
 	db->steadfast = was;
 }
 

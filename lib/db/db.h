@@ -54,7 +54,8 @@ MUST_CHECK enum err db_script(struct db *db, const char *statement, struct errbu
 /* Literal SQL of our own without values: BEGIN, COMMIT, SET, a migration. */
 MUST_CHECK enum err db_command(struct db *db, const char *sql, struct errbuf *eb);
 
-/* ROLLBACK that never fails: the connection is closed if it does. */
+/* ROLLBACK; where that fails the connection is given up, never made anew: locks, temporary
+ * tables and prepared statements would be gone without their owner knowing. */
 void db_rollback(struct db *db);
 
 /* A statement made by code (identifiers from tables of ours, values as $n),
