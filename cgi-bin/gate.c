@@ -34,10 +34,13 @@ static void answer_fini(struct answer *a)
 	a->n = 0;
 }
 
-/* All parts from one snapshot, so that they agree with each other. */
-static enum err ask(struct db *db, struct answer *a, struct errbuf *eb)
+/* The connection brings one snapshot for all parts, so that they agree with each other. */
+static enum err ask(struct web *w, struct answer *a, struct errbuf *eb)
 {
-	enum err rc = db_command(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", eb);
+	struct db *db;
+	enum err rc = pool_take(w->pool, &db, eb);
+	if (rc != ERR_OK)
+		return rc;
 	for (int i = 0; rc == ERR_OK && i < ROUTE_PARTS && a->route->parts[i].statement; i++) {
 		const struct part *p = &a->route->parts[i];
 		rc = db_query(db, p->statement, a->params.list, &a->parts[i], eb);
@@ -45,28 +48,8 @@ static enum err ask(struct db *db, struct answer *a, struct errbuf *eb)
 		if (rc == ERR_OK && p->missing && rowset_rows(&a->parts[i]) == 0)
 			rc = err_set(eb, ERR_NOT_FOUND, "%s", p->missing);
 	}
-	if (rc == ERR_OK)
-		rc = db_command(db, "COMMIT", eb);
+	pool_give(w->pool, db);
 	return rc;
-}
-
-/* A connection that idled while the server was restarted is found out only by
- * using it; reading again does no harm, so one more try on a fresh one. */
-static enum err ask_pool(struct web *w, struct answer *a, struct errbuf *eb)
-{
-	for (int try = 0;; try++) {
-		struct db *db;
-		enum err rc = pool_take(w->pool, &db, eb);
-		if (rc != ERR_OK)
-			return rc;
-		rc = ask(db, a, eb);
-		pool_give(w->pool, db);
-		if (rc != ERR_DB_DOWN || try > 0)
-			return rc;
-		pool_drop_idle(w->pool);
-		answer_fini(a);
-		err_clear(eb);
-	}
 }
 
 /* ---- JSON -------------------------------------------------------------- */
@@ -191,7 +174,7 @@ static void answer_route(struct web *w, const struct route *route, const struct 
 	struct answer a = {.route = route};
 	enum err rc = params_parse(route, req, &a.params, &eb);
 	if (rc == ERR_OK)
-		rc = ask_pool(w, &a, &eb);
+		rc = ask(w, &a, &eb);
 	if (rc == ERR_OK && route->page) {
 		reply_begin(reply, 200, "text/html; charset=utf-8");
 		rc = write_page(&a, req, &reply->body, &eb);

@@ -21,18 +21,13 @@ struct check {
 
 static enum err read_state(struct web *w, struct rowset *rs, struct errbuf *eb)
 {
-	for (int try = 0;; try++) {
-		struct db *db;
-		enum err rc = pool_take(w->pool, &db, eb);
-		if (rc != ERR_OK)
-			return rc;
-		rc = db_query(db, "health_state", DB_NO_PARAMS, rs, eb);
-		pool_give(w->pool, db);
-		if (rc != ERR_DB_DOWN || try > 0)
-			return rc;
-		pool_drop_idle(w->pool);
-		err_clear(eb);
-	}
+	struct db *db;
+	enum err rc = pool_take(w->pool, &db, eb);
+	if (rc != ERR_OK)
+		return rc;
+	rc = db_query(db, "health_state", DB_NO_PARAMS, rs, eb);
+	pool_give(w->pool, db);
+	return rc;
 }
 
 static struct check check_batch(const struct rowset *rs)

@@ -35,13 +35,30 @@ struct pool *pool_new(const struct conf *conf)
 	return p;
 }
 
+static void drop_idle(struct pool *p)
+{
+	(void)pthread_mutex_lock(&p->mutex);
+	while (p->idle_n) {
+		db_close(p->idle[--p->idle_n]);
+		p->open--;
+	}
+	(void)pthread_mutex_unlock(&p->mutex);
+}
+
 void pool_free(struct pool *p)
 {
-	pool_drop_idle(p);
+	drop_idle(p);
 	free(p->idle);
 	(void)pthread_cond_destroy(&p->given);
 	(void)pthread_mutex_destroy(&p->mutex);
 	free(p);
+}
+
+static void count_open(struct pool *p, int change)
+{
+	(void)pthread_mutex_lock(&p->mutex);
+	p->open += change;
+	(void)pthread_mutex_unlock(&p->mutex);
 }
 
 static enum err connect_one(struct pool *p, struct db **out, struct errbuf *eb)
@@ -49,11 +66,26 @@ static enum err connect_one(struct pool *p, struct db **out, struct errbuf *eb)
 	enum err rc = analytics_open(out, p->conf, ANALYTICS_READ, "takings-web", eb);
 	if (rc == ERR_OK)
 		rc = analytics_schema_check(*out, eb);
-	if (rc != ERR_OK) {
-		db_close(*out);
-		*out = NULL;
+	if (rc == ERR_OK) {
+		count_open(p, 1);
+		return ERR_OK;
 	}
+	db_close(*out);
+	*out = NULL;
 	return rc;
+}
+
+static void disconnect(struct pool *p, struct db **db)
+{
+	if (*db)
+		count_open(p, -1);
+	db_close(*db);
+	*db = NULL;
+}
+
+static enum err begin(struct db *db, struct errbuf *eb)
+{
+	return db_command(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", eb);
 }
 
 /* With the mutex held; counts the caller as a user once it returns ERR_OK. */
@@ -75,6 +107,23 @@ static enum err wait_turn(struct pool *p, struct errbuf *eb)
 	return rc;
 }
 
+/* A connection that idled while the server was restarted is found out only by using
+ * it: then the others are suspect too, and a new one gets one try. A server that did
+ * not answer in time would not answer a second time either. */
+static enum err open_snapshot(struct pool *p, struct db **db, struct errbuf *eb)
+{
+	if (*db) {
+		enum err rc = begin(*db, eb);
+		if (rc != ERR_DB_DOWN || db_given_up(*db))
+			return rc;
+		disconnect(p, db);
+		drop_idle(p);
+		err_clear(eb);
+	}
+	enum err rc = connect_one(p, db, eb);
+	return rc == ERR_OK ? begin(*db, eb) : rc;
+}
+
 enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb)
 {
 	*out = NULL;
@@ -83,14 +132,14 @@ enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb)
 	if (rc == ERR_OK && p->idle_n)
 		*out = p->idle[--p->idle_n];
 	(void)pthread_mutex_unlock(&p->mutex);
-	if (rc != ERR_OK || *out)
+	if (rc != ERR_OK)
 		return rc;
-	rc = connect_one(p, out, eb);
-	(void)pthread_mutex_lock(&p->mutex);
+	rc = open_snapshot(p, out, eb);
 	if (rc == ERR_OK)
-		p->open++;
-	else
-		p->used--;
+		return ERR_OK;
+	disconnect(p, out);
+	(void)pthread_mutex_lock(&p->mutex);
+	p->used--;
 	(void)pthread_cond_signal(&p->given);
 	(void)pthread_mutex_unlock(&p->mutex);
 	return rc;
@@ -100,25 +149,13 @@ void pool_give(struct pool *p, struct db *db)
 {
 	db_rollback(db);
 	bool alive = db_alive(db);
+	if (!alive)
+		disconnect(p, &db);
 	(void)pthread_mutex_lock(&p->mutex);
 	p->used--;
 	if (alive)
 		p->idle[p->idle_n++] = db;
-	else
-		p->open--;
 	(void)pthread_cond_signal(&p->given);
-	(void)pthread_mutex_unlock(&p->mutex);
-	if (!alive)
-		db_close(db);
-}
-
-void pool_drop_idle(struct pool *p)
-{
-	(void)pthread_mutex_lock(&p->mutex);
-	while (p->idle_n) {
-		db_close(p->idle[--p->idle_n]);
-		p->open--;
-	}
 	(void)pthread_mutex_unlock(&p->mutex);
 }
 

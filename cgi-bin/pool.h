@@ -13,15 +13,13 @@ struct pool;
 struct pool *pool_new(const struct conf *conf);
 void pool_free(struct pool *p);
 
-/* A connection for one request; ERR_BUSY after five seconds of waiting, ERR_DB_DOWN
- * where the database cannot be reached, ERR_CONFIG where its schema does not fit. */
+/* A connection for one request, in a read-only transaction that sees one snapshot;
+ * ERR_BUSY after five seconds of waiting, ERR_DB_DOWN where the database cannot be
+ * reached, ERR_CONFIG where its schema does not fit. */
 MUST_CHECK enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb);
 
-/* Gives it back, in whatever state; a lost one is closed. */
+/* Gives it back, in whatever state, and ends the transaction; a lost one is closed. */
 void pool_give(struct pool *p, struct db *db);
-
-/* Closes the idle connections: after one was found lost the others are suspect. */
-void pool_drop_idle(struct pool *p);
 
 struct pool_stats {
 	int size, open, used, waiting;

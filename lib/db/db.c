@@ -192,6 +192,11 @@ bool db_alive(const struct db *db)
 	return !db->given_up && PQstatus(db->conn) == CONNECTION_OK;
 }
 
+bool db_given_up(const struct db *db)
+{
+	return db->given_up;
+}
+
 const char *db_sqlstate(const struct db *db)
 {
 	return db->sqlstate;

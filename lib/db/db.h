@@ -38,6 +38,9 @@ void db_close(struct db *db);
 /* False once the connection is known to be lost, or was given up. */
 bool db_alive(const struct db *db);
 
+/* True once a wait for the server timed out: trying again would take as long. */
+bool db_given_up(const struct db *db);
+
 /* Runs a named statement. Missing parameters are a bug of ours. `rs` may be
  * NULL when the rows are of no interest; it is empty after an error. */
 MUST_CHECK enum err db_query(struct db *db, const char *statement, const struct db_param *params,
