@@ -4,8 +4,10 @@
 
 #include "base/conf.h"
 
-/* Exit codes of the program (the same for every job). */
-enum job_exit { JOB_OK = 0, JOB_FAILED = 1, JOB_NOTHING = 2, JOB_LOCKED = 3 };
+/* Exit codes of the program. 2 is nothing to do for a run, which therefore fails with 1 when it
+ * is misspelt: cron must not take that for a quiet night. For the other jobs, which always
+ * have something to do, 2 is an argument they do not know, as of other programs. */
+enum job_exit { JOB_OK = 0, JOB_FAILED = 1, JOB_NOTHING = 2, JOB_USAGE = 2, JOB_LOCKED = 3 };
 
 /* argv holds what stands behind the job's name. Messages for people go to
  * standard output, log lines to standard error. */

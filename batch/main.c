@@ -1,32 +1,38 @@
 /* main.c: takings-batch: a table of jobs and the way to them. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/conf.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "batch/jobs.h"
 #include "db/db.h"
 #include "db/statement.h"
 
-static const struct {
+/* `words`: the job takes one of these or nothing; "" nothing; NULL: it reads its arguments. */
+struct job {
 	const char *name;
 	job_fn run;
+	const char *words;
 	const char *usage; /* NULL: not for people */
 	const char *meaning;
-} jobs[] = {
-	{"run", job_run, "run [--date D | --from A --to B] [--if-due] [--dry-run] [--force]",
+};
+
+static const struct job jobs[] = {
+	{"run", job_run, NULL, "run [--date D | --from A --to B] [--if-due] [--dry-run] [--force]",
      "compute closed days from order_db into the cache tables"},
-	{"migrate", job_migrate, "migrate [up | status | verify]",
+	{"migrate", job_migrate, "up|status|verify", "migrate [up | status | verify]",
      "bring analytics_db to the newest schema"},
-	{"doctor", job_doctor, "doctor", "say what is missing, and what to do about it"},
-	{"config", job_config, "config [--markdown | --metrics | --env-example]",
-     "show each setting and where it came from"},
-	{"demo", job_demo,
+	{"doctor", job_doctor, "", "doctor", "say what is missing, and what to do about it"},
+	{"config", job_config, "--markdown|--metrics|--env-example",
+     "config [--markdown | --metrics | --env-example]", "show each setting and where it came from"},
+	{"demo", job_demo, NULL,
      "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
      "fill order_db with believable data"},
-	{"failpoints", job_failpoints, NULL, "list the names TAKINGS_FAILPOINT takes"},
+	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes"},
 };
 
 enum { JOBS = sizeof jobs / sizeof *jobs };
@@ -38,9 +44,42 @@ static void usage(FILE *to)
 	for (int i = 0; i < JOBS; i++)
 		if (jobs[i].usage)
 			(void)fprintf(to, "  %s\n      %s\n", jobs[i].usage, jobs[i].meaning);
-	(void)fputs("\nexit codes: 0 done, 1 failed, 2 nothing to do, 3 locked by another run\n"
+	(void)fputs("\nexit codes: 0 done, 1 failed, 2 nothing to do (other jobs than run: an argument "
+	            "not known),\n"
+	            "  3 locked by another run\n"
 	            "settings: docs/CONFIG.md\n",
 	            to);
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Whether the job itself is asked what it does, and not to do it. */
+static bool help_wanted(const struct job *job, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (is_help(argv[i])) {
+			(void)printf("usage: takings-batch [--env-file FILE] %s\n    %s\n",
+			             job->usage ? job->usage : job->name, job->meaning);
+			return true;
+		}
+	return false;
+}
+
+static bool arguments_fit(const struct job *job, int argc, char **argv)
+{
+	int known = 0;
+	if (!job->words)
+		return true;
+	if (argc > 0 && words_find(job->words, '|', argv[0], WORDS_EXACT) >= 0)
+		known = 1;
+	if (argc > known)
+		(void)fprintf(stderr,
+		              "takings-batch %s: there is no argument '%s' here\nusage: takings-batch %s\n",
+		              job->name, argv[known], job->usage ? job->usage : job->name);
+	return argc <= known;
 }
 
 static void on_stop(int sig)
@@ -76,6 +115,15 @@ static enum job_exit run_job(job_fn run, const char *env_file, int argc, char **
 	return code;
 }
 
+static enum job_exit start_job(const struct job *job, const char *env_file, int argc, char **argv)
+{
+	if (help_wanted(job, argc, argv))
+		return JOB_OK;
+	if (!arguments_fit(job, argc, argv))
+		return JOB_USAGE;
+	return run_job(job->run, env_file, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const char *env_file = NULL;
@@ -87,13 +135,12 @@ int main(int argc, char **argv)
 	const char *name = argc > at ? argv[at] : "help";
 	for (int i = 0; i < JOBS; i++)
 		if (strcmp(jobs[i].name, name) == 0)
-			return (int)run_job(jobs[i].run, env_file, argc - at - 1, argv + at + 1);
+			return (int)start_job(&jobs[i], env_file, argc - at - 1, argv + at + 1);
 	if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
 		(void)printf("takings-batch %s\n", TAKINGS_VERSION);
 		return JOB_OK;
 	}
-	bool asked =
-		strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+	bool asked = is_help(name) || strcmp(name, "help") == 0;
 	if (!asked)
 		(void)fprintf(stderr, "takings-batch: there is no job '%s'\n", name);
 	usage(asked ? stdout : stderr);

@@ -63,6 +63,24 @@ describe('run: options', () => {
 		assert.equal(unknown.code, 1)
 		assert.match(unknown.stderr, /no job 'cook'/)
 	})
+
+	it('tells of each job what it takes', async () => {
+		for (const job of ['run', 'migrate', 'doctor', 'config', 'demo', 'failpoints'])
+			for (const args of [[job, '--help'], [job, '-h'], [job, '--nothing', '--help']]) {
+				const help = await batch(args, { BUSINESS_DAY_CUTOFF: 'nonsense' }) // before any setting is read
+				assert.equal(help.code, 0, help.stderr)
+				assert.match(help.stdout, new RegExp(`^usage: takings-batch \\[--env-file FILE\\] ${job}`))
+			}
+	})
+
+	const odd = [['config', '--typo'], ['config', '--markdown', 'more'], ['config', ''], ['doctor', 'order_db'], ['migrate', 'sideways'], ['migrate', 'up', 'down'], ['failpoints', 'x']]
+	for (const args of odd)
+		it(`refuses ${args.join(' ')}, without doing anything`, async () => {
+			const done = await batch(args)
+			assert.equal(done.code, 2)
+			assert.equal(done.stdout, '')
+			assert.ok(done.stderr.startsWith(`takings-batch ${args[0]}: there is no argument '${args.at(-1)}' here\n`), done.stderr)
+		})
 })
 
 describe('run: exit codes', () => {
