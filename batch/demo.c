@@ -481,7 +481,8 @@ static void refresh_statistics(struct db *db)
 
 static enum err run(struct demo *d, struct errbuf *eb)
 {
-	struct db_options opt = {.url = conf_str(d->conf, CONF_DEMO_URL),
+	struct db_options opt = {.name = conf_name(CONF_DEMO_URL),
+	                         .url = conf_str(d->conf, CONF_DEMO_URL),
 	                         .program = "takings-batch demo",
 	                         .settings = "-c client_min_messages=error"};
 	enum err rc = db_open(&d->db, &opt, eb);

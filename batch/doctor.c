@@ -96,20 +96,33 @@ static void check_columns(struct doctor *d, const struct source_shape *shape)
 
 static void check_writes(struct doctor *d, struct source *s)
 {
-	struct errbuf eb = {0};
-	bool session = false, role = false;
-	if (source_probe_write(s, &session, &role, &eb) != ERR_OK) {
-		fail(d, "order_db: cannot try whether writing is refused: %s", eb.text);
-		return;
-	}
-	if (session)
+	struct source_probe p;
+	source_probe_write(s, &p);
+	if (p.session == SOURCE_REFUSED)
 		good("order_db: our session refuses to write");
-	else
+	else if (p.session == SOURCE_ALLOWED)
 		fail(d, "order_db: our session could write");
-	if (role)
-		good("order_db: our role has no right to write");
 	else
-		fail(d, "order_db: our role may write; give it SELECT only (sql/order_db/)");
+		warn(d, "order_db: could not be tested whether our session refuses to write: %s",
+		     p.session_why);
+	if (p.role == SOURCE_REFUSED)
+		good("order_db: our role has no right to write");
+	else if (p.role == SOURCE_ALLOWED)
+		fail(d, "order_db: our role may write; it has %s: give it SELECT only (sql/order_db/)",
+		     p.role_why);
+	else
+		warn(d, "order_db: could not be tested whether our role may write: %s", p.role_why);
+}
+
+/* Whoever stands in between could read everything, and answer in the server's place. */
+static void check_tls(struct doctor *d, const char *where, const char *word, const char *mode)
+{
+	if (mode)
+		warn(
+			d,
+			"%s: %s=%s towards another host does not insist on TLS: say %s=verify-full, or at least"
+			" %s=require",
+			where, word, mode, word, word);
 }
 
 static void check_order_db(struct doctor *d)
@@ -123,6 +136,8 @@ static void check_order_db(struct doctor *d)
 	good("order_db: reached, %s, all needed columns are there", source_server(s));
 	check_columns(d, source_shape_get(s));
 	check_writes(d, s);
+	const char *word, *mode = source_weak_tls(s, &word);
+	check_tls(d, "order_db", word, mode);
 	source_close(s);
 }
 
@@ -156,16 +171,9 @@ static void check_zones(struct doctor *d, struct db *db)
 	static const enum conf_id zones[] = {CONF_BUSINESS_TIMEZONE, CONF_ORDER_DB_TIMEZONE};
 	for (size_t i = 0; i < 2; i++) {
 		struct errbuf eb = {0};
-		struct rowset rs;
-		const char *zone = conf_str(d->conf, zones[i]);
-		if (db_query(db, "zone_known", DB_PARAMS({"zone", zone}), &rs, &eb) != ERR_OK) {
-			fail(d, "analytics_db: %s", eb.text);
-			return;
-		}
-		if (strcmp(rowset_get(&rs, 0, "known"), "t") != 0)
-			fail(d, "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
-			     conf_name(zones[i]), zone);
-		rowset_fini(&rs);
+		enum err rc = analytics_zone_check(db, d->conf, zones[i], &eb);
+		if (rc != ERR_OK)
+			fail(d, "%s%s", rc == ERR_CONFIG ? "" : "analytics_db: ", eb.text);
 	}
 }
 
@@ -199,6 +207,7 @@ static void check_analytics_db(struct doctor *d)
 	enum err rc = analytics_open(&db, d->conf, ANALYTICS_WRITE, "takings-doctor", &eb);
 	if (rc == ERR_OK) {
 		good("analytics_db: reached, PostgreSQL %s", db_server_version(db));
+		check_tls(d, "analytics_db", "sslmode", db_weak_sslmode(db));
 		check_zones(d, db);
 		rc = analytics_schema_check(db, &eb);
 	}

@@ -39,49 +39,81 @@ static enum err put_parts(const struct conf *conf, struct buf *url, struct errbu
 	return ERR_OK;
 }
 
-static enum err put_url(const struct conf *conf, enum analytics_role role, struct buf *url,
+static enum err put_url(const struct conf *conf, enum conf_id id, struct buf *url,
                         struct errbuf *eb)
 {
-	enum conf_id id = CONF_ANALYTICS_URL;
-	if (role == ANALYTICS_MIGRATE && conf_is_set(conf, CONF_MIGRATE_URL))
-		id = CONF_MIGRATE_URL;
 	if (!conf_is_set(conf, id))
 		return put_parts(conf, url, eb);
 	buf_puts(url, conf_str(conf, id));
 	return ERR_OK;
 }
 
-enum err analytics_open(struct db **out, const struct conf *conf, enum analytics_role role,
-                        const char *program, struct errbuf *eb)
+static void put_settings(const struct conf *conf, enum analytics_role role, struct buf *settings)
 {
-	struct buf url, settings;
-	buf_init(&url);
-	buf_init(&settings);
 	/* Our statements are short or run once: compiling them costs more than it saves. */
-	buf_puts(&settings, "-c jit=off");
+	buf_puts(settings, "-c jit=off");
 	if (role == ANALYTICS_READ)
 		buf_printf(
-			&settings,
+			settings,
 			" -c default_transaction_read_only=on -c statement_timeout=%ss -c lock_timeout=2s"
 			" -c idle_in_transaction_session_timeout=30s",
 			conf_str(conf, CONF_QUERY_TIMEOUT));
 	else
 		/* The server notices within half a second that a killed run is gone. */
-		buf_puts(&settings, " -c lock_timeout=10s -c client_connection_check_interval=500");
-	enum err rc = put_url(conf, role, &url, eb);
+		buf_puts(settings, " -c lock_timeout=10s -c client_connection_check_interval=500");
+}
+
+/* The web program's statement_timeout answers first, unless the server hangs. The batch
+ * waits for a server at work, but not for ever: a run that hangs keeps others away. A
+ * migration takes the time it takes, and waits for another one that is at work. */
+static int limit_ms(const struct conf *conf, enum analytics_role role)
+{
+	switch (role) {
+	case ANALYTICS_READ:
+		return (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000;
+	case ANALYTICS_WRITE:
+		return DB_SILENCE_S * 1000;
+	case ANALYTICS_MIGRATE:
+		break;
+	}
+	return 0;
+}
+
+enum err analytics_open(struct db **out, const struct conf *conf, enum analytics_role role,
+                        const char *program, struct errbuf *eb)
+{
+	enum conf_id id = role == ANALYTICS_MIGRATE && conf_is_set(conf, CONF_MIGRATE_URL)
+	                      ? CONF_MIGRATE_URL
+	                      : CONF_ANALYTICS_URL;
+	struct buf url, settings;
+	buf_init(&url);
+	buf_init(&settings);
+	put_settings(conf, role, &settings);
+	enum err rc = put_url(conf, id, &url, eb);
 	if (rc == ERR_OK)
 		rc = db_open(out,
-		             &(struct db_options){
-						 .url = buf_str(&url),
-						 .program = program,
-						 .settings = buf_str(&settings),
-						 /* statement_timeout answers first, unless the server hangs */
-						 .limit_ms = role == ANALYTICS_READ
-		                                 ? (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000
-		                                 : 0},
+		             &(struct db_options){.name = conf_name(id),
+		                                  .url = buf_str(&url),
+		                                  .program = program,
+		                                  .settings = buf_str(&settings),
+		                                  .limit_ms = limit_ms(conf, role)},
 		             eb);
 	buf_fini(&settings);
 	buf_fini(&url);
+	return rc;
+}
+
+enum err analytics_zone_check(struct db *db, const struct conf *conf, enum conf_id id,
+                              struct errbuf *eb)
+{
+	struct rowset rs;
+	const char *zone = conf_str(conf, id);
+	enum err rc = db_query(db, "zone_known", DB_PARAMS({"zone", zone}), &rs, eb);
+	if (rc == ERR_OK && strcmp(rowset_get(&rs, 0, "known"), "t") != 0)
+		rc = err_set_field(eb, ERR_CONFIG, conf_name(id),
+		                   "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
+		                   conf_name(id), zone);
+	rowset_fini(&rs);
 	return rc;
 }
 

@@ -16,6 +16,10 @@ MUST_CHECK enum err analytics_open(struct db **out, const struct conf *conf,
                                    enum analytics_role role, const char *program,
                                    struct errbuf *eb);
 
+/* ERR_CONFIG unless the setting holds the name of a zone PostgreSQL knows by its rules. */
+MUST_CHECK enum err analytics_zone_check(struct db *db, const struct conf *conf, enum conf_id id,
+                                         struct errbuf *eb);
+
 /* The newest schema this program knows: the number of the last migration. */
 int analytics_schema_known(void);
 

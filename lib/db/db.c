@@ -15,6 +15,14 @@
 
 enum { POLL_MS = 100, COPY_FLUSH_BYTES = 64 * 1024 };
 
+/* A host that is gone: asked after 10 s of silence and every 5 s from then on, and given up
+ * when neither that nor what we sent was acknowledged for 45 s. Kernels answer each other:
+ * a server that is only busy is not lost by this. */
+#define KEEPALIVE_IDLE_S "10"
+#define KEEPALIVE_INTERVAL_S "5"
+#define KEEPALIVE_COUNT "3"
+#define UNACKNOWLEDGED_MS "45000"
+
 struct db {
 	PGconn *conn;
 	bool *prepared;        /* by statement index */
@@ -45,6 +53,7 @@ static enum err connection_error(struct db *db, struct errbuf *eb)
 {
 	const char *text = PQerrorMessage(db->conn);
 	int n = (int)strcspn(text, "\n");
+	db->sqlstate[0] = '\0';
 	return err_set(eb, ERR_DB_DOWN, "%.*s", n, n ? text : "the connection was lost");
 }
 
@@ -139,6 +148,43 @@ static enum err finish(struct db *db, PGresult **keep, struct errbuf *eb)
 
 /* ---- connecting -------------------------------------------------------- */
 
+static bool is_url(const char *text)
+{
+	return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0;
+}
+
+/* libpq ends user and password at the first @ or /, and does not mind more of them. */
+static bool has_stray_at(const char *url)
+{
+	const char *p = strstr(url, "://") + 3;
+	p += strcspn(p, "@/");
+	p += *p == '@';
+	return memchr(p, '@', strcspn(p, "?")) != NULL;
+}
+
+/* Ports are only read when connecting, with messages that repeat them. */
+static bool has_odd_port(const PQconninfoOption *parts)
+{
+	for (; parts->keyword; parts++)
+		if (strcmp(parts->keyword, "port") == 0 && parts->val)
+			return parts->val[strspn(parts->val, "0123456789,")] != '\0';
+	return false;
+}
+
+enum err db_url_check(const char *name, const char *url, struct errbuf *eb)
+{
+	PQconninfoOption *parts = PQconninfoParse(url, NULL);
+	bool bad = !parts || has_odd_port(parts) || (is_url(url) && has_stray_at(url));
+	PQconninfoFree(parts);
+	return bad ? err_set_field(
+					 eb, ERR_CONFIG, name,
+					 "%s: the URL is malformed; it reads"
+					 " postgresql://user:password@host:port/database, where @, / and %% in a"
+					 " user name or password are written %%40, %%2F and %%25",
+					 name)
+	           : ERR_OK;
+}
+
 /* Ours come behind those of the URL (such as a search_path), and so win over them. */
 static void put_options(struct buf *b, const struct db_options *opt)
 {
@@ -153,23 +199,49 @@ static void put_options(struct buf *b, const struct db_options *opt)
 	           opt->settings ? " " : "", opt->settings ? opt->settings : "");
 }
 
-enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb)
+static PGconn *dial(const struct db_options *opt)
 {
-	struct db *db = mem_alloc(sizeof *db);
 	struct buf options;
 	buf_init(&options);
 	put_options(&options, opt);
-	const char *keys[] = {"dbname",           "application_name", "options",
-	                      "connect_timeout",  "keepalives_idle",  "keepalives_interval",
-	                      "keepalives_count", "client_encoding",  NULL};
-	const char *values[] = {opt->url, opt->program, buf_str(&options), "5", "10", "5", "3",
-	                        "UTF8",   NULL};
-	db->conn = PQconnectdbParams(keys, values, 1);
+	const char *keys[] = {"dbname",
+	                      "application_name",
+	                      "options",
+	                      "connect_timeout",
+	                      "keepalives",
+	                      "keepalives_idle",
+	                      "keepalives_interval",
+	                      "keepalives_count",
+	                      "tcp_user_timeout",
+	                      "client_encoding",
+	                      NULL};
+	const char *values[] = {opt->url,
+	                        opt->program,
+	                        buf_str(&options),
+	                        "5",
+	                        "1",
+	                        KEEPALIVE_IDLE_S,
+	                        KEEPALIVE_INTERVAL_S,
+	                        KEEPALIVE_COUNT,
+	                        UNACKNOWLEDGED_MS,
+	                        "UTF8",
+	                        NULL};
+	PGconn *conn = PQconnectdbParams(keys, values, 1);
 	buf_fini(&options);
+	return conn;
+}
+
+enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb)
+{
+	enum err rc = db_url_check(opt->name, opt->url, eb);
+	if (rc != ERR_OK)
+		return rc;
+	struct db *db = mem_alloc(sizeof *db);
+	db->conn = dial(opt);
 	db->limit_ms = opt->limit_ms;
 	db->prepared = mem_alloc((size_t)statement_count() * sizeof *db->prepared + 1);
 	if (PQstatus(db->conn) != CONNECTION_OK) {
-		enum err rc = connection_error(db, eb);
+		rc = connection_error(db, eb);
 		db_close(db);
 		return rc;
 	}
@@ -195,6 +267,25 @@ bool db_alive(const struct db *db)
 bool db_given_up(const struct db *db)
 {
 	return db->given_up;
+}
+
+bool db_host_is_local(const char *host)
+{
+	return *host == '\0' || *host == '/' || *host == '@' || strcmp(host, "localhost") == 0 ||
+	       strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+const char *db_weak_sslmode(const struct db *db)
+{
+	static const char *const weak[] = {"disable", "allow", "prefer"};
+	const char *found = NULL;
+	PQconninfoOption *parts = PQconninfo(db->conn);
+	for (PQconninfoOption *p = parts; p && p->keyword; p++)
+		for (size_t i = 0; i < sizeof weak / sizeof *weak; i++)
+			if (strcmp(p->keyword, "sslmode") == 0 && p->val && strcmp(p->val, weak[i]) == 0)
+				found = weak[i];
+	PQconninfoFree(parts);
+	return db_host_is_local(PQhost(db->conn)) ? NULL : found;
 }
 
 const char *db_sqlstate(const struct db *db)

@@ -21,17 +21,27 @@ struct db_param {
 	const char *text; /* NULL: SQL NULL */
 };
 
+/* How long the batch waits for a word of a server that is at work. */
+enum { DB_SILENCE_S = 60 * 60 };
+
 #define DB_PARAMS(...) ((const struct db_param[]){__VA_ARGS__, {NULL, NULL}})
 #define DB_NO_PARAMS ((const struct db_param[]){{NULL, NULL}})
 
 struct db_options {
+	const char *name;     /* the setting the URL is of, for messages */
 	const char *url;      /* a libpq connection string or URL */
 	const char *program;  /* application_name */
 	const char *settings; /* more "-c name=value" words for the session, or NULL */
 	int limit_ms;         /* longest wait for an answer, then the connection is given up; 0: none */
 };
 
-/* Dates and times of every session are ISO and UTC. */
+/* ERR_CONFIG, naming the setting and repeating no piece of the URL, for one that
+ * libpq cannot read or would read otherwise than it is meant: a password with a
+ * bare @ or / in it ends up in the host or the database, and so in messages. */
+MUST_CHECK enum err db_url_check(const char *name, const char *url, struct errbuf *eb);
+
+/* Dates and times of every session are ISO and UTC. A host that is gone without a
+ * word is noticed within a minute, however long an answer may take. */
 MUST_CHECK enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb);
 void db_close(struct db *db);
 
@@ -40,6 +50,13 @@ bool db_alive(const struct db *db);
 
 /* True once a wait for the server timed out: trying again would take as long. */
 bool db_given_up(const struct db *db);
+
+/* "", a socket's directory, localhost, 127.0.0.1 and its like: nobody listens in between. */
+bool db_host_is_local(const char *host);
+
+/* The sslmode of a connection to another host that does not insist on TLS, such as
+ * "prefer"; NULL where there is no such doubt. */
+const char *db_weak_sslmode(const struct db *db);
 
 /* Runs a named statement. Missing parameters are a bug of ours. `rs` may be
  * NULL when the rows are of no interest; it is empty after an error. */

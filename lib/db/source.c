@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/num.h"
+#include "base/words.h"
 #include "db/source_driver.h"
 
 struct source {
@@ -55,20 +56,12 @@ const char *source_column_names(enum source_column c)
 	return columns[c].names;
 }
 
-bool source_column_required(enum source_column c)
-{
-	return columns[c].required;
-}
-
 /* ---- shape ------------------------------------------------------------- */
 
-static bool name_matches(enum source_column c, const char *name)
+/* Which of the accepted names of a column it is; -1: none. */
+static int name_rank(int c, const char *name)
 {
-	size_t n = strlen(name);
-	for (const char *p = columns[c].names; *p; p += strcspn(p, "|"), p += *p == '|')
-		if (strcspn(p, "|") == n && strncasecmp(p, name, n) == 0)
-			return true;
-	return false;
+	return words_find(columns[c].names, '|', name, WORDS_ANY_CASE);
 }
 
 static enum err take_column(void *arg, int cols, const char *const *v, struct errbuf *eb)
@@ -77,7 +70,11 @@ static enum err take_column(void *arg, int cols, const char *const *v, struct er
 	(void)cols;
 	(void)eb;
 	for (int c = 0; c < COL_COUNT; c++) {
-		if (strcasecmp(v[0], columns[c].table) != 0 || !name_matches((enum source_column)c, v[1]))
+		int rank = name_rank(c, v[1]);
+		const char *taken = s->shape.col[c].name;
+		if (strcasecmp(v[0], columns[c].table) != 0 || rank < 0)
+			continue;
+		if (taken && name_rank(c, taken) < rank)
 			continue;
 		int64_t scale = -1;
 		if (v[3] && !num_parse_int(v[3], 0, 1000, &scale))
@@ -201,7 +198,7 @@ static enum err open_with(struct source *s, const char *url, struct errbuf *eb)
 		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ORDER_URL),
 		                     "%s must begin with postgresql:// or mysql://",
 		                     conf_name(CONF_ORDER_URL));
-	enum err rc = s->driver->open(&s->conn, url, eb);
+	enum err rc = s->driver->open(&s->conn, conf_name(CONF_ORDER_URL), url, eb);
 	if (rc == ERR_OK)
 		rc = s->driver->stream(s->conn, s->driver->columns_sql, 0, NULL, take_column, s, eb);
 	return rc != ERR_OK ? rc : check_shape(s, eb);
@@ -287,24 +284,48 @@ void source_snapshot_end(struct source *s)
 	(void)rc; /* the connection is closed soon; nothing was written */
 }
 
-enum err source_first_order(struct source *s, struct arena *a, const char **clock, int64_t *early_n,
-                            struct errbuf *eb)
+/* The answer of a statement that counts. */
+static enum err ask_count(struct source *s, const char *sql, int64_t *n, struct errbuf *eb)
 {
-	struct one_value first = {.arena = a}, early = {.arena = a};
+	struct arena a;
+	arena_init(&a);
+	struct one_value one = {.arena = &a};
+	enum err rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &one, eb);
+	must(rc != ERR_OK || (one.text[0] && num_parse_int(one.text[0], 0, INT64_MAX, n)));
+	arena_fini(&a);
+	return rc;
+}
+
+enum err source_first_order(struct source *s, struct arena *a, const char **clock,
+                            int64_t *broken_n, struct errbuf *eb)
+{
+	struct one_value first = {.arena = a};
 	const char *name = s->shape.col[COL_CREATED].name;
+	struct buf whole;
+	buf_init(&whole);
+	bool partial =
+		source_sql_put_whole_date(&whole, s->driver->mysql, s->shape.col[COL_CREATED].kind, name);
 	const char *sql =
-		arena_printf(a, "SELECT min(%s) FROM orders WHERE %s >= '2000-01-01'", name, name);
+		arena_printf(a, "SELECT %s FROM orders WHERE %s >= '2000-01-01'%s%s ORDER BY %s LIMIT 1",
+	                 name, name, partial ? " AND " : "", buf_str(&whole), name);
 	enum err rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &first, eb);
-	if (rc != ERR_OK)
-		return rc;
-	sql = arena_printf(a, "SELECT count(*) FROM orders WHERE %s < '2000-01-01'", name);
-	rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &early, eb);
-	if (rc != ERR_OK)
-		return rc;
 	*clock = first.text[0];
-	if (!early.text[0] || !num_parse_int(early.text[0], 0, INT64_MAX, early_n))
-		*early_n = 0;
-	return ERR_OK;
+	sql = arena_printf(a, "SELECT count(%s) FROM orders WHERE %s < '2000-01-01'%s%s%s", name, name,
+	                   partial ? " OR NOT coalesce(" : "", buf_str(&whole), partial ? ", 0)" : "");
+	buf_fini(&whole);
+	return rc == ERR_OK ? ask_count(s, sql, broken_n, eb) : rc;
+}
+
+/* To MySQL the date 0000-00-00 of a column that is NOT NULL "IS NULL", too. */
+enum err source_count_undated(struct source *s, int64_t *undated_n, struct errbuf *eb)
+{
+	struct arena a;
+	arena_init(&a);
+	const char *sql = arena_printf(&a, "SELECT count(*) FROM orders WHERE %s %s NULL",
+	                               s->shape.col[COL_CREATED].name, s->driver->mysql ? "<=>" : "IS");
+	enum err rc = ask_count(s, sql, undated_n, eb);
+	arena_fini(&a);
+	return rc;
 }
 
 bool source_can_answer(const struct source *s, enum source_question q)
@@ -341,19 +362,107 @@ enum err source_ask(struct source *s, enum source_question q, const struct sourc
 
 /* ---- proofs ------------------------------------------------------------ */
 
-static const char harmless_write[] = "UPDATE orders SET status = status WHERE 1 = 0";
+enum write { WRITE_INSERT, WRITE_UPDATE, WRITE_DELETE, WRITES };
 
-enum err source_probe_write(struct source *s, bool *session, bool *role, struct errbuf *eb)
+static const char *const write_words[WRITES] = {"INSERT", "UPDATE", "DELETE"};
+
+/* A write that finds no row to write. IGNORE: the other columns may have no default. */
+static const char *write_sql(struct arena *a, enum write which, const char *table,
+                             const char *column)
 {
-	struct errbuf refused = {0};
-	*session = s->driver->command(s->conn, harmless_write, &refused) != ERR_OK;
-	if (refused.code == ERR_DB_DOWN)
-		return err_set(eb, refused.code, "%s", refused.text);
-	enum err rc = s->driver->command(s->conn, s->driver->write_sql, eb);
-	if (rc != ERR_OK)
-		return rc;
-	err_clear(&refused);
-	*role = s->driver->command(s->conn, harmless_write, &refused) != ERR_OK;
+	switch (which) {
+	case WRITE_INSERT:
+		return arena_printf(a, "INSERT IGNORE INTO %s (%s) SELECT %s FROM %s WHERE 1 = 0", table,
+		                    column, column, table);
+	case WRITE_UPDATE:
+		return arena_printf(a, "UPDATE %s SET %s = %s WHERE 1 = 0", table, column, column);
+	default:
+		return arena_printf(a, "DELETE FROM %s WHERE 1 = 0", table);
+	}
+}
+
+static enum source_verdict try_sql(struct source *s, const char *sql, struct errbuf *why)
+{
+	err_clear(why);
+	if (s->driver->command(s->conn, sql, why) == ERR_OK)
+		return SOURCE_ALLOWED;
+	return why->code == ERR_DB && s->driver->refused(s->conn) ? SOURCE_REFUSED : SOURCE_UNTESTED;
+}
+
+/* One kind of write to one table, in a transaction that asks for write access. */
+static enum source_verdict try_write(struct source *s, const char *sql, struct errbuf *why)
+{
+	enum source_verdict v = try_sql(s, s->driver->write_sql, why);
+	if (v != SOURCE_ALLOWED)
+		return v;
+	v = try_sql(s, sql, why);
 	source_snapshot_end(s);
-	return ERR_OK;
+	return v;
+}
+
+/* A right found counts more than a test that failed, and that more than a refusal. */
+static void try_rights(struct source *s, struct source_probe *out)
+{
+	static const enum source_column tables[] = {COL_STATUS, COL_ITEM_NAME};
+	struct arena a;
+	struct buf found;
+	arena_init(&a);
+	buf_init(&found);
+	out->role = SOURCE_REFUSED;
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+		for (int w = 0; w < WRITES; w++) {
+			struct errbuf why = {0};
+			const char *table = columns[tables[i]].table;
+			const char *column = s->shape.col[tables[i]].name;
+			enum source_verdict v = try_write(s, write_sql(&a, (enum write)w, table, column), &why);
+			if (v == SOURCE_ALLOWED)
+				buf_printf(&found, "%s%s on %s", found.len ? ", " : "", write_words[w], table);
+			if (v == SOURCE_UNTESTED && out->role == SOURCE_REFUSED) {
+				out->role = SOURCE_UNTESTED;
+				(void)snprintf(out->role_why, sizeof out->role_why, "%s", why.text);
+			}
+		}
+	if (found.len) {
+		out->role = SOURCE_ALLOWED;
+		(void)snprintf(out->role_why, sizeof out->role_why, "%s", buf_str(&found));
+	}
+	buf_fini(&found);
+	arena_fini(&a);
+}
+
+static void ask_rights(struct source *s, struct source_probe *out)
+{
+	struct arena a;
+	struct errbuf why = {0};
+	arena_init(&a);
+	struct one_value found = {.arena = &a};
+	enum err rc =
+		s->driver->stream(s->conn, s->driver->rights_sql, 0, NULL, take_value, &found, &why);
+	const char *text = rc != ERR_OK ? why.text : found.text[0] ? found.text[0] : "";
+	out->role = rc != ERR_OK ? SOURCE_UNTESTED : *text ? SOURCE_ALLOWED : SOURCE_REFUSED;
+	(void)snprintf(out->role_why, sizeof out->role_why, "%s", text);
+	arena_fini(&a);
+}
+
+void source_probe_write(struct source *s, struct source_probe *out)
+{
+	struct arena a;
+	struct errbuf why = {0};
+	arena_init(&a);
+	*out = (struct source_probe){.session = SOURCE_UNTESTED};
+	const char *column = s->shape.col[COL_STATUS].name;
+	out->session = try_sql(s, write_sql(&a, WRITE_UPDATE, "orders", column), &why);
+	if (out->session == SOURCE_UNTESTED)
+		(void)snprintf(out->session_why, sizeof out->session_why, "%s", why.text);
+	if (s->driver->rights_sql)
+		ask_rights(s, out);
+	else
+		try_rights(s, out);
+	arena_fini(&a);
+}
+
+const char *source_weak_tls(struct source *s, const char **word)
+{
+	*word = s->driver->tls_word;
+	return s->driver->weak_tls(s->conn);
 }

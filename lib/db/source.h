@@ -67,10 +67,10 @@ struct source_shape {
 	} col[COL_COUNT];
 };
 
-/* The table and the expected names ("item_id or product_id") of a column. */
+/* The table and the accepted names ("item_id|product_id") of a column; where a table has
+ * several of them, the first counts. */
 const char *source_column_table(enum source_column c);
 const char *source_column_names(enum source_column c);
-bool source_column_required(enum source_column c);
 
 /* ---- opening ------------------------------------------------------------ */
 
@@ -90,10 +90,14 @@ MUST_CHECK enum err source_snapshot_begin(struct source *s, struct arena *a, con
                                           struct errbuf *eb);
 void source_snapshot_end(struct source *s);
 
-/* created_at of the first order, NULL without orders; in the arena. Orders
- * before 2000-01-01 are taken for broken dates: *early_n counts them. */
+/* created_at of the first order, NULL without orders; in the arena. Dates before
+ * 2000-01-01 and, on MySQL, such as 2024-07-00 or 2024-02-31 are broken: no question
+ * sees them, *broken_n counts them. */
 MUST_CHECK enum err source_first_order(struct source *s, struct arena *a, const char **clock,
-                                       int64_t *early_n, struct errbuf *eb);
+                                       int64_t *broken_n, struct errbuf *eb);
+
+/* Orders without any created_at, which no question sees either. */
+MUST_CHECK enum err source_count_undated(struct source *s, int64_t *undated_n, struct errbuf *eb);
 
 /* ---- asking ------------------------------------------------------------- */
 
@@ -141,10 +145,21 @@ MUST_CHECK enum err source_ask(struct source *s, enum source_question q,
 
 /* ---- proofs for doctor and tests ---------------------------------------- */
 
-/* Tries to write (an UPDATE that matches no row) as we are, and again in a
- * transaction that asks for write access: *session and *role tell whether each
- * was refused. Nothing is changed either way. */
-MUST_CHECK enum err source_probe_write(struct source *s, bool *session, bool *role,
-                                       struct errbuf *eb);
+enum source_verdict { SOURCE_REFUSED, SOURCE_ALLOWED, SOURCE_UNTESTED };
+
+struct source_probe {
+	enum source_verdict session; /* an UPDATE as we are */
+	enum source_verdict role;    /* whatever the session does: what the rights of our user allow */
+	char session_why[1024];      /* why it is untested */
+	char role_why[1024];         /* the same, or the rights found: "UPDATE on orders, ..." */
+};
+
+/* Whether we could write to the tables of the orders. Nothing is changed. Only a word of the
+ * server that it is forbidden counts as a refusal. */
+void source_probe_write(struct source *s, struct source_probe *out);
+
+/* The mode of a connection to another host that does not insist on TLS, such as "prefer",
+ * and in *word how the URL calls it; NULL where there is no such doubt. */
+const char *source_weak_tls(struct source *s, const char **word);
 
 #endif

@@ -8,8 +8,9 @@
 struct source_driver {
 	bool mysql; /* the dialect of source_sql.c */
 
-	/* Connects; the session refuses writes, its zone is UTC, its texts UTF-8. */
-	enum err (*open)(void **conn, const char *url, struct errbuf *eb);
+	/* Connects; the session refuses writes, its zone is UTC, its texts UTF-8. `name` is
+	 * the setting of the URL. */
+	enum err (*open)(void **conn, const char *name, const char *url, struct errbuf *eb);
 	void (*close)(void *conn);
 
 	/* A statement without values and without rows of interest. */
@@ -21,9 +22,21 @@ struct source_driver {
 
 	const char *(*server)(void *conn); /* borrowed until close */
 
+	/* Whether the last statement failed because it would have written. */
+	bool (*refused)(void *conn);
+
+	/* Such as "prefer" towards another host; NULL: no doubt. */
+	const char *(*weak_tls)(void *conn);
+	const char *tls_word; /* of the URL */
+
 	const char *snapshot_sql;      /* begins the snapshot */
 	const char *snapshot_text_sql; /* one row, one column */
-	const char *write_sql;         /* begins a transaction that may write */
+
+	/* One row, one column: the rights to write our user has, NULL for none. A server that
+	 * cannot say has write_sql instead, which begins a transaction that may write: there
+	 * they are tried out. */
+	const char *rights_sql;
+	const char *write_sql;
 
 	/* Around a question with few groups, which the planner takes for as many as
 	 * there are rows: off makes it group by hash. NULL: nothing to say. */
@@ -53,5 +66,10 @@ struct source_sql {
 /* Writes the text and values of a question. Values are borrowed from the window. */
 void source_sql_build(struct source_sql *q, bool mysql, const struct source_shape *shape,
                       enum source_question which, const struct source_window *w);
+
+/* A condition that holds for dates the calendar has; false where every date the column
+ * can hold is one, and nothing is written. `column` as it stands in the statement. */
+bool source_sql_put_whole_date(struct buf *out, bool mysql, enum source_kind kind,
+                               const char *column);
 
 #endif

@@ -9,6 +9,8 @@
 #include <errmsg.h>
 #include <mysql.h>
 #include <mysqld_error.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +26,20 @@
 enum {
 	CONNECT_S = 5,
 	KILL_S = 2,
-	READ_S = 15 * 60, /* silence of a server that aggregates */
+	READ_S = DB_SILENCE_S,
 	WRITE_S = 60,
 	POLL_MS = 100,
 	GRACE_MS = 1000, /* for a killed query to say so */
 	CELL_BYTES = 256,
 	MYSQL_QUERY_TIMEOUT = 3024 /* ER_QUERY_TIMEOUT; the header has MariaDB's numbers */
+};
+
+/* The same as towards PostgreSQL, see db.c. */
+enum {
+	KEEPALIVE_IDLE_S = 10,
+	KEEPALIVE_INTERVAL_S = 5,
+	KEEPALIVE_COUNT = 3,
+	UNACKNOWLEDGED_MS = 45000
 };
 
 struct my {
@@ -153,6 +163,23 @@ static MYSQL *new_handle(void)
 	return mysql;
 }
 
+/* The library has no options for these. On a local socket they mean nothing. */
+static void watch_host(MYSQL *mysql)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS},
+	};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		(void)setsockopt(mysql_get_socket(mysql), options[i].level, options[i].name,
+		                 &options[i].value, sizeof options[i].value);
+}
+
 static enum err connect_to(struct my *m, struct errbuf *eb)
 {
 	m->mysql = new_handle();
@@ -160,6 +187,7 @@ static enum err connect_to(struct my *m, struct errbuf *eb)
 	(void)mysql_options(m->mysql, MYSQL_OPT_NONBLOCK, NULL);
 	if (!dial(m->mysql, &m->target))
 		return connection_failed(m->mysql, eb);
+	watch_host(m->mysql);
 	/* The library goes on in clear when the server knows no TLS. */
 	if (m->target.tls >= TLS_REQUIRE && !mysql_get_ssl_cipher(m->mysql))
 		return err_set(eb, ERR_DB_DOWN, "the server offers no TLS, which ssl-mode demands");
@@ -478,10 +506,10 @@ static const char *const session_sql[] = {
 	"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 };
 
-static enum err my_open(void **conn, const char *url, struct errbuf *eb)
+static enum err my_open(void **conn, const char *name, const char *url, struct errbuf *eb)
 {
 	struct my *m = mem_alloc(sizeof *m);
-	enum err rc = mysql_target_parse(&m->target, url, eb);
+	enum err rc = mysql_target_parse(&m->target, name, url, eb);
 	if (rc == ERR_OK)
 		rc = connect_to(m, eb);
 	for (size_t i = 0; rc == ERR_OK && i < sizeof session_sql / sizeof *session_sql; i++)
@@ -497,6 +525,30 @@ static const char *my_server(void *conn)
 {
 	const struct my *m = conn;
 	return m->server;
+}
+
+/* The last command: denied to our user for the table or a column, or a transaction or a
+ * server that is read only. */
+static bool my_refused(void *conn)
+{
+	const struct my *m = conn;
+	switch (mysql_errno(m->mysql)) {
+	case ER_TABLEACCESS_DENIED_ERROR:
+	case ER_COLUMNACCESS_DENIED_ERROR:
+	case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+	case ER_OPTION_PREVENTS_STATEMENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const char *my_weak_tls(void *conn)
+{
+	const struct mysql_target *t = &((const struct my *)conn)->target;
+	if (t->socket.len || db_host_is_local(t->host) || t->tls >= TLS_REQUIRE)
+		return NULL;
+	return t->tls == TLS_PREFER ? "prefer" : "disable";
 }
 
 /* ---- the shape ---------------------------------------------------------- */
@@ -556,6 +608,9 @@ const struct source_driver source_mysql = {
 	.command = my_command,
 	.stream = my_stream,
 	.server = my_server,
+	.refused = my_refused,
+	.weak_tls = my_weak_tls,
+	.tls_word = "ssl-mode",
 	.snapshot_sql = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 	.snapshot_text_sql = snapshot_text_sql,
 	.write_sql = "START TRANSACTION READ WRITE",

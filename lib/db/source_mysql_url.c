@@ -14,12 +14,12 @@ enum { DEFAULT_PORT = 3306 };
 
 /* Messages say what is wrong but never repeat a piece: a password with a stray
  * character in it can end up in any of them. */
-static enum err bad_url(struct errbuf *eb, const char *what)
+static enum err bad_url(struct errbuf *eb, const char *name, const char *what)
 {
-	return err_set(eb, ERR_CONFIG,
-	               "the URL of order_db %s; it reads mysql://user:password@host:port/database, "
-	               "with special characters written as %%40",
-	               what);
+	return err_set_field(eb, ERR_CONFIG, name,
+	                     "%s: the URL %s; it reads mysql://user:password@host:port/database, where "
+	                     "@, / and %% in a user name or password are written %%40, %%2F and %%25",
+	                     name, what);
 }
 
 /* Ends s before the first c; what follows it, or NULL. */
@@ -119,16 +119,18 @@ static enum err parse_word(struct mysql_target *t, char *word, struct errbuf *eb
 {
 	char *value = cut(word, '=');
 	if (!value || !decode(value))
-		return bad_url(eb, "has a malformed word behind the ?");
+		return bad_url(eb, t->name, "has a malformed word behind the ?");
 	if (strcmp(word, "socket") == 0)
 		set_socket(t, value);
 	else if (strcmp(word, "ssl-ca") == 0 || strcmp(word, "sslrootcert") == 0)
 		t->ca = value;
 	else if (strcmp(word, "ssl-mode") != 0 && strcmp(word, "sslmode") != 0)
-		return bad_url(eb, "has an unknown word behind the ? (known: socket, ssl-mode, ssl-ca)");
+		return bad_url(eb, t->name,
+		               "has an unknown word behind the ? (known: socket, ssl-mode, ssl-ca)");
 	else if (!parse_tls(t, value))
-		return bad_url(eb, "has an unknown ssl-mode (known: disable, prefer, require, verify-ca, "
-		                   "verify-full)");
+		return bad_url(eb, t->name,
+		               "has an unknown ssl-mode (known: disable, prefer, require, verify-ca, "
+		               "verify-full)");
 	return ERR_OK;
 }
 
@@ -148,21 +150,23 @@ static enum err parse_authority(struct mysql_target *t, char *text, struct errbu
 {
 	char *at = strrchr(text, '@');
 	if (!at || at == text || *text == ':')
-		return bad_url(eb, "names no user");
+		return bad_url(eb, t->name, "names no user");
 	*at = '\0';
 	t->user = text;
 	t->password = cut(text, ':');
 	if (!decode(t->user) || (t->password && !decode(t->password)))
-		return bad_url(eb, "has a % without two hexadecimal digits in user or password");
+		return bad_url(eb, t->name, "has a % without two hexadecimal digits in user or password");
 	if (!parse_host(t, at + 1))
-		return bad_url(eb, "has a malformed host or port");
+		return bad_url(eb, t->name, "has a malformed host or port");
 	if (t->host[0] == '/')
 		set_socket(t, t->host);
 	return ERR_OK;
 }
 
-enum err mysql_target_parse(struct mysql_target *t, const char *url, struct errbuf *eb)
+enum err mysql_target_parse(struct mysql_target *t, const char *name, const char *url,
+                            struct errbuf *eb)
 {
+	t->name = name;
 	t->text = mem_strdup(url);
 	t->text_n = strlen(url);
 	t->tls = TLS_PREFER;
@@ -170,11 +174,14 @@ enum err mysql_target_parse(struct mysql_target *t, const char *url, struct errb
 	char *words = cut(t->text, '?');
 	char *authority = strstr(t->text, "://");
 	if (strncmp(t->text, "mysql://", 8) != 0 && strncmp(t->text, "mariadb://", 10) != 0)
-		return bad_url(eb, "does not begin with mysql://");
+		return bad_url(eb, t->name, "does not begin with mysql://");
 	authority += 3;
 	t->database = cut(authority, '/');
-	if (!t->database || !*t->database || !decode(t->database))
-		return bad_url(eb, "names no database");
+	if (!t->database || !*t->database)
+		return bad_url(eb, t->name, "names no database");
+	/* A password with a bare / in it was cut there. */
+	if (strchr(t->database, '@') || !decode(t->database))
+		return bad_url(eb, t->name, "is malformed");
 	enum err rc = parse_authority(t, authority, eb);
 	if (rc == ERR_OK)
 		rc = parse_words(t, words, eb);

@@ -3,16 +3,18 @@
 
 #include <string.h>
 
-static enum err pg_open(void **conn, const char *url, struct errbuf *eb)
+static enum err pg_open(void **conn, const char *name, const char *url, struct errbuf *eb)
 {
 	struct db *db = NULL;
 	enum err rc = db_open(
 		&db,
-		&(struct db_options){.url = url,
+		&(struct db_options){.name = name,
+	                         .url = url,
 	                         .program = "takings-batch",
 	                         .settings = "-c default_transaction_read_only=on"
 	                                     " -c default_transaction_isolation=repeatable\\ read"
-	                                     " -c lock_timeout=10s -c work_mem=64MB -c jit=off"},
+	                                     " -c lock_timeout=10s -c work_mem=64MB -c jit=off",
+	                         .limit_ms = DB_SILENCE_S * 1000},
 		eb);
 	*conn = db;
 	return rc;
@@ -40,6 +42,18 @@ static enum err pg_stream(void *conn, const char *sql, int params_n, const char 
 static const char *pg_server(void *conn)
 {
 	return db_server_version(conn);
+}
+
+/* insufficient_privilege, read_only_sql_transaction */
+static bool pg_refused(void *conn)
+{
+	const char *state = db_sqlstate(conn);
+	return strcmp(state, "42501") == 0 || strcmp(state, "25006") == 0;
+}
+
+static const char *pg_weak_tls(void *conn)
+{
+	return db_weak_sslmode(conn);
 }
 
 static enum source_kind pg_kind(const char *type)
@@ -73,12 +87,23 @@ const struct source_driver source_pg = {
 	.command = pg_command,
 	.stream = pg_stream,
 	.server = pg_server,
+	.refused = pg_refused,
+	.weak_tls = pg_weak_tls,
+	.tls_word = "sslmode",
 	.kind = pg_kind,
 	.snapshot_sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	.snapshot_text_sql = "SELECT pg_current_snapshot()::text || ' at ' || now()::text",
-	.write_sql = "BEGIN READ WRITE",
 	.sort_off_sql = "SET LOCAL enable_sort = off",
 	.sort_on_sql = "SET LOCAL enable_sort = on",
+	/* Rights to single columns count too. */
+	.rights_sql =
+		"SELECT string_agg(r.word || ' on ' || n.name, ', ' ORDER BY n.place, r.place)"
+		" FROM (VALUES (1, 'orders'), (2, 'order_items'), (3, 'order_refunds')) n(place, name)"
+		" CROSS JOIN (VALUES (1, 'INSERT'), (2, 'UPDATE'), (3, 'DELETE'), (4, 'TRUNCATE'))"
+		" r(place, word)"
+		" WHERE CASE WHEN r.place <= 2 THEN has_any_column_privilege(to_regclass(n.name)::oid, "
+		"r.word)"
+		" ELSE has_table_privilege(to_regclass(n.name)::oid, r.word) END",
 	.columns_sql =
 		"SELECT c.relname, a.attname, t.typname,"
 		" CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) & "

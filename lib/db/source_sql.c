@@ -278,9 +278,23 @@ static void put_business_date(struct builder *b, enum source_column c)
 	           b->w->cutoff_hours);
 }
 
+/* A DATETIME or DATE may hold the day 0 or the 31st of February, by the sql_mode of whoever
+ * wrote it. Such a date sorts among the others but belongs to no day. */
+bool source_sql_put_whole_date(struct buf *out, bool mysql, enum source_kind kind,
+                               const char *column)
+{
+	if (!mysql || kind != KIND_CLOCK_LOCAL)
+		return false;
+	buf_printf(out, "DAYOFMONTH(%s) BETWEEN 1 AND DAYOFMONTH(LAST_DAY(%s))", column, column);
+	return true;
+}
+
 static void put_range(struct builder *b, enum source_column c)
 {
 	const struct source_shifts *s = shifts_of(b, c);
+	struct buf column, whole;
+	buf_init(&column);
+	buf_init(&whole);
 	put_column(b, c);
 	put(b, " >= ");
 	put_clock(b, c, s->rows[0].from);
@@ -288,6 +302,11 @@ static void put_range(struct builder *b, enum source_column c)
 	put_column(b, c);
 	put(b, " < ");
 	put_clock(b, c, s->rows[s->n - 1].to);
+	buf_printf(&column, "%c.%s", table_alias(c), b->shape->col[c].name);
+	if (source_sql_put_whole_date(&whole, b->mysql, b->shape->col[c].kind, buf_str(&column)))
+		buf_printf(&b->q->text, " AND %s", buf_str(&whole));
+	buf_fini(&whole);
+	buf_fini(&column);
 }
 
 /* ---- the questions ----------------------------------------------------- */

@@ -221,6 +221,25 @@ describe('clocks', () => {
 		assert.equal(await shop.cache.value('SELECT sum(order_count)::int FROM daily_revenue_cache'), 1)
 		assert.ok((await codes(shop)).includes('date_broken'))
 	})
+
+	it('of MySQL may have parts that no calendar has, which is broken too', async () => {
+		const ledger = (kind) => LEDGER(kind).replaceAll('TIMESTAMP(6) NULL', 'DATETIME NULL')
+		const whole = { orders: [[1, 'SERVED', '2.00', '2024-07-10 12:00:00', '2024-07-10 12:00:00', null, null, null, null, null], [2, 'SERVED', '4.00', '2024-03-02 12:00:00', '2024-03-02 12:00:00', null, null, null, null, null]],
+			order_items: [[1, 1, 'a', 'A', 1, '2.00']], order_refunds: [[1, 1, '0.50', '2024-07-11 12:00:00']] }
+		const broken = ['2024-07-00 00:00:00', '2024-00-15 10:00:00', '2024-02-31 01:00:00', '0000-00-00 00:00:00', '2024-07-00 23:59:59']
+		const [plainShop, shop] = [await shopOn('mysql', ledger, whole), await shopOn('mysql', ledger, whole)]
+		await shop.orders.exec(`SET sql_mode = 'ALLOW_INVALID_DATES';` + broken.map((at, i) => `
+			INSERT INTO orders (id, status, total_amount, created_at, cancelled_at) VALUES (${10 + i}, 'SERVED', 1, '${at}', '${at}');
+			INSERT INTO order_items VALUES (${10 + i}, ${10 + i}, 'a', 'A', 1, 1.00); INSERT INTO order_refunds VALUES (${10 + i}, 1, 7, '${at}');`).join(''))
+		// A refund belongs to its order's day whatever its own date; on its own day it cannot be booked.
+		await shop.orders.exec('DELETE FROM order_refunds WHERE id >= 10')
+		for (const s of [plainShop, shop]) await s.expectRun(0, '--from', '2024-02-01', '--to', '2024-07-31')
+		assert.deepEqual((await shop.warnings()).map((w) => [w.code, Number.parseInt(w.text, 10)]), [['date_broken', broken.length]])
+		assert.equal(await shop.dump(), await plainShop.dump())
+		const closed = await shop.fresh({ HISTORY_FROM: '' }) // the first day is that of the first order that has one
+		await closed.expectRun(0)
+		assert.equal(await closed.cache.value('SELECT min(business_date)::text FROM daily_revenue_cache'), '2024-03-02')
+	})
 })
 
 // ---- what counts -----------------------------------------------------------------------
@@ -291,6 +310,18 @@ describe('items', () => {
 			assert.deepEqual((await shop.cache.query('SELECT item_id, quantity::int, revenue_minor, order_count FROM item_sales_cache')).map((r) => Object.values(r)), [['a', 7, 800, 2]])
 		})
 	}
+
+	for (const kind of KINDS)
+		it(`have item_id where they also have a product_id, whichever comes first, on ${kind}`, async () => {
+			const type = kind === 'mysql' ? 'VARCHAR(20)' : 'text'
+			for (const columns of ['product_id, item_id', 'item_id, product_id']) {
+				const ddl = (k) => orderTables(k, {}) + `DROP TABLE order_items; CREATE TABLE order_items (order_id BIGINT, ${columns.replaceAll('_id', `_id ${type}`)}, name ${type}, quantity INT, unit_price DECIMAL(10,2));`
+				const shop = await shopOn(kind, ddl, { orders: [[1, 'SERVED', '5.00', at]] })
+				await shop.orders.exec(`INSERT INTO order_items (order_id, item_id, product_id, name, quantity, unit_price) VALUES (1, 'dish', 'product', 'Soup', 1, 5)`)
+				await shop.expectRun(0, ...JULY)
+				assert.deepEqual(await shop.cache.query('SELECT item_id FROM item_sales_cache'), [{ item_id: 'dish' }])
+			}
+		})
 
 	it('and statuses with odd text arrive as they are, from both servers alike', async () => {
 		const odd = ['tab\there', 'line\nbreak', 'back\\slash', `quote'"`, '<b>&amp;</b>', '=SUM(A1)', 'Ärger 🍕 日本', 'ﬁ', ' lead and trail ', 'Ａ', 'a', 'A', '\\N', '\\.', 'é', 'e\u0301']

@@ -54,6 +54,27 @@ describe('rights on PostgreSQL', () => {
 		assert.match(done.stdout, /^warn +analytics_db: postgres is a superuser/m)
 	})
 
+	it('to write anything at all are found by the doctor, and named', async () => {
+		for (const [right, named] of [['INSERT ON orders', 'INSERT on orders'], ['DELETE ON order_items', 'DELETE on order_items'], ['TRUNCATE ON orders', 'TRUNCATE on orders'],
+			['UPDATE (quantity) ON order_items', 'UPDATE on order_items'], ['INSERT, UPDATE ON orders, order_items', 'INSERT on orders, UPDATE on orders, INSERT on order_items, UPDATE on order_items']]) {
+			await orders.exec(`GRANT ${right} TO order_ro`, { user: 'order_owner' })
+			const done = await shop.batch(['doctor'])
+			await orders.exec(`REVOKE ${right} FROM order_ro`, { user: 'order_owner' })
+			assert.equal(done.code, 1)
+			assert.ok(done.stdout.includes(`our role may write; it has ${named}: give it SELECT only`), done.stdout)
+			assert.match(done.stdout, /^ok +order_db: our session refuses to write$/m)
+		}
+		assert.equal((await shop.batch(['doctor'])).code, 0)
+	})
+
+	it('cannot be tested on views nobody can write to, which the doctor says', async () => {
+		await orders.exec(`CREATE SCHEMA joined AUTHORIZATION order_ro; CREATE VIEW joined.orders AS SELECT DISTINCT * FROM public.orders;
+			GRANT SELECT ON joined.orders TO order_ro`)
+		const done = await shop.batch(['doctor'], { DATABASE_URL: `${orders.url('order_ro')}&options=-csearch_path%3Djoined,public` })
+		assert.match(done.stdout, /^warn +order_db: could not be tested whether our session refuses to write: cannot update view/m)
+		assert.match(done.stdout, /^ok +order_db: our role has no right to write$/m)
+	})
+
 	const WRITES = ['UPDATE orders SET status = status', 'DELETE FROM orders', 'INSERT INTO orders (id, status) VALUES (-1, \'x\')',
 		'TRUNCATE orders', 'CREATE TABLE mine (a int)', 'DROP TABLE orders', 'ALTER TABLE orders ADD extra int', 'UPDATE order_items SET quantity = 1']
 
@@ -139,6 +160,26 @@ describe('rights on MariaDB', () => {
 			assert.match(done.stdout, /^ok +order_db: our session refuses to write$/m)
 			assert.match(done.stdout, /^FAIL +order_db: our role may write; /m)
 		}
+	})
+
+	it('to write anything at all are found by the doctor, and named', async () => {
+		for (const [right, named] of [['INSERT ON orders', 'INSERT on orders'], ['DELETE ON order_items', 'DELETE on order_items'], ['UPDATE ON order_items', 'UPDATE on order_items']]) {
+			const [words, table] = right.split(' ON ')
+			await orders.exec(`GRANT ${words} ON ${orders.name}.${table} TO 'order_ro'@'%'`)
+			const done = await shop.batch(['doctor'])
+			await orders.exec(`REVOKE ${words} ON ${orders.name}.${table} FROM 'order_ro'@'%'`)
+			assert.equal(done.code, 1, done.stdout)
+			assert.ok(done.stdout.includes(`our role may write; it has ${named}: give it SELECT only`), done.stdout)
+			assert.match(done.stdout, /^ok +order_db: our session refuses to write$/m)
+		}
+		assert.equal(await orders.text('SELECT count(*) FROM orders'), '1')
+	})
+
+	it('cannot be tested on views nobody can write to, which the doctor says', async () => {
+		const views = await server.create()
+		await views.exec(['orders', 'order_items'].map((t) => `CREATE VIEW ${t} AS SELECT DISTINCT * FROM ${orders.name}.${t};`).join('\n'))
+		const done = await shop.batch(['doctor'], { DATABASE_URL: views.url('root') })
+		assert.match(done.stdout, /^warn +order_db: could not be tested whether our role may write: .*MySQL error 1\d\d\d/m)
 	})
 
 	it('of order_ro let nobody write', async () => {
