@@ -221,10 +221,22 @@ static void check_analytics_db(struct doctor *d)
 	db_close(db);
 }
 
+static void check_host(struct doctor *d)
+{
+	const char *host = conf_str(d->conf, CONF_SERVER_HOST);
+	if (!db_host_is_local(host))
+		warn(
+			d,
+			"%s=%s is not heeded: nginx listens on 127.0.0.1 alone, as long as the pages ask for no"
+			" login",
+			conf_name(CONF_SERVER_HOST), host);
+}
+
 enum job_exit job_doctor(const struct conf *conf, int argc, char **argv)
 {
 	struct doctor d = {.conf = conf};
 	(void)argc, (void)argv;
+	check_host(&d);
 	check_order_db(&d);
 	check_analytics_db(&d);
 	(void)printf("%d failure(s), %d warning(s)\n", d.failures, d.warnings);

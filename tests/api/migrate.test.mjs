@@ -122,6 +122,7 @@ describe('the doctor', () => {
 		assert.match(slow.stdout, /^warn +order_db: no index on order_items\(order_id\)/m)
 		const zone = await shop.batch(['doctor'], { BUSINESS_TIMEZONE: 'CET' })
 		assert.match(zone.stdout, /^FAIL +BUSINESS_TIMEZONE='CET'/m)
+		assert.match((await shop.batch(['doctor'], { SERVER__HOST: '0.0.0.0' })).stdout, /^warn +SERVER__HOST=0\.0\.0\.0 is not heeded/m)
 		const away = await shop.batch(['doctor'], { DATABASE_URL: shop.orders.server.url('nowhere') })
 		assert.match(away.stdout, /^FAIL +order_db: .*nowhere/m)
 		await shop.orders.exec('ALTER TABLE orders DROP status')
