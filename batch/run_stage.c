@@ -280,8 +280,7 @@ enum err run_stage(struct run *r, struct errbuf *eb)
 	/* Without updated_at nothing in the orders shows that a line was edited. */
 	bool edits_dated = source_shape_get(r->source)->col[COL_UPDATED].kind != KIND_ABSENT;
 	struct source_window w = {.cutoff_hours = (int)conf_int(r->conf, CONF_BUSINESS_DAY_CUTOFF),
-	                          .default_currency = r->currency,
-	                          .default_location = r->location};
+	                          .default_currency = r->currency};
 	enum err rc = load_currencies(r, &w, eb);
 	if (rc == ERR_OK)
 		rc = db_script(r->db, "stage_tables", eb);

@@ -6,6 +6,7 @@
 #   layers     base <- db <- domain; web and forecast stand on base; programs on all of them
 #   libraries  libpq only in lib/db, libmariadb only in lib/db/source_mysql.c, libfcgi only in lib/web
 #   length     no file over 700 lines
+#   statements each named statement is used in the programs, and each used one has its name
 #   machines   no path of somebody's machine
 set -eu
 
@@ -74,6 +75,28 @@ check_length() { # FILE
 	if [ "$n" -gt 700 ]; then echo "$1:$n: over 700 lines" >>"$offences"; fi
 }
 
+# "file:line:name" of the statements there are, and the names that calls and tables ask for.
+statements() { grep -rHnoP --include='*.sql' '^-- name: \K.*' sql/queries 2>/dev/null || :; }
+
+asked() { # FILE
+	tr '\n\t' '  ' <"$1" | grep -oP '(\bdb_(query|script|describe)\( *[^,()]+, *|\.statement = )"\K[a-z0-9_]+(?=")' || :
+}
+
+check_statements() {
+	local all names file name at
+	all=$(sources lib batch cgi-bin stream)
+	names=$(statements | cut -d: -f3)
+	statements | while IFS=: read -r file at name; do
+		grep -qF "\"$name\"" $all /dev/null || echo "$file:$at: statement $name is used nowhere" >>"$offences"
+	done
+	for file in $all; do
+		for name in $(asked "$file"); do
+			grep -qxF "$name" <<<"$names" || echo "$file:$(grep -nF "\"$name\"" "$file" | head -n 1 | cut -d: -f1): there is no statement $name" >>"$offences"
+		done
+	done
+}
+
+check_statements
 for file in $(sources lib batch cgi-bin stream); do
 	check_banned "$file"
 	check_layers "$file"

@@ -121,7 +121,6 @@ struct source_window {
 	struct source_shifts utc, local; /* for columns that are instants; for wall clocks */
 	int cutoff_hours;
 	const char *default_currency;
-	const char *default_location;
 	const struct source_currency *currencies;
 	size_t currencies_n;
 	const char *const *counted; /* statuses whose items are wanted */

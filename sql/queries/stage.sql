@@ -93,9 +93,6 @@ FROM stage_hash h
 WHERE h.business_date = p.business_date AND p.reason = 'look-back'
   AND EXISTS (SELECT FROM daily_revenue_cache c WHERE c.business_date = p.business_date AND c.source_hash = h.hash)
 
--- name: counted_statuses
-SELECT status FROM stage_status WHERE counted ORDER BY 1
-
 -- name: next_items
 INSERT INTO next_item
 SELECT location_id, business_date, item_id, currency, name, trim_scale(quantity), half_even(minor, 0)::bigint, orders

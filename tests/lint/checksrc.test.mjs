@@ -50,6 +50,14 @@ describe('checksrc', () => {
 			assert.ok(done.stdout.split('\n').some((l) => l.startsWith(`${file}:`) && l.includes(rule)), done.stdout)
 		})
 
+	it('finds statements that nobody asks for, and those that are asked for and not there', async () => {
+		const dir = tree({ 'sql/queries/a.sql': '-- a.sql: x\n\n-- name: used\nSELECT 1\n\n-- name: in_a_table\nSELECT 2\n\n-- name: lonely\nSELECT 3\n',
+			'batch/a.c': 'static const char *const t[] = {"in_a_table"};\n\nint f(void)\n{\n\trc = db_query(\n\t\tr->db, "used", x);\n\treturn db_script(db, "absent", eb);\n}\n',
+			'cgi-bin/r.c': 'x = {.statement = "gone"};\n' })
+		const done = await check(dir)
+		assert.deepEqual(done.stdout.trim().split('\n'), ['batch/a.c:7: there is no statement absent', 'cgi-bin/r.c:1: there is no statement gone', 'sql/queries/a.sql:9: statement lonely is used nowhere'])
+	})
+
 	it('takes no comment, string or longer name for an offence', async () => {
 		const dir = tree({ 'batch/a.c': `/* strcpy(a, b)\n * system("x") */\nstatic const char *s = "atoi(1) /* ";\n// rand()\nint my_strcpy(void), strtok_r(void), gmtime_r(void);\nint f(struct x *p) { return p->system(1) + PQexecParams(0) + '"' + operand(2); }\n`,
 			'batch/b.c': '#include "db/source.h"\n#include "domain/format.h"\n', 'lib/db/source_mysql.c': '#include <mysql.h>\n', 'stream/a.c': '\n'.repeat(700),
