@@ -10,11 +10,11 @@ static enum err pg_open(void **conn, const char *name, const char *url, struct e
 		&db,
 		&(struct db_options){.name = name,
 	                         .url = url,
+	                         .limit_ms = DB_SILENCE_S * 1000,
 	                         .program = "takings-batch",
 	                         .settings = "-c default_transaction_read_only=on"
 	                                     " -c default_transaction_isolation=repeatable\\ read"
-	                                     " -c lock_timeout=10s -c work_mem=64MB -c jit=off",
-	                         .limit_ms = DB_SILENCE_S * 1000},
+	                                     " -c lock_timeout=10s -c work_mem=64MB -c jit=off"},
 		eb);
 	*conn = db;
 	return rc;

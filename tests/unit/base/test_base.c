@@ -23,6 +23,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "base/words.h"
 #include "standard_error.h"
 
 static struct errbuf eb;
@@ -416,6 +417,43 @@ static void test_failpoint(void **state)
 	assert_null(failpoint_name(-1));
 }
 
+/* ---- words ------------------------------------------------------------- */
+
+static void test_words(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *list;
+		char separator;
+		const char *word;
+		int exact, any_case;
+	} rows[] = {
+		{"a,b,c", ',', "a", 0, 0},
+		{"a,b,c", ',', "c", 2, 2},
+		{"a,b,c", ',', "d", -1, -1},
+		{"a,b,c", ',', "", -1, -1},
+		{"", ',', "a", -1, -1},
+		{"", ',', "", -1, -1},
+		{"a,,b", ',', "", -1, -1},
+		{"a,,b", ',', "b", 2, 2},
+		{"a,b", ',', "a,b", -1, -1},
+		{"a|b,c", '|', "b,c", 1, 1},
+		{"prefer,require", ',', "prefe", -1, -1},
+		{"prefe,require", ',', "prefer", -1, -1},
+		{"PAID, PICKED UP ,it's", ',', "PICKED UP", 1, 1},
+		{"PAID, PICKED UP ,it's", ',', "it's", 2, 2},
+		{"SERVED", ',', "SERVED ", -1, -1},
+		{"SERVED", ',', "served", -1, 0},
+		{"x,item_id", ',', "Item_ID", -1, 1},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(words_find(rows[i].list, rows[i].separator, rows[i].word, WORDS_EXACT),
+		                 rows[i].exact);
+		assert_int_equal(words_find(rows[i].list, rows[i].separator, rows[i].word, WORDS_ANY_CASE),
+		                 rows[i].any_case);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,7 +463,7 @@ int main(void)
 		cmocka_unit_test(test_buf_growth),     cmocka_unit_test(test_num_int),
 		cmocka_unit_test(test_num_date),       cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_json_text),      cmocka_unit_test(test_log),
-		cmocka_unit_test(test_failpoint),
+		cmocka_unit_test(test_failpoint),      cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
