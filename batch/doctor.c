@@ -1,4 +1,5 @@
 /* doctor.c: what an operator would otherwise find out the hard way. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +95,16 @@ static void check_columns(struct doctor *d, const struct source_shape *shape)
 		     conf_str(d->conf, CONF_ORDER_DB_TIMEZONE));
 }
 
+static void check_dates(struct doctor *d, struct source *s)
+{
+	struct errbuf eb = {0};
+	int64_t undated = 0;
+	if (source_count_undated(s, &undated, &eb) != ERR_OK)
+		fail(d, "order_db: %s", eb.text);
+	else if (undated)
+		warn(d, "order_db: %" PRId64 " order(s) have no created_at and are in no figure", undated);
+}
+
 static void check_writes(struct doctor *d, struct source *s)
 {
 	struct source_probe p;
@@ -135,6 +146,7 @@ static void check_order_db(struct doctor *d)
 	}
 	good("order_db: reached, %s, all needed columns are there", source_server(s));
 	check_columns(d, source_shape_get(s));
+	check_dates(d, s);
 	check_writes(d, s);
 	const char *word, *mode = source_weak_tls(s, &word);
 	check_tls(d, "order_db", word, mode);

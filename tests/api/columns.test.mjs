@@ -214,6 +214,17 @@ describe('clocks', () => {
 		}
 	})
 
+	it('that are missing are told by the doctor', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, plain({}), { orders: [[1, 'SERVED', '2.00', '2024-07-10 12:00:00'], [2, 'SERVED', '2.00', null], [3, 'SERVED', '2.00', null]] })
+			assert.match((await shop.batch(['doctor'])).stdout, /^warn +order_db: 2 order\(s\) have no created_at and are in no figure$/m)
+			await shop.orders.exec('DELETE FROM orders WHERE created_at IS NULL')
+			if (kind === 'mysql') // a zero date is no missing one
+				await shop.orders.exec(`SET sql_mode = ''; ALTER TABLE orders MODIFY created_at DATETIME NOT NULL; INSERT INTO orders VALUES (9, 'SERVED', 1, '0000-00-00')`)
+			assert.doesNotMatch((await shop.batch(['doctor'])).stdout, /no created_at/)
+		}
+	})
+
 	it('of MySQL may be the zero date, which is broken too', async () => {
 		const shop = await shopOn('mysql', plain({}), { orders: [[1, 'SERVED', '2.00', '2024-07-10 12:00:00']] })
 		await shop.orders.exec(`SET sql_mode = ''; INSERT INTO orders VALUES (2, 'SERVED', 1, '0000-00-00 00:00:00')`)
