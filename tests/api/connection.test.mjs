@@ -6,7 +6,7 @@ import { until } from '../lib/process.mjs'
 import { Proxy } from '../lib/proxy.mjs'
 import { mariadb } from '../lib/servers.mjs'
 import { Shop, batch, daysAgo, noonZone, openSmallShop, orderTables } from '../lib/shop.mjs'
-import { Web } from '../lib/web.mjs'
+import { Web } from '../lib/fcgi.mjs'
 
 const slow = process.env.SAN ? 3 : 1
 const socketOf = (db) => ({ path: `${db.server.env.PGHOST}/.s.PGSQL.${db.server.env.PGPORT}` })

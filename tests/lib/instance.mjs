@@ -8,6 +8,26 @@ import { freePort } from './servers.mjs'
 
 const tool = path.join(root, 'tools/instance.sh')
 
+// { status, headers, text, json, ms } of one request; `json` only where the body is JSON.
+export function request(port, target, { method = 'GET', headers = {} } = {}) {
+	return new Promise((resolve, reject) => {
+		const begun = Date.now()
+		const req = http.request({ host: '127.0.0.1', port, path: target, method, headers }, (res) => {
+			const parts = []
+			res.on('data', (d) => parts.push(d))
+			res.on('error', reject)
+			res.on('end', () => {
+				const text = Buffer.concat(parts).toString()
+				const isJson = /json/.test(res.headers['content-type'] ?? '') && text
+				resolve({ status: res.statusCode, headers: res.headers, text, json: isJson ? JSON.parse(text) : undefined, ms: Date.now() - begun })
+			})
+		})
+		req.on('error', reject)
+		req.setTimeout(60_000, () => req.destroy(new Error(`${target}: no answer in a minute`)))
+		req.end()
+	})
+}
+
 export class Instance {
 	// `settings`: environment of the programs, such as BUSINESS_TIMEZONE.
 	constructor(dir, port, settings) {
@@ -44,24 +64,7 @@ export class Instance {
 
 	truth() { return JSON.parse(readFileSync(path.join(this.env.INSTANCE_DIR, 'demo-truth.json'), 'utf8')) }
 
-	// { status, headers, text, json } of one request; `json` only where the body is JSON.
-	get(target, { method = 'GET', headers = {} } = {}) {
-		return new Promise((resolve, reject) => {
-			const req = http.request({ host: '127.0.0.1', port: this.port, path: target, method, headers }, (res) => {
-				const parts = []
-				res.on('data', (d) => parts.push(d))
-				res.on('error', reject)
-				res.on('end', () => {
-					const text = Buffer.concat(parts).toString()
-					const isJson = /json/.test(res.headers['content-type'] ?? '') && text
-					resolve({ status: res.statusCode, headers: res.headers, text, json: isJson ? JSON.parse(text) : undefined })
-				})
-			})
-			req.on('error', reject)
-			req.setTimeout(60_000, () => req.destroy(new Error(`${target}: no answer in a minute`)))
-			req.end()
-		})
-	}
+	get(target, options) { return request(this.port, target, options) }
 
 	async destroy() {
 		await this.tool('destroy')

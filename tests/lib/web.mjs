@@ -1,77 +1,53 @@
-// web.mjs: takings-web alone, without nginx: a socket, and requests in FastCGI.
+// web.mjs: takings-web behind nginx over an analytics_db of the test's own: no demo data, so that a
+// test says itself what is in the tables, and what is wrong with the database.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import net from 'node:net'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { binDir, cleanEnv, until } from './process.mjs'
-import { emptyCwd } from './shop.mjs'
-import { scratch } from './servers.mjs'
-
-const BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6
-
-function record(type, body) {
-	const head = Buffer.from([1, type, 0, 1, body.length >> 8, body.length & 255, 0, 0])
-	return Buffer.concat([head, body])
-}
-
-function param(name, value) {
-	const length = (s) => (s.length < 128 ? Buffer.from([s.length]) : Buffer.from([0x80, 0, s.length >> 8, s.length & 255]))
-	return Buffer.concat([length(name), length(value), Buffer.from(name + value)])
-}
-
-// What came back on stdout, once its end is there; null before.
-function answerOf(bytes) {
-	let text = ''
-	for (let at = 0; at + 8 <= bytes.length;) {
-		const type = bytes[at + 1], n = bytes.readUInt16BE(at + 4)
-		if (type === END) return text
-		if (type === STDOUT) text += bytes.toString('utf8', at + 8, at + 8 + n)
-		at += 8 + n + bytes[at + 6]
-	}
-	return null
-}
+import { request } from './instance.mjs'
+import { binDir, cleanEnv, root, run, until } from './process.mjs'
+import { freePort, scratch } from './servers.mjs'
 
 let serial = 0
 
 export class Web {
+	// `settings`: environment of takings-web.
 	static async start(settings) {
 		const web = new Web()
-		web.socket = path.join(scratch(), `web${++serial}.sock`)
+		web.port = await freePort()
+		web.dir = path.join(scratch(), `web${++serial}`)
+		for (const name of ['', 'log', 'tmp']) mkdirSync(path.join(web.dir, name))
+		const conf = readFileSync(path.join(root, 'nginx/local.conf.in'), 'utf8')
+		writeFileSync(path.join(web.dir, 'nginx.conf'), conf.replaceAll('@DIR@', web.dir).replaceAll('@PORT@', web.port))
 		web.log = ''
-		web.child = spawn(path.join(binDir, 'takings-web'), [], { cwd: emptyCwd(), stdio: ['ignore', 'ignore', 'pipe'],
-			env: { ...cleanEnv, ...settings, WEB_SOCKET: web.socket } })
-		web.child.stderr.on('data', (d) => { web.log += d })
-		await until(() => existsSync(web.socket) && web.log.includes('"serving"'), { what: 'takings-web' })
+		web.program = spawn(path.join(binDir, 'takings-web'), [],
+			{ cwd: web.dir, env: { ...cleanEnv, WEB_SOCKET: path.join(web.dir, 'web.sock'), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] })
+		web.program.stderr.on('data', (d) => { web.log += d })
+		// Only root may, and must, say as whom its workers run: they have to reach the socket.
+		const user = process.getuid() === 0 ? ['-g', 'user root;'] : []
+		web.nginx = spawn('/usr/sbin/nginx', ['-p', web.dir, '-c', 'nginx.conf', '-e', 'log/nginx.log', ...user], { stdio: 'ignore' })
+		process.once('exit', () => { web.program.kill('SIGKILL'); web.nginx.kill('SIGTERM') })
+		await until(async () => {
+			if (web.program.exitCode !== null) throw new Error(`takings-web ended: ${web.log}`)
+			return (await web.get('/health/live').catch(() => ({}))).status === 200
+		}, { what: 'takings-web' })
 		return web
 	}
 
-	// { status, json, ms }
-	get(target) {
-		const [uri, query = ''] = target.split('?')
-		const begun = Date.now()
-		return new Promise((resolve, reject) => {
-			let bytes = Buffer.alloc(0)
-			const socket = net.connect(this.socket)
-			socket.on('error', reject)
-			socket.on('data', (d) => {
-				bytes = Buffer.concat([bytes, d])
-				const text = answerOf(bytes)
-				if (text === null) return
-				socket.destroy()
-				const [head, body] = text.split(/\r?\n\r?\n/, 2)
-				const status = Number(/^Status: (\d+)/m.exec(head)?.[1] ?? 200)
-				resolve({ status, json: JSON.parse(body), ms: Date.now() - begun })
-			})
-			socket.on('close', () => reject(new Error(`${target}: no answer\n${this.log}`)))
-			const params = [['REQUEST_METHOD', 'GET'], ['DOCUMENT_URI', uri], ['QUERY_STRING', query]].map(([n, v]) => param(n, v))
-			socket.write(Buffer.concat([record(BEGIN, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), record(PARAMS, Buffer.concat(params)),
-				record(PARAMS, Buffer.alloc(0)), record(STDIN, Buffer.alloc(0))]))
-		})
-	}
+	get(target, options) { return request(this.port, target, options) }
+
+	// The log as objects.
+	get events() { return this.log.split('\n').filter(Boolean).map((line) => JSON.parse(line)) }
 
 	async stop() {
-		const gone = new Promise((done) => this.child.once('close', done))
-		this.child.kill('SIGTERM')
-		await gone
+		for (const child of [this.program, this.nginx]) {
+			const gone = new Promise((done) => child.once('close', done))
+			if (child.exitCode !== null || child.signalCode !== null) continue
+			child.kill('SIGTERM')
+			await gone
+		}
 	}
 }
+
+// takings-web that is expected to refuse its settings: what `run` tells.
+export const refusedStart = (settings, cwd) =>
+	run(path.join(binDir, 'takings-web'), [], { cwd, limit: 10_000, env: { ...cleanEnv, WEB_SOCKET: path.join(scratch(), 'none.sock'), ...settings } })
