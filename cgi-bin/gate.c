@@ -1,6 +1,7 @@
 /* gate.c: from a request to a reply, by the row of its route. */
 #include "cgi-bin/gate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assets.h"
@@ -20,11 +21,15 @@ static struct {
 
 /* ---- asking the database ----------------------------------------------- */
 
+/* How much more time a statement may have been given than the request has left. */
+enum { SLACK_MS = 100, POOL_WAIT_MS = 5000 };
+
 struct answer {
 	const struct route *route;
 	struct param_values params;
 	struct rowset parts[ROUTE_PARTS];
 	int n;
+	int64_t deadline_ms; /* monotonic: QUERY_TIMEOUT is for all parts together */
 };
 
 static void answer_fini(struct answer *a)
@@ -34,19 +39,45 @@ static void answer_fini(struct answer *a)
 	a->n = 0;
 }
 
+/* The server stops a statement after *given_ms, at first the session's own limit. It
+ * is told another only once that is clearly more than the request has left, so that
+ * an ordinary page pays nothing for its deadline. */
+static enum err give_time(struct db *db, int64_t deadline_ms, int64_t *given_ms, struct errbuf *eb)
+{
+	char sql[64];
+	int64_t left_ms = deadline_ms - clock_mono_ms();
+	if (left_ms <= 0)
+		return err_set(eb, ERR_TIMEOUT, "the time of the request is over");
+	if (*given_ms <= left_ms + SLACK_MS)
+		return ERR_OK;
+	*given_ms = left_ms;
+	(void)snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %lld", (long long)left_ms);
+	return db_command(db, sql, eb);
+}
+
+static enum err ask_part(struct db *db, struct answer *a, const struct part *p, struct errbuf *eb)
+{
+	struct rowset *rs = &a->parts[a->n++];
+	enum err rc = db_query(db, p->statement, a->params.list, rs, eb);
+	if (rc == ERR_OK && p->missing && rowset_rows(rs) == 0)
+		rc = err_set(eb, ERR_NOT_FOUND, "%s", p->missing);
+	return rc;
+}
+
 /* The connection brings one snapshot for all parts, so that they agree with each other. */
 static enum err ask(struct web *w, struct answer *a, struct errbuf *eb)
 {
 	struct db *db;
-	enum err rc = pool_take(w->pool, &db, eb);
+	int64_t given_ms = conf_int(w->conf, CONF_QUERY_TIMEOUT) * 1000;
+	a->deadline_ms = clock_mono_ms() + given_ms;
+	enum err rc =
+		pool_take(w->pool, given_ms < POOL_WAIT_MS ? given_ms : POOL_WAIT_MS, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	for (int i = 0; rc == ERR_OK && i < ROUTE_PARTS && a->route->parts[i].statement; i++) {
-		const struct part *p = &a->route->parts[i];
-		rc = db_query(db, p->statement, a->params.list, &a->parts[i], eb);
-		a->n = i + 1;
-		if (rc == ERR_OK && p->missing && rowset_rows(&a->parts[i]) == 0)
-			rc = err_set(eb, ERR_NOT_FOUND, "%s", p->missing);
+		rc = give_time(db, a->deadline_ms, &given_ms, eb);
+		if (rc == ERR_OK)
+			rc = ask_part(db, a, &a->route->parts[i], eb);
 	}
 	pool_give(w->pool, db);
 	return rc;
@@ -296,7 +327,7 @@ static const struct route error_page = {.page = "error.html"};
 static enum err compile(int slot, const struct route *route, struct errbuf *eb)
 {
 	const char *text = template_text(NULL, route->page);
-	must(text != NULL);
+	must(text != NULL && slot < PAGES);
 	pages[slot].route = route;
 	return mustache_compile(&pages[slot].template, route->page, text, template_text, NULL, eb);
 }
@@ -305,7 +336,7 @@ static enum err check_names(struct web *w, int n, struct errbuf *eb)
 {
 	struct errbuf away = {0};
 	struct known k = {0};
-	if (pool_take(w->pool, &k.db, &away) != ERR_OK) {
+	if (pool_take(w->pool, POOL_WAIT_MS, &k.db, &away) != ERR_OK) {
 		LOG(LOG_WARNING, "templates_unchecked", LOG_STR("error", away.text), LOG_END);
 		return ERR_OK;
 	}

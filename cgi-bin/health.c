@@ -22,7 +22,7 @@ struct check {
 static enum err read_state(struct web *w, struct rowset *rs, struct errbuf *eb)
 {
 	struct db *db;
-	enum err rc = pool_take(w->pool, &db, eb);
+	enum err rc = pool_take(w->pool, 1000, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	rc = db_query(db, "health_state", DB_NO_PARAMS, rs, eb);

@@ -18,7 +18,7 @@ static enum err check_budget(struct web *w, struct errbuf *eb)
 	struct db *db;
 	struct rowset rs;
 	int64_t want = conf_int(w->conf, CONF_WORKER_THREADS), limit;
-	if (pool_take(w->pool, &db, &away) != ERR_OK)
+	if (pool_take(w->pool, 0, &db, &away) != ERR_OK)
 		return ERR_OK; /* it will be there later; nothing to compare with now */
 	enum err rc = db_query(db, "health_state", DB_NO_PARAMS, &rs, &away);
 	limit = rc == ERR_OK ? rowset_int(&rs, 0, "connections_limit") : want;

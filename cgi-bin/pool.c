@@ -9,8 +9,6 @@
 #include "base/arena.h"
 #include "db/analytics.h"
 
-enum { WAIT_S = 5 };
-
 struct pool {
 	const struct conf *conf;
 	pthread_mutex_t mutex;
@@ -89,7 +87,7 @@ static enum err begin(struct db *db, struct errbuf *eb)
 }
 
 /* With the mutex held; counts the caller as a user once it returns ERR_OK. */
-static enum err wait_turn(struct pool *p, struct errbuf *eb)
+static enum err wait_turn(struct pool *p, int64_t wait_ms, struct errbuf *eb)
 {
 	struct timespec until;
 	enum err rc = ERR_OK;
@@ -97,11 +95,17 @@ static enum err wait_turn(struct pool *p, struct errbuf *eb)
 		return err_set(eb, ERR_BUSY, "%d requests are at work or waiting, the limit of %s",
 		               p->admitted_max, conf_name(CONF_MAX_CONCURRENT_QUERIES));
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += WAIT_S;
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += wait_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
 	p->waiting++;
 	while (rc == ERR_OK && p->used >= p->size)
 		if (pthread_cond_timedwait(&p->given, &p->mutex, &until) == ETIMEDOUT && p->used >= p->size)
-			rc = err_set(eb, ERR_BUSY, "no database connection was free for %d seconds", WAIT_S);
+			rc = err_set(eb, ERR_BUSY, "no database connection was free for %lld ms",
+			             (long long)wait_ms);
 	p->waiting--;
 	p->used += rc == ERR_OK;
 	return rc;
@@ -124,11 +128,11 @@ static enum err open_snapshot(struct pool *p, struct db **db, struct errbuf *eb)
 	return rc == ERR_OK ? begin(*db, eb) : rc;
 }
 
-enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb)
+enum err pool_take(struct pool *p, int64_t wait_ms, struct db **out, struct errbuf *eb)
 {
 	*out = NULL;
 	(void)pthread_mutex_lock(&p->mutex);
-	enum err rc = wait_turn(p, eb);
+	enum err rc = wait_turn(p, wait_ms, eb);
 	if (rc == ERR_OK && p->idle_n)
 		*out = p->idle[--p->idle_n];
 	(void)pthread_mutex_unlock(&p->mutex);

@@ -14,9 +14,9 @@ struct pool *pool_new(const struct conf *conf);
 void pool_free(struct pool *p);
 
 /* A connection for one request, in a read-only transaction that sees one snapshot;
- * ERR_BUSY after five seconds of waiting, ERR_DB_DOWN where the database cannot be
- * reached, ERR_CONFIG where its schema does not fit. */
-MUST_CHECK enum err pool_take(struct pool *p, struct db **out, struct errbuf *eb);
+ * ERR_BUSY after `wait_ms` of waiting for one, ERR_DB_DOWN where the database cannot
+ * be reached, ERR_CONFIG where its schema does not fit. */
+MUST_CHECK enum err pool_take(struct pool *p, int64_t wait_ms, struct db **out, struct errbuf *eb);
 
 /* Gives it back, in whatever state, and ends the transaction; a lost one is closed. */
 void pool_give(struct pool *p, struct db *db);

@@ -71,6 +71,8 @@ static enum err server_error(struct db *db, const PGresult *res, struct errbuf *
 	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
 	    strcmp(state, "53300") == 0)
 		code = ERR_DB_DOWN;
+	if (strcmp(state, "55P03") == 0) /* lock_timeout: later it may work */
+		code = ERR_BUSY;
 	return err_set(eb, code, "%s%s%s%s%s (SQLSTATE %s)", db->statement ? db->statement : "",
 	               db->statement ? ": " : "", primary ? primary : "", detail ? ": " : "",
 	               detail ? detail : "", state);

@@ -2,7 +2,8 @@
  *
  * Statements come from the closed set of statement.h and are prepared at their
  * first use on the connection. Errors: ERR_DB_DOWN when the connection is gone
- * or was never made, ERR_TIMEOUT when statement_timeout ended a statement,
+ * or was never made, ERR_TIMEOUT when statement_timeout ended a statement, ERR_BUSY
+ * when a lock was not to be had within lock_timeout,
  * ERR_DB for anything else the server refused, ERR_INTERRUPTED when asked to
  * stop. After an error inside a transaction the caller rolls back. */
 #ifndef TAKINGS_DB_DB_H
