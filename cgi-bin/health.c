@@ -1,7 +1,8 @@
-/* health.c: /health and its two short forms, and the way from / to the pages. */
+/* health.c: /health and its two short forms. */
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "cgi-bin/routes.h"
 #include "web/fcgi.h"
 #include "web/json.h"
@@ -9,6 +10,9 @@
 /* The batch looks every ten minutes whether a day is due; silent for longer
  * than a day and some hours means that nobody asks it to. */
 enum { BATCH_LATE_S = 26 * 3600 };
+
+/* Who asks for health wants to know soon, above all where connections are scarce. */
+enum { WAIT_MS = 1000 };
 
 enum state { STATE_OK, STATE_DISABLED, STATE_DEGRADED, STATE_DOWN };
 
@@ -22,12 +26,26 @@ struct check {
 static enum err read_state(struct web *w, struct rowset *rs, struct errbuf *eb)
 {
 	struct db *db;
-	enum err rc = pool_take(w->pool, 1000, &db, eb);
+	enum err rc = pool_take(w->pool, WAIT_MS, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	rc = db_query(db, "health_state", DB_NO_PARAMS, rs, eb);
 	pool_give(w->pool, db);
 	return rc;
+}
+
+static struct check check_analytics(enum err rc)
+{
+	switch (rc) {
+	case ERR_OK:
+		return (struct check){STATE_OK, NULL};
+	case ERR_BUSY:
+		return (struct check){STATE_DEGRADED, "every connection is at work"};
+	case ERR_CONFIG:
+		return (struct check){STATE_DOWN, "its schema does not fit: run takings-batch migrate"};
+	default:
+		return (struct check){STATE_DOWN, "cannot be reached"};
+	}
 }
 
 static struct check check_batch(const struct rowset *rs)
@@ -47,11 +65,18 @@ static struct check check_batch(const struct rowset *rs)
 static struct check check_order_db(const struct rowset *rs)
 {
 	const char *status = rowset_get(rs, 0, "order_status");
+	const char *run = rowset_get(rs, 0, "order_run_status");
 	if (!status)
 		return (struct check){STATE_DEGRADED, "not asked yet"};
 	if (strcmp(status, "ok") != 0)
 		return (struct check){STATE_DEGRADED,
 		                      "could not be read by the last run; figures stay as they were"};
+	if (run && strcmp(run, "ok") != 0 && strcmp(run, "nothing") != 0)
+		return (struct check){STATE_DEGRADED,
+		                      "the last run that read it did not end well; takings-batch doctor"
+		                      " says more"};
+	if (rowset_int(rs, 0, "order_age_s") > BATCH_LATE_S)
+		return (struct check){STATE_DEGRADED, "has not been read for over a day"};
 	return (struct check){STATE_OK, NULL};
 }
 
@@ -89,14 +114,15 @@ void health_handle(struct web *w, const struct request *req, struct reply *reply
 	struct buf text;
 	enum state worst = STATE_OK;
 	(void)req;
-	bool up = read_state(w, &rs, &eb) == ERR_OK;
-	struct check unknown = {STATE_DEGRADED, "unknown while analytics_db is away"};
+	enum err rc = read_state(w, &rs, &eb);
+	bool up = rc == ERR_OK;
+	struct check unknown = {STATE_DEGRADED, "unknown while analytics_db does not answer"};
+	if (!up)
+		log_err("health", &eb);
 	buf_init(&text);
 	json_init(&checks, &text);
 	json_begin_object(&checks);
-	put_check(&checks, "analytics_db",
-	          up ? (struct check){STATE_OK, NULL} : (struct check){STATE_DOWN, "cannot be reached"},
-	          &worst);
+	put_check(&checks, "analytics_db", check_analytics(rc), &worst);
 	put_check(&checks, "order_db", up ? check_order_db(&rs) : unknown, &worst);
 	put_check(&checks, "redis", off, &worst);
 	put_check(&checks, "ingest", off, &worst);
@@ -140,11 +166,4 @@ void health_ready_handle(struct web *w, const struct request *req, struct reply 
 		reply_problem(reply, req, 503, NULL, &eb);
 	}
 	rowset_fini(&rs);
-}
-
-void home_handle(struct web *w, const struct request *req, struct reply *reply)
-{
-	(void)w, (void)req;
-	reply_begin(reply, 302, "text/plain");
-	reply_header_set(reply, "Location", "/admin/");
 }
