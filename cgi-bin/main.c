@@ -8,6 +8,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "cgi-bin/gate.h"
+#include "db/analytics.h"
 #include "db/statement.h"
 #include "web/fcgi.h"
 
@@ -39,13 +40,9 @@ static enum err serve(struct web *w, struct errbuf *eb)
 	                        (int)conf_int(w->conf, CONF_HTTP_THREADS), gate_handle, w, eb);
 	if (rc != ERR_OK)
 		return rc;
-	w->server = server;
 	rc = gate_init(w, eb);
 	if (rc == ERR_OK)
 		rc = check_budget(w, eb);
-	if (rc == ERR_OK)
-		LOG(LOG_INFO, "serving", LOG_STR("socket", conf_str(w->conf, CONF_WEB_SOCKET)),
-		    LOG_STR("version", TAKINGS_VERSION), LOG_END);
 	if (rc == ERR_OK)
 		rc = fcgi_run(server, eb);
 	if (rc == ERR_TIMEOUT) {
@@ -79,9 +76,12 @@ int main(int argc, char **argv)
 	}
 	must(log_level_parse(conf_str(conf, CONF_LOG_LEVEL), &level));
 	log_init("takings-web", level);
+	LOG(LOG_INFO, "start", LOG_STR("version", TAKINGS_VERSION), LOG_END);
 	statement_load_all();
 	struct web w = {.conf = conf, .pool = pool_new(conf), .start_ms = clock_mono_ms()};
-	enum err rc = serve(&w, &eb);
+	enum err rc = analytics_conf_check(conf, &eb);
+	if (rc == ERR_OK)
+		rc = serve(&w, &eb);
 	if (rc != ERR_OK)
 		log_err("stopped", &eb);
 	else

@@ -1,6 +1,6 @@
 /* routes.h: everything that can be asked over HTTP, one row each.
  *
- * A row says who may ask, with which parameters, which statements answer and
+ * A row says what may be asked with which parameters, which statements answer and
  * which template shows it. Adding an endpoint is a statement in sql/queries, a
  * row here, a template if it has a page, and a test. */
 #ifndef TAKINGS_CGI_ROUTES_H
@@ -44,7 +44,6 @@ struct web {
 	const struct conf *conf;
 	struct pool *pool;
 	int64_t start_ms; /* monotonic */
-	void *server;     /* struct fcgi_server, for its counts */
 };
 
 struct route {
@@ -60,7 +59,7 @@ struct route {
 /* NULL past the last one. */
 const struct route *route_get(int i);
 
-/* The row of the path; *allowed gets the method of it ("GET"). NULL: no such path. */
+/* The row of the path, NULL if there is none. */
 const struct route *route_find(const char *path);
 
 void health_handle(struct web *w, const struct request *req, struct reply *reply);

@@ -21,19 +21,26 @@ static void put_keyword(struct buf *b, const char *key, const char *value)
 	buf_puts(b, "' ");
 }
 
+enum err analytics_conf_check(const struct conf *conf, struct errbuf *eb)
+{
+	/* Passwords inside a URL were looked at when it was loaded. */
+	if (conf_is_set(conf, CONF_ANALYTICS_URL) ||
+	    !conf_is_sample_password(conf, conf_str(conf, CONF_ANALYTICS_PASSWORD)))
+		return ERR_OK;
+	return err_set_field(eb, ERR_CONFIG, conf_name(CONF_ANALYTICS_PASSWORD),
+	                     "analytics_db is not configured: set %s, or %s to something else than a"
+	                     " sample password (DEV=1 accepts it)",
+	                     conf_name(CONF_ANALYTICS_URL), conf_name(CONF_ANALYTICS_PASSWORD));
+}
+
 static enum err put_parts(const struct conf *conf, struct buf *url, struct errbuf *eb)
 {
-	const char *password = conf_str(conf, CONF_ANALYTICS_PASSWORD);
-	if (conf_is_sample_password(conf, password))
-		return err_set_field(
-			eb, ERR_CONFIG, conf_name(CONF_ANALYTICS_PASSWORD),
-			"analytics_db is not configured: set %s, or %s to something else than a"
-			" sample password (DEV=1 accepts it)",
-			conf_name(CONF_ANALYTICS_URL), conf_name(CONF_ANALYTICS_PASSWORD));
+	if (analytics_conf_check(conf, eb) != ERR_OK)
+		return eb->code;
 	put_keyword(url, "host", conf_str(conf, CONF_ANALYTICS_HOST));
 	put_keyword(url, "port", conf_str(conf, CONF_ANALYTICS_PORT));
 	put_keyword(url, "user", conf_str(conf, CONF_ANALYTICS_USER));
-	put_keyword(url, "password", password);
+	put_keyword(url, "password", conf_str(conf, CONF_ANALYTICS_PASSWORD));
 	put_keyword(url, "dbname", conf_str(conf, CONF_ANALYTICS_NAME));
 	put_keyword(url, "sslmode", conf_str(conf, CONF_ANALYTICS_SSLMODE));
 	return ERR_OK;

@@ -11,7 +11,11 @@ enum analytics_role {
 	ANALYTICS_READ,    /* the web program: every session is read only */
 };
 
-/* Refuses well-known sample passwords unless DEV=1 (ERR_CONFIG). */
+/* Refuses well-known sample passwords unless DEV=1 (ERR_CONFIG): at the start of a
+ * program that would otherwise find out with its first connection. */
+MUST_CHECK enum err analytics_conf_check(const struct conf *conf, struct errbuf *eb);
+
+/* Refuses what analytics_conf_check does. */
 MUST_CHECK enum err analytics_open(struct db **out, const struct conf *conf,
                                    enum analytics_role role, const char *program,
                                    struct errbuf *eb);
