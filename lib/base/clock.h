@@ -1,5 +1,6 @@
 /* clock.h: the two clocks. Wall time is for stamps, monotonic time for durations.
- * Business days and hours are not computed here but in SQL (calendar.h). */
+ * Business days and hours are not computed here but in SQL
+ * (sql/migrations/001_calendar.sql). */
 #ifndef TAKINGS_BASE_CLOCK_H
 #define TAKINGS_BASE_CLOCK_H
 

@@ -14,8 +14,8 @@
 extern char **environ;
 
 enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST };
-enum { SECRET = 1, URL = 2 };
-enum { B = CONF_BATCH, W = CONF_WEB, S = CONF_STREAM };
+enum { SECRET = 1, URL = 2, UNREAD = 4 };
+enum { B = CONF_BATCH, W = CONF_WEB };
 
 struct setting {
 	const char *id;
@@ -196,7 +196,7 @@ static enum err alias_load(struct conf *c, struct entries *list, enum conf_id id
 	const char *file_name = arena_printf(&c->arena, "%s_FILE", name);
 	struct entry *plain = entries_find(list, name, strlen(name));
 	struct entry *file = entries_find(list, file_name, strlen(file_name));
-	bool secret = settings[id].flags != 0;
+	bool secret = (settings[id].flags & (SECRET | URL)) != 0;
 	if (plain) {
 		plain->used = true;
 		if (*plain->text && take(&c->values[id], name, plain->text, plain->origin, secret, eb))
@@ -420,6 +420,13 @@ static void print_range(const struct setting *s, struct buf *out)
 		buf_puts(out, s->type == CHOICE ? choice_words(s) : kinds[s->type]);
 }
 
+static const char *readers(const struct setting *s)
+{
+	if (s->flags & UNREAD)
+		return "\xe2\x80\x93";
+	return s->programs == (B | W) ? "batch, web" : s->programs & B ? "batch" : "web";
+}
+
 void conf_print_markdown(struct buf *out)
 {
 	buf_puts(
@@ -443,8 +450,7 @@ void conf_print_markdown(struct buf *out)
 		buf_puts(out, " | ");
 		for (const char *p = strchr(s->names, '|'); p; p = strchr(p + 1, '|'))
 			buf_printf(out, "`%.*s` ", (int)strcspn(p + 1, "|"), p + 1);
-		buf_printf(out, "| %s%s%s | %s |\n", s->programs & B ? "batch " : "",
-		           s->programs & W ? "web " : "", s->programs & S ? "stream" : "", s->meaning);
+		buf_printf(out, "| %s | %s |\n", readers(s), s->meaning);
 	}
 }
 

@@ -1,4 +1,4 @@
-/* failpoint.h: named places where tests make a program die, fail or wait.
+/* failpoint.h: named places where tests make a program die or wait.
  *
  * TAKINGS_FAILPOINT=name=kill@3 kills the process (SIGKILL) the third time the
  * place is passed; `pause@N` sleeps there until the process is killed;
