@@ -45,7 +45,6 @@ CREATE TABLE batch_run (
 	code_version text NOT NULL,
 	server_version text NOT NULL
 );
-CREATE INDEX batch_run_started ON batch_run (started_at);
 
 CREATE TABLE series (
 	location_id integer NOT NULL,
@@ -127,7 +126,7 @@ CREATE TABLE restatement (
 	run_id bigint NOT NULL,
 	noticed_at timestamptz NOT NULL
 );
-CREATE INDEX restatement_date ON restatement (business_date);
+CREATE INDEX restatement_noticed ON restatement (noticed_at);
 
 -- Each program says that it lives; /health reads it.
 CREATE TABLE heartbeat (

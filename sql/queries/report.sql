@@ -194,4 +194,4 @@ JOIN rules u USING (rules_id)
 CROSS JOIN restatement r
 WHERE r.noticed_at > now() - interval '14 days'
   AND (:location_id::int IS NULL OR r.location_id = :location_id::int)
-ORDER BY r.restatement_id DESC LIMIT 5
+ORDER BY r.noticed_at DESC, r.restatement_id DESC LIMIT 5
