@@ -148,6 +148,7 @@ static struct tv *page_context(const struct answer *a, const struct request *req
 		tv_set(m, about, "help", tv_borrow(m, metric->formula));
 		tv_set(m, top, arena_printf(m, "about_%s", metric->id), about);
 	}
+	tv_set_bool(m, top, "is_page", true);
 	tv_set_text(m, top, "request_id", req->request_id);
 	tv_set_text(m, top, "version", TAKINGS_VERSION);
 	return top;
@@ -191,6 +192,7 @@ static void refuse(const struct route *route, const struct request *req, struct 
 	tv_set_int(req->arena, top, "status", reply->status);
 	tv_set_text(req->arena, top, "detail", ours ? NULL : eb->text);
 	tv_set_bool(req->arena, top, "unavailable", reply->status == 503);
+	tv_set_bool(req->arena, top, "is_page", false);
 	tv_set_text(req->arena, top, "request_id", req->request_id);
 	tv_set_text(req->arena, top, "version", TAKINGS_VERSION);
 	buf_clear(&reply->body);
@@ -273,7 +275,7 @@ struct known {
 
 static bool known_global(const char *path)
 {
-	static const char *const names[] = {"request_id", "version"};
+	static const char *const names[] = {"is_page", "request_id", "version"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], path) == 0)
 			return true;
@@ -314,7 +316,8 @@ static bool known_name(void *arg, const char *path)
 
 static bool known_error(void *arg, const char *path)
 {
-	static const char *const names[] = {"status", "detail", "unavailable", "request_id", "version"};
+	static const char *const names[] = {"status",  "detail",     "unavailable",
+	                                    "is_page", "request_id", "version"};
 	(void)arg;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], path) == 0)

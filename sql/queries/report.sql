@@ -128,7 +128,7 @@ ORDER BY i.rank
 -- What the list leaves out, and what no item explains: discounts, tips, tax,
 -- shipping, rounding. item_sales + unallocated = revenue, to the cent.
 SELECT json_build_object('items', i.n, 'quantity', i.quantity, 'revenue', money(i.rest, s.currency)) AS others,
-       i.n AS others_n, money(i.rest, s.currency) AS others_revenue, money(i.total, s.currency) AS item_sales,
+       i.n AS others_n, i.n > 0 AS has_others, i.n = 1 AS has_one_other, money(i.rest, s.currency) AS others_revenue, money(i.total, s.currency) AS item_sales,
        money(d.minor - i.total, s.currency) AS unallocated, money(d.minor, s.currency) AS total_revenue
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s,
      LATERAL (SELECT count(*) FILTER (WHERE rank > :limit::int) AS n,
