@@ -74,6 +74,16 @@ describe('overview', () => {
 			await close()
 		})
 
+	it('gives a finger 40 px or more to hit', async () => {
+		await open(`/admin/?date=${day}`, { viewport: PHONE, hasTouch: true })
+		await drawn(page)
+		for (const details of await page.$$('details summary')) await details.click()
+		const small = await page.$$eval('a:not(.skip), button, input:not([type="hidden"]), summary', (list) => list
+			.filter((e) => e.offsetParent && e.getBoundingClientRect().height < 40 && !e.closest('.scroll')).map((e) => e.outerHTML))
+		assert.deepEqual(small, [])
+		await close()
+	})
+
 	it('takes no motion, and keeps the height of its charts', async () => {
 		page = await openPage(browser, origin, { reducedMotion: 'reduce' })
 		await page.route('**/echarts.min.js*', async (route) => { await new Promise((done) => setTimeout(done, 700)); await route.continue() })
