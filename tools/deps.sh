@@ -38,7 +38,7 @@ packages_of() {
 		;;
 	test)
 		packages_of run
-		echo libcmocka-dev mariadb-server-core mariadb-client-core chromium python3
+		echo libcmocka-dev mariadb-server-core mariadb-client-core chromium python3 openssl
 		;;
 	lint) echo clang clang-format clang-tidy libclang-rt-14-dev ;;
 	bench) echo python3-sqlalchemy python3-psycopg2 wrk ;;
