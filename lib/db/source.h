@@ -80,7 +80,8 @@ MUST_CHECK enum err source_open(struct source **out, const struct conf *conf, st
 void source_close(struct source *s);
 
 const struct source_shape *source_shape_get(const struct source *s);
-const char *source_server(const struct source *s); /* "PostgreSQL 15.4", "MariaDB 10.11.6" */
+/* As the server says it: "15.4 (Debian 15.4-1)" by PostgreSQL, "MariaDB 10.11.6". */
+const char *source_server(const struct source *s);
 
 /* "UTC" or ORDER_DB_TIMEZONE: how to read the clock of that column. */
 const char *source_clock_zone(const struct source *s, enum source_column c);
