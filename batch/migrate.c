@@ -67,6 +67,8 @@ static enum err step(struct db *db, bool *done, struct errbuf *eb)
 		rc = apply(db, &m, eb);
 	if (rc == ERR_OK && version == 0)
 		rc = db_script(db, "schema_grant", eb);
+	if (rc == ERR_OK && *done)
+		rc = db_script(db, "schema_rights", eb);
 	if (rc == ERR_OK)
 		rc = db_command(db, "COMMIT", eb);
 	if (rc != ERR_OK)
@@ -113,13 +115,25 @@ enum err migrate_up(const struct conf *conf, int *applied, struct errbuf *eb)
 	return rc;
 }
 
+/* What is applied; no rows where the version table is not there yet. */
+static enum err read_applied(struct db *db, struct rowset *rs, struct errbuf *eb)
+{
+	enum err rc = db_query(db, "schema_exists", DB_NO_PARAMS, rs, eb);
+	if (rc != ERR_OK)
+		return rc;
+	bool exists = strcmp(rowset_get(rs, 0, "exists"), "t") == 0;
+	rowset_fini(rs);
+	*rs = (struct rowset){0};
+	return exists ? db_query(db, "schema_applied", DB_NO_PARAMS, rs, eb) : ERR_OK;
+}
+
 static enum err print_status(const struct conf *conf, struct errbuf *eb)
 {
 	struct db *db = NULL;
 	struct rowset rs = {0};
 	enum err rc = analytics_open(&db, conf, ANALYTICS_MIGRATE, "takings-migrate", eb);
 	if (rc == ERR_OK)
-		rc = db_query(db, "schema_applied", DB_NO_PARAMS, &rs, eb);
+		rc = read_applied(db, &rs, eb);
 	for (int i = 0; i < rowset_rows(&rs); i++)
 		(void)printf("%s  applied %s\n", rowset_get(&rs, i, "name"),
 		             rowset_get(&rs, i, "applied_at"));
@@ -132,33 +146,42 @@ static enum err print_status(const struct conf *conf, struct errbuf *eb)
 	return rc;
 }
 
+static enum err print_verdict(const struct conf *conf, struct errbuf *eb)
+{
+	struct db *db = NULL;
+	enum err rc = analytics_open(&db, conf, ANALYTICS_MIGRATE, "takings-migrate", eb);
+	if (rc == ERR_OK)
+		rc = analytics_schema_check(db, eb);
+	if (rc == ERR_OK)
+		rc = verify(db, eb);
+	if (rc == ERR_OK)
+		(void)printf("analytics_db has schema %d, as this program knows it\n",
+		             analytics_schema_known());
+	db_close(db);
+	return rc;
+}
+
+static enum err bring_up(const struct conf *conf, struct errbuf *eb)
+{
+	int applied = 0;
+	enum err rc = migrate_up(conf, &applied, eb);
+	if (rc == ERR_OK)
+		(void)printf("analytics_db has schema %d (%d applied now)\n", analytics_schema_known(),
+		             applied);
+	return rc;
+}
+
 enum job_exit job_migrate(const struct conf *conf, int argc, char **argv)
 {
 	struct errbuf eb = {0};
 	const char *what = argc > 0 ? argv[0] : "up";
-	int applied = 0;
 	enum err rc;
-	if (strcmp(what, "up") == 0 || strcmp(what, "verify") == 0) {
-		if (strcmp(what, "up") == 0)
-			rc = migrate_up(conf, &applied, &eb);
-		else {
-			struct db *db = NULL;
-			rc = analytics_open(&db, conf, ANALYTICS_MIGRATE, "takings-migrate", &eb);
-			if (rc == ERR_OK)
-				rc = analytics_schema_check(db, &eb);
-			if (rc == ERR_OK)
-				rc = verify(db, &eb);
-			db_close(db);
-		}
-		if (rc == ERR_OK)
-			(void)printf("analytics_db has schema %d (%d applied now)\n", analytics_schema_known(),
-			             applied);
-	} else if (strcmp(what, "status") == 0) {
+	if (strcmp(what, "status") == 0)
 		rc = print_status(conf, &eb);
-	} else {
-		rc = err_set_field(&eb, ERR_INVALID, "migrate",
-		                   "migrate takes up, status or verify, not '%s'", what);
-	}
+	else if (strcmp(what, "verify") == 0)
+		rc = print_verdict(conf, &eb);
+	else
+		rc = bring_up(conf, &eb);
 	if (rc != ERR_OK)
 		log_err("migrate_failed", &eb);
 	return job_exit_of(rc);

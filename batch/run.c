@@ -62,16 +62,20 @@ static enum err parse_options(int argc, char **argv, struct run_options *o, stru
 
 static enum err open_source(struct run *r, struct errbuf *eb)
 {
-	int64_t early = 0;
+	int64_t broken = 0, undated = 0;
 	r->source_tried = true;
 	enum err rc = source_open(&r->source, r->conf, eb);
 	if (rc == ERR_OK)
 		rc = source_snapshot_begin(r->source, &r->arena, &r->snapshot, eb);
 	if (rc == ERR_OK)
-		rc = source_first_order(r->source, &r->arena, &r->first_clock, &early, eb);
-	if (rc == ERR_OK && early)
-		run_warn(r, "date_broken", "%" PRId64 " order(s) are dated before the year 2000: left out",
-		         early);
+		rc = source_first_order(r->source, &r->arena, &r->first_clock, &broken, eb);
+	if (rc == ERR_OK)
+		rc = source_count_undated(r->source, &undated, eb);
+	if (rc == ERR_OK && broken)
+		run_warn(r, "date_broken",
+		         "%" PRId64 " order(s) have no date that exists since 2000: left out", broken);
+	if (rc == ERR_OK && undated)
+		run_warn(r, "date_missing", "%" PRId64 " order(s) have no created_at: left out", undated);
 	failpoint_pass(FP_source_snapshot);
 	return rc;
 }

@@ -3,6 +3,7 @@
  *   record the lock and what is written down about a run (run_record.c)
  *   rules  what counts on which day (run_rules.c)
  *   plan   which days (run_plan.c)
+ *   window days and currencies in the words of order_db (run_window.c)
  *   stage  facts of those days out of order_db, rows they should become (run_stage.c)
  *   write  one transaction a day into the cache tables (run_write.c)
  *
@@ -82,6 +83,15 @@ MUST_CHECK enum err run_plan(struct run *r, struct errbuf *eb);
 
 /* Reads planned, kept, unchanged, first and last day back from the plan. */
 MUST_CHECK enum err run_plan_count(struct run *r, struct errbuf *eb);
+
+/* ---- run_window.c */
+
+/* Sets the shifts of business days from..to, of both clocks; in the run's arena. */
+MUST_CHECK enum err run_window_set_days(struct run *r, struct source_window *w, const char *from,
+                                        const char *to, struct errbuf *eb);
+
+MUST_CHECK enum err run_window_currencies(struct run *r, struct source_window *w,
+                                          struct errbuf *eb);
 
 /* ---- run_stage.c */
 

@@ -44,6 +44,11 @@ static enum err check_requested(struct run *r, struct errbuf *eb)
 	if (strcmp(o->from, o->to) > 0)
 		return err_set_field(eb, ERR_INVALID, "--to", "--to %s is before --from %s", o->to,
 		                     o->from);
+	/* No order is read that is older, so the days would be zeros without meaning. */
+	if (strcmp(o->from, "2000-01-01") < 0)
+		return err_set_field(eb, ERR_INVALID, "--from",
+		                     "--from %s is before 2000-01-01, the first day that can be computed",
+		                     o->from);
 	if (strcmp(o->to, r->last_closed) > 0)
 		return err_set_field(eb, ERR_INVALID, "--to",
 		                     "%s is not over yet; the last closed day is %s (%s, cutoff %s:00)",
@@ -84,6 +89,46 @@ static enum err plan_closed(struct run *r, struct errbuf *eb)
 	                DB_PARAMS({"from", from}, {"to", r->last_closed},
 	                          {"lookback", conf_str(r->conf, CONF_BATCH_LOOKBACK_DAYS)}),
 	                NULL, eb);
+}
+
+static enum err take_late_day(void *arg, int cols, const char *const *v, struct errbuf *eb)
+{
+	struct run *r = arg;
+	must(cols == 1 && v[0]);
+	return db_query(r->db, "plan_late", DB_PARAMS({"day", v[0]}), NULL, eb);
+}
+
+static enum err ask_late(struct run *r, const char *from, const char *to, const char *since,
+                         struct errbuf *eb)
+{
+	static const enum source_question late[] = {SOURCE_LATE_CANCELS, SOURCE_LATE_REFUNDS,
+	                                            SOURCE_LATE_EDITS};
+	struct source_window w = {.cutoff_hours = (int)conf_int(r->conf, CONF_BUSINESS_DAY_CUTOFF)};
+	enum err rc = run_window_set_days(r, &w, since, since, eb);
+	if (rc != ERR_OK || !w.utc.n)
+		return rc;
+	w.late_utc = w.utc.rows[0].from;
+	w.late_local = w.local.rows[0].from;
+	rc = run_window_set_days(r, &w, from, to, eb);
+	for (size_t i = 0; rc == ERR_OK && i < sizeof late / sizeof *late; i++)
+		if (source_can_answer(r->source, late[i]))
+			rc = source_ask(r->source, late[i], &w, take_late_day, r, eb);
+	return rc;
+}
+
+/* An order that is cancelled or refunded after months changes the figures of the day
+ * it was placed on, however long ago that is. */
+static enum err plan_late(struct run *r, struct errbuf *eb)
+{
+	struct rowset rs;
+	enum err rc = db_query(r->db, "plan_late_window", DB_NO_PARAMS, &rs, eb);
+	if (rc != ERR_OK)
+		return rc;
+	if (rowset_rows(&rs))
+		rc = ask_late(r, rowset_get(&rs, 0, "from_day"), rowset_get(&rs, 0, "to_day"),
+		              rowset_get(&rs, 0, "since_day"), eb);
+	rowset_fini(&rs);
+	return rc;
 }
 
 static enum err keep_gone_days(struct run *r, struct errbuf *eb)
@@ -136,6 +181,8 @@ enum err run_plan(struct run *r, struct errbuf *eb)
 		rc = plan_closed(r, eb);
 	if (rc == ERR_OK && r->rules_changed)
 		rc = db_query(r->db, "plan_rules", DB_PARAMS({"last", r->last_closed}), NULL, eb);
+	if (rc == ERR_OK && !r->opt->from)
+		rc = plan_late(r, eb);
 	if (rc == ERR_OK)
 		rc = keep_gone_days(r, eb);
 	return rc == ERR_OK ? run_plan_count(r, eb) : rc;

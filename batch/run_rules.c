@@ -2,26 +2,8 @@
 #include <string.h>
 
 #include "batch/run.h"
-
-static enum err check_zone(struct run *r, enum conf_id id, struct errbuf *eb)
-{
-	struct rowset rs;
-	const char *zone = conf_str(r->conf, id);
-	enum err rc = db_query(r->db, "zone_known", DB_PARAMS({"zone", zone}), &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	bool known = strcmp(rowset_get(&rs, 0, "known"), "t") == 0;
-	rowset_fini(&rs);
-	return known ? ERR_OK
-	             : err_set_field(eb, ERR_CONFIG, conf_name(id),
-	                             "%s='%s' is not a zone of the tz database (such as Europe/Berlin)",
-	                             conf_name(id), zone);
-}
-
-static bool is_currency(const char *s)
-{
-	return strlen(s) == 3 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
-}
+#include "db/analytics.h"
+#include "domain/currency.h"
 
 /* Writes new rules down; they come into force with the rebuild, or at once
  * while there is nothing to rebuild. */
@@ -29,10 +11,10 @@ static enum err rules_add(struct run *r, bool first, const struct db_param *rule
                           struct errbuf *eb)
 {
 	struct rowset rs = {0};
-	enum err rc = check_zone(r, CONF_BUSINESS_TIMEZONE, eb);
+	enum err rc = analytics_zone_check(r->db, r->conf, CONF_BUSINESS_TIMEZONE, eb);
 	if (rc == ERR_OK)
-		rc = check_zone(r, CONF_ORDER_DB_TIMEZONE, eb);
-	if (rc == ERR_OK && !is_currency(r->currency))
+		rc = analytics_zone_check(r->db, r->conf, CONF_ORDER_DB_TIMEZONE, eb);
+	if (rc == ERR_OK && !currency_is_code(r->currency))
 		rc = err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEFAULT_CURRENCY),
 		                   "%s='%s' is no ISO 4217 code such as EUR",
 		                   conf_name(CONF_DEFAULT_CURRENCY), r->currency);

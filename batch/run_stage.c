@@ -15,56 +15,6 @@
 
 enum { MAX_COLS = 20, CODE_BYTES = 64 };
 
-/* ---- the window of one question ---------------------------------------- */
-
-static enum err load_shifts(struct run *r, const char *zone, const char *from, const char *to,
-                            struct source_shifts *out, struct errbuf *eb)
-{
-	struct rowset rs;
-	enum err rc = db_query(r->db, "shifts",
-	                       DB_PARAMS({"timezone", r->timezone}, {"cutoff", r->cutoff},
-	                                 {"clock_zone", zone}, {"from", from}, {"to", to}),
-	                       &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	out->n = (size_t)rowset_rows(&rs);
-	struct source_shift *rows = arena_array(&r->arena, out->n, sizeof *rows);
-	for (int i = 0; i < rowset_rows(&rs); i++) {
-		rows[i].from = arena_strdup(&r->arena, rowset_get(&rs, i, "clock_from"));
-		rows[i].to = arena_strdup(&r->arena, rowset_get(&rs, i, "clock_to"));
-		rows[i].shift_s = arena_strdup(&r->arena, rowset_get(&rs, i, "shift_s"));
-	}
-	out->rows = rows;
-	rowset_fini(&rs);
-	return ERR_OK;
-}
-
-static enum err load_currencies(struct run *r, struct source_window *w, struct errbuf *eb)
-{
-	struct rowset rs;
-	enum err rc = db_query(r->db, "currencies", DB_NO_PARAMS, &rs, eb);
-	if (rc != ERR_OK)
-		return rc;
-	w->currencies_n = (size_t)rowset_rows(&rs);
-	struct source_currency *list = arena_array(&r->arena, w->currencies_n, sizeof *list);
-	for (int i = 0; i < rowset_rows(&rs); i++) {
-		list[i].code = arena_strdup(&r->arena, rowset_get(&rs, i, "currency"));
-		list[i].exponent = (int)rowset_int(&rs, i, "exponent");
-	}
-	w->currencies = list;
-	rowset_fini(&rs);
-	return ERR_OK;
-}
-
-static enum err window_set_days(struct run *r, struct source_window *w, const char *from,
-                                const char *to, struct errbuf *eb)
-{
-	enum err rc = load_shifts(r, "UTC", from, to, &w->utc, eb);
-	if (rc == ERR_OK)
-		rc = load_shifts(r, conf_str(r->conf, CONF_ORDER_DB_TIMEZONE), from, to, &w->local, eb);
-	return rc;
-}
-
 /* ---- rows on their way ------------------------------------------------- */
 
 struct pipe {
@@ -167,8 +117,8 @@ static enum err read_spans(struct run *r, struct source_window *w, bool only_cha
 	enum err rc = db_query(r->db, "plan_spans",
 	                       DB_PARAMS({"only_changed", only_changed ? "t" : "f"}), &spans, eb);
 	for (int i = 0; rc == ERR_OK && i < rowset_rows(&spans); i++) {
-		rc = window_set_days(r, w, rowset_get(&spans, i, "from_day"),
-		                     rowset_get(&spans, i, "to_day"), eb);
+		rc = run_window_set_days(r, w, rowset_get(&spans, i, "from_day"),
+		                         rowset_get(&spans, i, "to_day"), eb);
 		for (size_t k = 0; rc == ERR_OK && k < n; k++)
 			rc = pipe_question(r, q[k], w, eb);
 	}
@@ -227,13 +177,17 @@ static enum err check_doubts(struct run *r, struct errbuf *eb)
 	return rc;
 }
 
+/* Grows whenever the facts are read or counted in another way, so that every day is
+ * looked at anew. */
+#define FACTS_VERSION "1"
+
 /* What, beside the facts, decides the figures of a day. Items are read only for
  * days that change; where orders say when they were edited, the newest edit is
  * among the facts, else the items must be. */
 static const char *hash_recipe(struct run *r)
 {
-	return arena_printf(&r->arena, "1|%s|%s|%s|%s|%s\n", r->timezone, r->cutoff, r->profile,
-	                    r->counted, r->currency);
+	return arena_printf(&r->arena, FACTS_VERSION "|%s|%s|%s|%s|%s\n", r->timezone, r->cutoff,
+	                    r->profile, r->counted, r->currency);
 }
 
 /* ---- the rows the days should have ------------------------------------- */
@@ -281,7 +235,7 @@ enum err run_stage(struct run *r, struct errbuf *eb)
 	bool edits_dated = source_shape_get(r->source)->col[COL_UPDATED].kind != KIND_ABSENT;
 	struct source_window w = {.cutoff_hours = (int)conf_int(r->conf, CONF_BUSINESS_DAY_CUTOFF),
 	                          .default_currency = r->currency};
-	enum err rc = load_currencies(r, &w, eb);
+	enum err rc = run_window_currencies(r, &w, eb);
 	if (rc == ERR_OK)
 		rc = db_script(r->db, "stage_tables", eb);
 	if (rc == ERR_OK)

@@ -331,10 +331,14 @@ enum err source_count_undated(struct source *s, int64_t *undated_n, struct errbu
 bool source_can_answer(const struct source *s, enum source_question q)
 {
 	switch (q) {
+	case SOURCE_LATE_EDITS:
+		return s->shape.col[COL_UPDATED].kind != KIND_ABSENT && s->shape.col[COL_UPDATED].indexed;
 	case SOURCE_CANCELS:
+	case SOURCE_LATE_CANCELS:
 		return s->shape.col[COL_CANCELLED].kind != KIND_ABSENT;
 	case SOURCE_REFUNDS:
 	case SOURCE_REFUNDS_BY_ORDER:
+	case SOURCE_LATE_REFUNDS:
 		return s->shape.col[COL_REFUND_ORDER].kind != KIND_ABSENT &&
 		       s->shape.col[COL_REFUND_AMOUNT].kind != KIND_ABSENT &&
 		       s->shape.col[COL_REFUND_CREATED].kind != KIND_ABSENT;

@@ -126,6 +126,9 @@ struct source_window {
 	size_t currencies_n;
 	const char *const *counted; /* statuses whose items are wanted */
 	size_t counted_n;
+	/* SOURCE_LATE_*: since when events count as late, on either clock. The window is
+	 * that of the orders they happened to. */
+	const char *late_utc, *late_local;
 };
 
 enum source_question {
@@ -133,10 +136,14 @@ enum source_question {
 	SOURCE_CANCELS, /* columns of stage_ledger, as are the next two */
 	SOURCE_REFUNDS,
 	SOURCE_REFUNDS_BY_ORDER,
-	SOURCE_ITEMS, /* columns of stage_item */
+	SOURCE_ITEMS,        /* columns of stage_item */
+	SOURCE_LATE_CANCELS, /* business days of orders to which something happened late */
+	SOURCE_LATE_REFUNDS,
+	SOURCE_LATE_EDITS,
 };
 
-/* False where the shape lacks the columns; the answer would be empty. */
+/* False where the shape lacks the columns; the answer would be empty. Edits of any
+ * age are looked for only where an index on updated_at makes that cheap. */
 bool source_can_answer(const struct source *s, enum source_question q);
 
 MUST_CHECK enum err source_ask(struct source *s, enum source_question q,

@@ -371,6 +371,14 @@ static void put_orders(struct builder *b)
 	put(b, " GROUP BY 1, 2, 3, 4");
 }
 
+static void put_join_refunds(struct builder *b)
+{
+	put(b, " JOIN order_refunds r ON ");
+	put_column(b, COL_REFUND_ORDER);
+	put(b, " = ");
+	put_column(b, COL_ORDER_ID);
+}
+
 static void put_ledger(struct builder *b, const char *kind, enum source_column clock,
                        enum source_column amount)
 {
@@ -382,15 +390,27 @@ static void put_ledger(struct builder *b, const char *kind, enum source_column c
 	put(b, ", count(*)");
 	put_sum(b, amount);
 	put(b, " FROM orders o");
-	if (amount == COL_REFUND_AMOUNT) {
-		put(b, " JOIN order_refunds r ON ");
-		put_column(b, COL_REFUND_ORDER);
-		put(b, " = ");
-		put_column(b, COL_ORDER_ID);
-	}
+	if (amount == COL_REFUND_AMOUNT)
+		put_join_refunds(b);
 	put(b, " WHERE ");
 	put_range(b, clock);
 	put(b, " GROUP BY 2, 3, 4, 5");
+}
+
+static void put_late(struct builder *b, enum source_column event)
+{
+	bool utc = b->shape->col[event].kind == KIND_CLOCK_UTC;
+	put(b, "SELECT DISTINCT ");
+	put_business_date(b, COL_CREATED);
+	put(b, " FROM orders o");
+	if (event == COL_REFUND_CREATED)
+		put_join_refunds(b);
+	put(b, " WHERE ");
+	put_range(b, COL_CREATED);
+	put(b, " AND ");
+	put_column(b, event);
+	put(b, " >= ");
+	put_clock(b, event, utc ? b->w->late_utc : b->w->late_local);
 }
 
 static void put_items(struct builder *b)
@@ -452,6 +472,15 @@ void source_sql_build(struct source_sql *q, bool mysql, const struct source_shap
 		break;
 	case SOURCE_ITEMS:
 		put_items(&b);
+		break;
+	case SOURCE_LATE_CANCELS:
+		put_late(&b, COL_CANCELLED);
+		break;
+	case SOURCE_LATE_REFUNDS:
+		put_late(&b, COL_REFUND_CREATED);
+		break;
+	case SOURCE_LATE_EDITS:
+		put_late(&b, COL_UPDATED);
 		break;
 	}
 }

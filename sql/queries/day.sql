@@ -2,13 +2,17 @@
 -- replaces all of them when the rules change (all_*).
 
 -- name: day_restate
+-- Only a day that was there before; a series may be new on it, or gone from it.
 INSERT INTO restatement (location_id, business_date, currency, revenue_was_minor, revenue_now_minor,
                          orders_was, orders_now, served_was, served_now, run_id, noticed_at)
-SELECT location_id, business_date, currency, c.revenue_minor, n.revenue_minor, c.order_count, n.order_count,
-       c.served_count, n.served_count, :run_id::bigint, now()
-FROM next_daily n JOIN daily_revenue_cache c USING (location_id, business_date, currency)
-WHERE business_date = :day::date
-  AND (c.revenue_minor, c.order_count, c.served_count) IS DISTINCT FROM (n.revenue_minor, n.order_count, n.served_count)
+SELECT location_id, :day::date, currency, coalesce(c.revenue_minor, 0), coalesce(n.revenue_minor, 0),
+       coalesce(c.order_count, 0), coalesce(n.order_count, 0), coalesce(c.served_count, 0), coalesce(n.served_count, 0),
+       :run_id::bigint, now()
+FROM (SELECT * FROM daily_revenue_cache WHERE business_date = :day::date) c
+FULL JOIN (SELECT * FROM next_daily WHERE business_date = :day::date) n USING (location_id, currency)
+WHERE EXISTS (SELECT FROM daily_revenue_cache WHERE business_date = :day::date)
+  AND (coalesce(c.revenue_minor, 0), coalesce(c.order_count, 0), coalesce(c.served_count, 0))
+      <> (coalesce(n.revenue_minor, 0), coalesce(n.order_count, 0), coalesce(n.served_count, 0))
 
 -- name: day_daily_delete
 DELETE FROM daily_revenue_cache WHERE business_date = :day::date
@@ -86,15 +90,21 @@ ON CONFLICT (location_id, currency) DO UPDATE SET first_date = excluded.first_da
 
 -- name: series_fill_daily
 -- A late order may start a series earlier than it was known to: the days between
--- get their zeros.
-INSERT INTO daily_revenue_cache
-SELECT s.location_id, d.business_date, s.currency, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, money_ratio(0, 0, s.currency), 0, 0,
-       '{}', NULL, NULL, d.source_hash, d.rules_id, d.run_id, d.computed_at
-FROM series s
-JOIN (SELECT DISTINCT ON (business_date) business_date, source_hash, rules_id, run_id, computed_at
-      FROM daily_revenue_cache ORDER BY business_date, location_id, currency) d ON d.business_date >= s.first_date
-WHERE NOT EXISTS (SELECT FROM daily_revenue_cache c
-                  WHERE (c.location_id, c.business_date, c.currency) = (s.location_id, d.business_date, s.currency))
+-- get their zeros, and readers hear of it.
+WITH filled AS (
+	INSERT INTO daily_revenue_cache
+	SELECT s.location_id, d.business_date, s.currency, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, money_ratio(0, 0, s.currency), 0, 0,
+	       '{}', NULL, NULL, d.source_hash, d.rules_id, d.run_id, d.computed_at
+	FROM series s
+	JOIN (SELECT DISTINCT ON (business_date) business_date, source_hash, rules_id, run_id, computed_at
+	      FROM daily_revenue_cache ORDER BY business_date, location_id, currency) d ON d.business_date >= s.first_date
+	WHERE NOT EXISTS (SELECT FROM daily_revenue_cache c
+	                  WHERE (c.location_id, c.business_date, c.currency) = (s.location_id, d.business_date, s.currency))
+	RETURNING 1
+), moved AS (
+	UPDATE site SET data_version = data_version + 1 WHERE EXISTS (SELECT FROM filled) RETURNING data_version
+)
+SELECT pg_notify('takings_data', data_version::text) FROM moved
 
 -- name: series_fill_hourly
 INSERT INTO hourly_order_cache

@@ -15,9 +15,37 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 -- Every program checks the version, so every role may read it.
 GRANT SELECT ON schema_migration TO PUBLIC
 
+-- name: schema_rights
+-- Rights of the roles of sql/roles.sql, where they exist: the batch writes, the web
+-- program reads. Neither may change the schema. Looked at after every migration, as
+-- the roles may have come later; given only where something lacks.
+DO $$
+DECLARE
+	own text[] := ARRAY(SELECT relname::text FROM pg_class
+	                    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r');
+	written text[] := '{rules, site, batch_run, series, daily_revenue_cache, hourly_order_cache,
+	                    item_sales_cache, restatement, heartbeat}';
+	word text;
+BEGIN
+	FOREACH word IN ARRAY '{analytics_rw, analytics_ro}'::text[] LOOP
+		CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = word);
+		IF EXISTS (SELECT FROM unnest(own) t WHERE NOT has_table_privilege(word, t, 'SELECT')) THEN
+			EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', word);
+			EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', word);
+		END IF;
+		IF word = 'analytics_rw' AND EXISTS (SELECT FROM unnest(written) t WHERE NOT has_table_privilege(word, t, 'INSERT')) THEN
+			EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO analytics_rw', array_to_string(written, ', '));
+		END IF;
+	END LOOP;
+END
+$$
+
 -- name: schema_lock
 -- One migrator at a time, others wait; a transaction lock, so a crash frees it.
 SELECT pg_advisory_xact_lock(hashtext('takings'), hashtext('migrate'))
+
+-- name: schema_exists
+SELECT to_regclass('schema_migration') IS NOT NULL AS exists
 
 -- name: schema_applied
 SELECT version, name, checksum, applied_at FROM schema_migration ORDER BY version

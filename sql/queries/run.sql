@@ -34,10 +34,22 @@ SELECT r.*, s.data_version,
 FROM site s JOIN rules r USING (rules_id)
 
 -- name: rules_add
-INSERT INTO rules (timezone, cutoff_hours, order_db_timezone, revenue_profile, counted_statuses,
-                   default_currency, default_location_id)
-VALUES (:timezone, :cutoff::int, :order_db_timezone, :profile, :counted, :currency, :location::int)
-RETURNING rules_id
+-- Where the newest rules are these already, but a run failed before they came into
+-- force, they are taken up again.
+WITH newest AS (
+	SELECT * FROM rules ORDER BY rules_id DESC LIMIT 1
+), same AS (
+	SELECT rules_id FROM newest
+	WHERE (timezone, cutoff_hours, order_db_timezone, revenue_profile, counted_statuses, default_currency, default_location_id)
+	      = (:timezone, :cutoff::int, :order_db_timezone, :profile, :counted, :currency, :location::int)
+), added AS (
+	INSERT INTO rules (timezone, cutoff_hours, order_db_timezone, revenue_profile, counted_statuses,
+	                   default_currency, default_location_id)
+	SELECT :timezone, :cutoff::int, :order_db_timezone, :profile, :counted, :currency, :location::int
+	WHERE NOT EXISTS (SELECT FROM same)
+	RETURNING rules_id
+)
+SELECT rules_id FROM same UNION ALL SELECT rules_id FROM added
 
 -- name: rules_use
 INSERT INTO site (rules_id) VALUES (:rules_id::int)
@@ -66,7 +78,7 @@ SELECT EXISTS (SELECT FROM daily_revenue_cache WHERE business_date = :day::date)
 -- name: plan_tables
 CREATE TEMP TABLE plan_day (
 	business_date date PRIMARY KEY,
-	reason text NOT NULL,              -- new, requested, look-back, rules
+	reason text NOT NULL,              -- new, requested, look-back, late, rules
 	cached boolean NOT NULL,           -- has rows now
 	kept boolean NOT NULL DEFAULT false,    -- order_db no longer holds it
 	changed boolean NOT NULL DEFAULT true   -- must be written
@@ -91,6 +103,19 @@ ON CONFLICT DO NOTHING
 -- New rules: every day there is.
 INSERT INTO plan_day
 SELECT DISTINCT business_date, 'rules', true FROM daily_revenue_cache WHERE business_date <= :last::date
+ON CONFLICT DO NOTHING
+
+-- name: plan_late_window
+-- The days before those of the plan, to be asked about what happened late; no row
+-- where there are none.
+SELECT c.first_day AS from_day, p.first_day - 1 AS to_day, p.first_day AS since_day
+FROM (SELECT min(business_date) AS first_day FROM plan_day) p,
+     (SELECT min(business_date) AS first_day FROM daily_revenue_cache) c
+WHERE c.first_day < p.first_day
+
+-- name: plan_late
+INSERT INTO plan_day
+SELECT DISTINCT business_date, 'late', true FROM daily_revenue_cache WHERE business_date = :day::date
 ON CONFLICT DO NOTHING
 
 -- name: plan_keep

@@ -87,10 +87,10 @@ LEFT JOIN (SELECT business_date AS day, string_agg(s::text, E'\n' ORDER BY s::te
 WHERE NOT p.kept
 
 -- name: plan_drop_unchanged
--- A look-back day whose hash is the one it was computed from needs nothing.
+-- A day looked at again whose hash is the one it was computed from needs nothing.
 UPDATE plan_day p SET changed = false
 FROM stage_hash h
-WHERE h.business_date = p.business_date AND p.reason = 'look-back'
+WHERE h.business_date = p.business_date AND p.reason IN ('look-back', 'late')
   AND EXISTS (SELECT FROM daily_revenue_cache c WHERE c.business_date = p.business_date AND c.source_hash = h.hash)
 
 -- name: next_items

@@ -113,6 +113,72 @@ describe('late edits', () => {
 	})
 })
 
+// Sums of all time on both bases, in cents.
+const bases = (shop) => shop.cache.one(
+	'SELECT sum(revenue_minor)::int AS by_order, sum(booked_minor)::int AS by_transaction FROM daily_revenue_cache')
+
+describe('what happens to an order long after its day', () => {
+	const MORE = { more: 'updated_at timestamptz, cancelled_at timestamptz', BATCH_LOOKBACK_DAYS: '5' }
+	const REFUNDS = 'CREATE TABLE order_refunds (id bigint PRIMARY KEY, order_id bigint, amount numeric(12,2), created_at timestamptz);'
+
+	for (const kind of KINDS)
+		it(`as a cancellation or a refund changes that day, on ${kind}`, async () => {
+			const shop = await openSmallShop(60, MORE)
+			await shop.orders.exec(REFUNDS + `INSERT INTO order_refunds SELECT id, id, 1, created_at FROM orders WHERE id = ${first(60, 30) + 2}`)
+			// An hour of the day before yesterday.
+			const late = await shop.orders.value(`SELECT (created_at AT TIME ZONE 'UTC')::timestamp(0)::text FROM orders WHERE id = ${first(60, 2) + 1}`)
+			if (kind === 'mysql') {
+				const copy = await (await mariadb()).create()
+				await copy.exec(orderTables('mysql', { clock: 'timestamptz', more: 'updated_at DATETIME(6), cancelled_at DATETIME(6)' })
+					+ 'CREATE TABLE order_refunds (id BIGINT PRIMARY KEY, order_id BIGINT, amount DECIMAL(12,2), created_at DATETIME(6));')
+				await shop.orders.exec(`ALTER TABLE orders ALTER created_at TYPE timestamp USING created_at AT TIME ZONE 'UTC'`)
+				await shop.orders.exec(`ALTER TABLE order_refunds ALTER created_at TYPE timestamp USING created_at AT TIME ZONE 'UTC'`)
+				await copyOrders(shop.orders, copy, ['orders', 'order_items', 'order_refunds'])
+				shop.orders = copy
+				shop.settings.DATABASE_URL = copy.url()
+			}
+			await shop.expectRun(0)
+			const before = await shop.runOfDays()
+			await shop.orders.exec(`
+				UPDATE orders SET status = 'CANCELLED', cancelled_at = '${late}${kind === 'mysql' ? '' : 'Z'}' WHERE id = ${first(60, 50) + 1};
+				INSERT INTO order_refunds VALUES (1, ${first(60, 40) + 3}, 2.50, '${late}${kind === 'mysql' ? '' : 'Z'}');`)
+			await shop.expectRun(0)
+			await assertRewritten(shop, before, [50, 40, 2])
+			const sums = await bases(shop)
+			assert.equal(sums.by_order, sums.by_transaction)
+			await assertFreshIsSame(shop)
+			await shop.expectRun(2)
+		})
+
+	it('is found by updated_at alone where that has an index', async () => {
+		const shop = await openSmallShop(60, { ...UPDATED, BATCH_LOOKBACK_DAYS: '5' })
+		await shop.expectRun(0)
+		const before = await shop.runOfDays()
+		const edit = (n) => `UPDATE orders SET total_amount = total_amount + 1, updated_at = now() WHERE id = ${first(60, n) + 1};`
+		await shop.orders.exec(edit(50))
+		await shop.expectRun(2)
+		await shop.orders.exec('CREATE INDEX orders_updated ON orders (updated_at);' + edit(30))
+		await shop.expectRun(0)
+		await assertRewritten(shop, before, [50, 30])
+		await assertFreshIsSame(shop)
+	})
+})
+
+describe('a restatement', () => {
+	it('names a series that is new on the day, and one that is gone from it', async () => {
+		const shop = await openSmallShop(9, { more: 'location_id int DEFAULT 1' })
+		await shop.expectRun(0)
+		await shop.orders.exec(`UPDATE orders SET location_id = 2 WHERE id BETWEEN ${first(9, 4)} AND ${first(9, 4) + 99}`)
+		await shop.expectRun(0)
+		const rows = await shop.cache.query(`
+			SELECT location_id, business_date::text AS day, orders_was, orders_now FROM restatement ORDER BY 1, 2`)
+		assert.deepEqual(rows, [
+			{ location_id: 1, day: daysAgo(4), orders_was: 8, orders_now: 0 },
+			{ location_id: 2, day: daysAgo(4), orders_was: 0, orders_now: 8 },
+		])
+	})
+})
+
 describe('late edits without updated_at', () => {
 	for (const kind of KINDS)
 		it(`are found by comparing, items included, on ${kind}`, async () => {

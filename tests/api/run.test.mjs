@@ -44,6 +44,15 @@ describe('run: options', () => {
 			assert.match(told.error, why)
 		})
 
+	it('computes no day before 2000, which no order can be of', async () => {
+		const done = await shop.run('--from', '1999-12-31', '--to', '2000-01-02')
+		assert.equal(done.code, 1)
+		assert.equal(refusal(done).field, '--from')
+		assert.match(refusal(done).error, /1999-12-31 is before 2000-01-01/)
+		await shop.expectRun(0, '--dry-run', '--from', '2000-01-01', '--to', '2000-01-02')
+		await shop.expectRun(0, '--dry-run', '--from', '2000-01-02', '--to', '2000-01-02')
+	})
+
 	it('refuses a day that is not over', async () => {
 		for (const args of [['--date', daysAgo(0)], ['--from', daysAgo(1), '--to', daysAgo(0)], ['--date', daysAgo(-400)]]) {
 			const done = await shop.run(...args)
