@@ -66,6 +66,22 @@ describe(`calendar (SEED=${seed})`, () => {
 			'SELECT * FROM instant')
 	})
 
+	// Every minute around a change of clocks, those included that a wall clock leaves out but a table may hold.
+	it('gives every wall-clock time of a day its shift, also when that day is asked for alone', async () => {
+		const turns = [['Antarctica/Casey', 4, '2020-10-04'], ['America/St_Johns', 2, '2006-04-02'], ['America/St_Johns', 0, '2006-04-02'],
+			['Pacific/Apia', 0, '2011-12-31'], ['Pacific/Apia', 0, '2011-12-29'], ['Europe/Berlin', 2, '2024-03-31'], ['Europe/Berlin', 3, '2024-10-27'],
+			['Australia/Lord_Howe', 2, '2024-10-06']]
+		const values = turns.map(([zone, cutoff, day]) => `('${zone}', ${cutoff}, date '${day}')`).join()
+		const clocks = `(SELECT t.*, c AS clock, business_date(c AT TIME ZONE zone, zone, cutoff) AS day
+			FROM (VALUES ${values}) t(zone, cutoff, turn), generate_series(turn - interval '1 day', turn + interval '2 days', interval '7 minutes') c)`
+		assert.deepEqual(await db.query(`
+			SELECT k.zone, k.cutoff, k.clock::text, k.day::text, (SELECT (clock + make_interval(secs => shift_s - cutoff * 3600))::date::text
+				FROM business_shifts(zone, cutoff, zone, day, day) WHERE clock >= clock_from AND clock < clock_to) AS got
+			FROM ${clocks} k
+			WHERE (SELECT (clock + make_interval(secs => shift_s - cutoff * 3600))::date
+			       FROM business_shifts(zone, cutoff, zone, day, day) WHERE clock >= clock_from AND clock < clock_to) IS DISTINCT FROM day LIMIT 10`), [])
+	})
+
 	// A wall clock has times that do not exist; reading them may leave a gap behind, as in Casey in 2020.
 	it('gives shifts in order, and without gaps where the clock has none', async () => {
 		assert.deepEqual(await db.query(`
