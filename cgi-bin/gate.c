@@ -70,8 +70,7 @@ static enum err ask(struct web *w, struct answer *a, struct errbuf *eb)
 	struct db *db;
 	int64_t given_ms = conf_int(w->conf, CONF_QUERY_TIMEOUT) * 1000;
 	a->deadline_ms = clock_mono_ms() + given_ms;
-	enum err rc =
-		pool_take(w->pool, given_ms < POOL_WAIT_MS ? given_ms : POOL_WAIT_MS, &db, eb);
+	enum err rc = pool_take(w->pool, given_ms < POOL_WAIT_MS ? given_ms : POOL_WAIT_MS, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	for (int i = 0; rc == ERR_OK && i < ROUTE_PARTS && a->route->parts[i].statement; i++) {
