@@ -60,9 +60,36 @@ static enum err parse_options(int argc, char **argv, struct run_options *o, stru
 
 /* ---- the run ----------------------------------------------------------- */
 
+/* Dates nobody can put on a calendar, and a calendar day where a time is needed. */
+static enum err warn_of_dates(struct run *r, int64_t broken, struct errbuf *eb)
+{
+	int64_t undated = 0, undated_refunds = 0;
+	const char *type = source_shape_get(r->source)->col[COL_CREATED].type;
+	enum err rc = source_count_undated(r->source, &undated, eb);
+	if (rc == ERR_OK)
+		rc = source_count_undated_refunds(r->source, &undated_refunds, eb);
+	if (rc != ERR_OK)
+		return rc;
+	if (broken)
+		run_warn(r, "date_broken",
+		         "%" PRId64 " order(s) have no date that exists since 2000: left out", broken);
+	if (undated)
+		run_warn(r, "date_missing", "%" PRId64 " order(s) have no created_at: left out", undated);
+	if (undated_refunds)
+		run_warn(r, "refund_date_missing",
+		         "%" PRId64 " refund(s) have no usable created_at: left out", undated_refunds);
+	if (strcmp(type, "date") == 0 && strcmp(r->cutoff, "0") != 0)
+		run_warn(
+			r, "date_without_time",
+			"orders.created_at has no time of day: with the cutoff at %s:00 its midnight counts "
+			"for the day before",
+			r->cutoff);
+	return ERR_OK;
+}
+
 static enum err open_source(struct run *r, struct errbuf *eb)
 {
-	int64_t broken = 0, undated = 0;
+	int64_t broken = 0;
 	r->source_tried = true;
 	enum err rc = source_open(&r->source, r->conf, eb);
 	if (rc == ERR_OK)
@@ -70,12 +97,7 @@ static enum err open_source(struct run *r, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = source_first_order(r->source, &r->arena, &r->first_clock, &broken, eb);
 	if (rc == ERR_OK)
-		rc = source_count_undated(r->source, &undated, eb);
-	if (rc == ERR_OK && broken)
-		run_warn(r, "date_broken",
-		         "%" PRId64 " order(s) have no date that exists since 2000: left out", broken);
-	if (rc == ERR_OK && undated)
-		run_warn(r, "date_missing", "%" PRId64 " order(s) have no created_at: left out", undated);
+		rc = warn_of_dates(r, broken, eb);
 	failpoint_pass(FP_source_snapshot);
 	return rc;
 }

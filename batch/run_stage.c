@@ -146,6 +146,10 @@ static enum err judge_statuses(struct run *r, struct source_window *w, struct er
 		              DB_PARAMS({"status", status}, {"counted", v == STATUS_COUNTED ? "t" : "f"}),
 		              NULL, eb);
 	}
+	if (rc == ERR_OK && *r->counted && rowset_rows(&rs) && w->counted_n == 0)
+		run_warn(r, "status_none_counted",
+		         "none of the statuses of %s=%s occurs in the orders read: none of them counts",
+		         conf_name(CONF_COUNTED_STATUSES), r->counted);
 	w->counted = counted;
 	rowset_fini(&rs);
 	return rc;
@@ -166,13 +170,26 @@ static enum err check_doubts(struct run *r, struct errbuf *eb)
 		         rowset_get(&rs, 0, "unpriced"));
 	if (rowset_int(&rs, 0, "broken")) {
 		const char *currency = rowset_get(&rs, 0, "broken_currency");
-		rc =
-			err_set_field(eb, ERR_INVALID, currency ? "orders.currency" : "orders.total_amount",
-		                  "order_db: orders of %s have %s%s%s; correct them there",
-		                  rowset_get(&rs, 0, "broken_day"),
-		                  currency ? "currency '" : "an amount that is not a number",
-		                  currency ? currency : "", currency ? "', which is no ISO 4217 code" : "");
+		rc = err_set_field(
+			eb, ERR_INVALID, currency ? "orders.currency" : "orders.total_amount",
+			"order_db: orders of %s have %s%s%s; correct them there",
+			rowset_get(&rs, 0, "broken_day"),
+			currency ? "currency '" : "an amount that is not a number or is 10^14 or more",
+			currency ? currency : "", currency ? "', which is no ISO 4217 code" : "");
 	}
+	rowset_fini(&rs);
+	return rc;
+}
+
+static enum err check_items(struct run *r, struct errbuf *eb)
+{
+	struct rowset rs;
+	enum err rc = db_query(r->db, "stage_item_doubts", DB_NO_PARAMS, &rs, eb);
+	if (rc == ERR_OK && rowset_rows(&rs))
+		rc = err_set_field(eb, ERR_INVALID, "order_items",
+		                   "order_db: item '%.100s' has, on %s, a quantity or price that is not a "
+		                   "number or is 10^14 or more; correct it there",
+		                   rowset_get(&rs, 0, "item_id"), rowset_get(&rs, 0, "business_date"));
 	rowset_fini(&rs);
 	return rc;
 }
@@ -197,6 +214,8 @@ static enum err build_next(struct run *r, struct errbuf *eb)
 	const char *zone = source_clock_zone(r->source, COL_CREATED);
 	enum err rc = db_query(r->db, "stage_trim_items", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK)
+		rc = db_script(r->db, "stage_ready", eb);
+	if (rc == ERR_OK)
 		rc = db_query(r->db, "next_items", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_query(r->db, "next_days",
@@ -204,6 +223,8 @@ static enum err build_next(struct run *r, struct errbuf *eb)
 		                        {"currency", r->currency}, {"clock_zone", zone},
 		                        {"new_rules", r->rules_changed ? "t" : "f"}),
 		              NULL, eb);
+	if (rc == ERR_OK)
+		rc = db_script(r->db, "next_daily_ready", eb);
 	if (rc == ERR_OK)
 		rc = db_query(r->db, "next_hours",
 		              DB_PARAMS({"cutoff", r->cutoff}, {"timezone", r->timezone}), NULL, eb);
@@ -257,6 +278,8 @@ enum err run_stage(struct run *r, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = read_spans(r, &w, true, items, 1, eb);
 	failpoint_pass(FP_stage_items);
+	if (rc == ERR_OK)
+		rc = check_items(r, eb);
 	if (rc == ERR_OK && !edits_dated)
 		rc = drop_unchanged(r, true, eb);
 	if (rc == ERR_OK)

@@ -58,10 +58,11 @@ const char *source_column_names(enum source_column c)
 
 /* ---- shape ------------------------------------------------------------- */
 
-/* Which of the accepted names of a column it is; -1: none. */
+/* Which of the accepted names of a column it is; -1: none. MySQL's, which know no
+ * case, come in small letters; to PostgreSQL "Status" is another name. */
 static int name_rank(int c, const char *name)
 {
-	return words_find(columns[c].names, '|', name, WORDS_ANY_CASE);
+	return words_find(columns[c].names, '|', name, WORDS_EXACT);
 }
 
 static enum err take_column(void *arg, int cols, const char *const *v, struct errbuf *eb)
@@ -110,6 +111,21 @@ static bool kind_fits(enum source_column c, enum source_kind kind)
 	return c != COL_LOCATION || kind == KIND_INTEGER;
 }
 
+static bool has_part_of_refunds(const struct source *s)
+{
+	int n = 0;
+	for (int c = COL_REFUND_ORDER; c <= COL_REFUND_CREATED; c++)
+		n += s->shape.col[c].kind != KIND_ABSENT;
+	return n > 0 && n < 3;
+}
+
+/* PostgreSQL compares no text with numbers. */
+static bool joins_fit(const struct source *s, enum source_column c)
+{
+	return s->driver->mysql || s->shape.col[c].kind == KIND_ABSENT ||
+	       s->shape.col[c].kind == s->shape.col[COL_ORDER_ID].kind;
+}
+
 static enum err check_shape(const struct source *s, struct errbuf *eb)
 {
 	struct buf bad;
@@ -123,6 +139,12 @@ static enum err check_shape(const struct source *s, struct errbuf *eb)
 		           kind == KIND_ABSENT ? "is missing" : "has type ",
 		           kind == KIND_ABSENT ? "" : s->shape.col[c].type);
 	}
+	if (has_part_of_refunds(s))
+		buf_printf(&bad, "%sorder_refunds needs order_id, amount and created_at",
+		           bad.len ? ", " : "");
+	if (!joins_fit(s, COL_ITEM_ORDER) || !joins_fit(s, COL_REFUND_ORDER))
+		buf_printf(&bad, "%sorder_id is of another type than orders.id (%s)", bad.len ? ", " : "",
+		           s->shape.col[COL_ORDER_ID].type);
 	if (bad.len)
 		rc = err_set_field(eb, ERR_CONFIG, "order_db",
 		                   "order_db: %s; give it a view with these names", buf_str(&bad));
@@ -305,15 +327,42 @@ enum err source_first_order(struct source *s, struct arena *a, const char **cloc
 	buf_init(&whole);
 	bool partial =
 		source_sql_put_whole_date(&whole, s->driver->mysql, s->shape.col[COL_CREATED].kind, name);
-	const char *sql =
-		arena_printf(a, "SELECT %s FROM orders WHERE %s >= '2000-01-01'%s%s ORDER BY %s LIMIT 1",
-	                 name, name, partial ? " AND " : "", buf_str(&whole), name);
+	const char *sql = arena_printf(a,
+	                               "SELECT %s FROM orders WHERE %s >= '" SOURCE_FIRST_DATE
+	                               "' AND %s < '" SOURCE_END_DATE "'%s%s ORDER BY %s LIMIT 1",
+	                               name, name, name, partial ? " AND " : "", buf_str(&whole), name);
 	enum err rc = s->driver->stream(s->conn, sql, 0, NULL, take_value, &first, eb);
 	*clock = first.text[0];
-	sql = arena_printf(a, "SELECT count(%s) FROM orders WHERE %s < '2000-01-01'%s%s%s", name, name,
-	                   partial ? " OR NOT coalesce(" : "", buf_str(&whole), partial ? ", 0)" : "");
+	sql = arena_printf(a,
+	                   "SELECT count(%s) FROM orders WHERE %s < '" SOURCE_FIRST_DATE
+	                   "' OR %s >= '" SOURCE_END_DATE "'%s%s%s",
+	                   name, name, name, partial ? " OR NOT coalesce(" : "", buf_str(&whole),
+	                   partial ? ", 0)" : "");
 	buf_fini(&whole);
 	return rc == ERR_OK ? ask_count(s, sql, broken_n, eb) : rc;
+}
+
+enum err source_count_undated_refunds(struct source *s, int64_t *undated_n, struct errbuf *eb)
+{
+	*undated_n = 0;
+	if (!source_can_answer(s, SOURCE_REFUNDS))
+		return ERR_OK;
+	struct arena a;
+	struct buf whole;
+	arena_init(&a);
+	buf_init(&whole);
+	const char *name = s->shape.col[COL_REFUND_CREATED].name;
+	bool partial = source_sql_put_whole_date(&whole, s->driver->mysql,
+	                                         s->shape.col[COL_REFUND_CREATED].kind, name);
+	const char *sql = arena_printf(
+		&a,
+		"SELECT count(*) FROM order_refunds WHERE NOT coalesce(%s >= '" SOURCE_FIRST_DATE
+		"' AND %s < '" SOURCE_END_DATE "'%s%s, %s)",
+		name, name, partial ? " AND " : "", buf_str(&whole), s->driver->mysql ? "0" : "false");
+	enum err rc = ask_count(s, sql, undated_n, eb);
+	buf_fini(&whole);
+	arena_fini(&a);
+	return rc;
 }
 
 /* To MySQL the date 0000-00-00 of a column that is NOT NULL "IS NULL", too. */
@@ -347,6 +396,21 @@ bool source_can_answer(const struct source *s, enum source_question q)
 	}
 }
 
+/* What a question reads, for messages. */
+static const char *subject_of(enum source_question q)
+{
+	switch (q) {
+	case SOURCE_ITEMS:
+		return "order_items";
+	case SOURCE_REFUNDS:
+	case SOURCE_REFUNDS_BY_ORDER:
+	case SOURCE_LATE_REFUNDS:
+		return "order_refunds";
+	default:
+		return "orders";
+	}
+}
+
 enum err source_ask(struct source *s, enum source_question q, const struct source_window *w,
                     db_row_fn fn, void *arg, struct errbuf *eb)
 {
@@ -356,12 +420,15 @@ enum err source_ask(struct source *s, enum source_question q, const struct sourc
 	source_sql_build(&s->sql, s->driver->mysql, &s->shape, q, w);
 	bool hash = q == SOURCE_ORDERS && s->driver->sort_off_sql;
 	enum err rc = hash ? s->driver->command(s->conn, s->driver->sort_off_sql, eb) : ERR_OK;
+	struct errbuf why = {0};
 	if (rc == ERR_OK)
 		rc = s->driver->stream(s->conn, buf_str(&s->sql.text), s->sql.params_n, s->sql.params, fn,
-		                       arg, eb);
-	if (rc == ERR_OK && hash)
-		rc = s->driver->command(s->conn, s->driver->sort_on_sql, eb);
-	return rc;
+		                       arg, &why);
+	if (rc == ERR_DB)
+		return err_set(eb, rc, "reading %s of order_db: %s", subject_of(q), why.text);
+	if (rc != ERR_OK)
+		return why.code ? err_set_field(eb, rc, why.field, "%s", why.text) : rc;
+	return hash ? s->driver->command(s->conn, s->driver->sort_on_sql, eb) : ERR_OK;
 }
 
 /* ---- proofs ------------------------------------------------------------ */

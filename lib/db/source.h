@@ -92,13 +92,17 @@ MUST_CHECK enum err source_snapshot_begin(struct source *s, struct arena *a, con
 void source_snapshot_end(struct source *s);
 
 /* created_at of the first order, NULL without orders; in the arena. Dates before
- * 2000-01-01 and, on MySQL, such as 2024-07-00 or 2024-02-31 are broken: no question
- * sees them, *broken_n counts them. */
+ * 2000-01-01 or from 2200-01-01 on and, on MySQL, such as 2024-07-00 or 2024-02-31 are broken: no
+ * question sees them, *broken_n counts them. */
 MUST_CHECK enum err source_first_order(struct source *s, struct arena *a, const char **clock,
                                        int64_t *broken_n, struct errbuf *eb);
 
 /* Orders without any created_at, which no question sees either. */
 MUST_CHECK enum err source_count_undated(struct source *s, int64_t *undated_n, struct errbuf *eb);
+
+/* Refunds whose created_at is missing or none that can be believed: counted nowhere. */
+MUST_CHECK enum err source_count_undated_refunds(struct source *s, int64_t *undated_n,
+                                                 struct errbuf *eb);
 
 /* ---- asking ------------------------------------------------------------- */
 

@@ -55,6 +55,10 @@ extern const struct source_driver source_mysql;
 
 /* ---- the dialects (source_sql.c) ---------------------------------------- */
 
+/* Dates in [first, end) are believed; others stand for "never" or are mistakes. */
+#define SOURCE_FIRST_DATE "2000-01-01"
+#define SOURCE_END_DATE "2200-01-01"
+
 enum { SOURCE_PARAMS = 2048 };
 
 struct source_sql {

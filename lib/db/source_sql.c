@@ -43,7 +43,8 @@ static void put_column(struct builder *b, enum source_column c)
  * column's collation takes for equal, and both dialects sort alike. */
 static void put_text(struct builder *b, enum source_column c)
 {
-	bool cast = b->shape->col[c].kind == KIND_TEXT;
+	bool cast =
+		b->shape->col[c].kind == KIND_TEXT || (!b->mysql && b->shape->col[c].kind != KIND_INTEGER);
 	if (cast)
 		put(b, b->mysql ? "CAST(CONVERT(" : "(");
 	put_column(b, c);
@@ -88,13 +89,24 @@ static bool has_exponent(const struct source_window *w, int exponent)
 	return false;
 }
 
+/* The currency as pipe_row() of the batch will have it: in capitals, without spaces,
+ * the default where there is none. */
+static void put_currency_word(struct builder *b)
+{
+	put(b, "coalesce(nullif(upper(trim(");
+	put_column(b, COL_CURRENCY);
+	put(b, b->mysql ? ")), ''), " : "::text)), ''), ");
+	put_param(b, b->w->default_currency, "text");
+	put(b, ")");
+}
+
 /* "WHEN o.currency IN (...)" for the currencies of one exponent. */
 static void put_when_currency(struct builder *b, int exponent)
 {
 	const char *comma = "";
-	put(b, " WHEN upper(");
-	put_column(b, COL_CURRENCY);
-	put(b, b->mysql ? ") IN (" : "::text) IN (");
+	put(b, " WHEN ");
+	put_currency_word(b);
+	put(b, " IN (");
 	for (size_t i = 0; i < b->w->currencies_n; i++)
 		if (b->w->currencies[i].exponent == exponent) {
 			put(b, comma);
@@ -125,8 +137,32 @@ static void put_raw_amount(struct builder *b, enum source_column c, struct buf *
 		buf_printf(out, "%c.%s", table_alias(c), b->shape->col[c].name);
 	else if (b->mysql)
 		buf_printf(out, "CAST(%c.%s AS DECIMAL(38,9))", table_alias(c), b->shape->col[c].name);
-	else
-		buf_printf(out, "%c.%s::numeric", table_alias(c), b->shape->col[c].name);
+	else /* the shortest text that is this number: a plain cast keeps six digits of a real */
+		buf_printf(out, "%c.%s::text::numeric", table_alias(c), b->shape->col[c].name);
+}
+
+/* quantity * unit_price. Integers are multiplied as decimals: a thousand times three
+ * million is more than an integer of theirs holds. */
+static void put_line_total(struct builder *b)
+{
+	struct buf x;
+	buf_init(&x);
+	put_raw_amount(b, COL_ITEM_QUANTITY, &x);
+	if (!b->mysql && b->shape->col[COL_ITEM_PRICE].kind == KIND_INTEGER)
+		buf_puts(&x, "::numeric");
+	buf_puts(&x, " * ");
+	put_raw_amount(b, COL_ITEM_PRICE, &x);
+	put(b, buf_str(&x));
+	buf_fini(&x);
+}
+
+static void put_quantity(struct builder *b)
+{
+	struct buf x;
+	buf_init(&x);
+	put_raw_amount(b, COL_ITEM_QUANTITY, &x);
+	put(b, buf_str(&x));
+	buf_fini(&x);
 }
 
 /* Most orders are in the default currency: where its amounts need no rounding,
@@ -137,9 +173,17 @@ static void put_unrounded_default(struct builder *b, enum source_column c, const
 		return;
 	put(b, " WHEN ");
 	put_column(b, COL_CURRENCY);
-	put(b, " = ");
+	put(b, b->mysql ? " = " : "::text = ");
 	put_param(b, b->w->default_currency, "text");
 	buf_printf(&b->q->text, " THEN %s", x);
+}
+
+static void put_rounded(struct builder *b, enum source_column c, const char *x, int digits)
+{
+	if (finer_than(b, c, digits))
+		put_half_even(b, x, digits);
+	else
+		put(b, x);
 }
 
 /* An amount rounded once, to the digits of its order's currency. */
@@ -157,15 +201,12 @@ static void put_amount(struct builder *b, enum source_column c)
 		put(b, "CASE");
 		put_unrounded_default(b, c, x);
 		for (int digits = 0; digits <= 4; digits++)
-			if (digits != 2 && has_exponent(b->w, digits) && finer_than(b, c, digits)) {
+			if (digits != 2 && has_exponent(b->w, digits)) {
 				put_when_currency(b, digits);
-				put_half_even(b, x, digits);
+				put_rounded(b, c, x, digits);
 			}
 		put(b, " ELSE ");
-		if (finer_than(b, c, 2))
-			put_half_even(b, x, 2);
-		else
-			put(b, x);
+		put_rounded(b, c, x, 2);
 		put(b, " END");
 	}
 	buf_fini(&raw);
@@ -289,12 +330,21 @@ bool source_sql_put_whole_date(struct buf *out, bool mysql, enum source_kind kin
 	return true;
 }
 
-static void put_range(struct builder *b, enum source_column c)
+static void put_and_whole_date(struct builder *b, enum source_column c)
 {
-	const struct source_shifts *s = shifts_of(b, c);
 	struct buf column, whole;
 	buf_init(&column);
 	buf_init(&whole);
+	buf_printf(&column, "%c.%s", table_alias(c), b->shape->col[c].name);
+	if (source_sql_put_whole_date(&whole, b->mysql, b->shape->col[c].kind, buf_str(&column)))
+		buf_printf(&b->q->text, " AND %s", buf_str(&whole));
+	buf_fini(&whole);
+	buf_fini(&column);
+}
+
+static void put_range(struct builder *b, enum source_column c)
+{
+	const struct source_shifts *s = shifts_of(b, c);
 	put_column(b, c);
 	put(b, " >= ");
 	put_clock(b, c, s->rows[0].from);
@@ -302,11 +352,19 @@ static void put_range(struct builder *b, enum source_column c)
 	put_column(b, c);
 	put(b, " < ");
 	put_clock(b, c, s->rows[s->n - 1].to);
-	buf_printf(&column, "%c.%s", table_alias(c), b->shape->col[c].name);
-	if (source_sql_put_whole_date(&whole, b->mysql, b->shape->col[c].kind, buf_str(&column)))
-		buf_printf(&b->q->text, " AND %s", buf_str(&whole));
-	buf_fini(&whole);
-	buf_fini(&column);
+	put_and_whole_date(b, c);
+}
+
+/* Whether the date is one on which something can have happened: zero dates, 1970 and
+ * 9999 stand for "never" or "unknown". Both halves of a pair of bookings ask it, so
+ * that none is booked without the other. */
+static void put_usable(struct builder *b, enum source_column c)
+{
+	put_column(b, c);
+	put(b, " >= '" SOURCE_FIRST_DATE "' AND ");
+	put_column(b, c);
+	put(b, " < '" SOURCE_END_DATE "'");
+	put_and_whole_date(b, c);
 }
 
 /* ---- the questions ----------------------------------------------------- */
@@ -341,11 +399,11 @@ static void put_orders(struct builder *b)
 	put_sum(b, COL_SHIPPING);
 	put_sum(b, COL_TIP);
 	if (has(b, COL_CANCELLED)) {
-		put(b, ", count(");
-		put_column(b, COL_CANCELLED);
-		put(b, "), coalesce(sum(CASE WHEN ");
-		put_column(b, COL_CANCELLED);
-		put(b, " IS NOT NULL THEN ");
+		put(b, ", coalesce(sum(CASE WHEN ");
+		put_usable(b, COL_CANCELLED);
+		put(b, " THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN ");
+		put_usable(b, COL_CANCELLED);
+		put(b, " THEN ");
 		put_amount(b, COL_TOTAL);
 		put(b, " END), 0)");
 	} else {
@@ -394,6 +452,8 @@ static void put_ledger(struct builder *b, const char *kind, enum source_column c
 		put_join_refunds(b);
 	put(b, " WHERE ");
 	put_range(b, clock);
+	put(b, " AND ");
+	put_usable(b, clock == COL_CREATED ? COL_REFUND_CREATED : COL_CREATED);
 	put(b, " GROUP BY 2, 3, 4, 5");
 }
 
@@ -423,15 +483,9 @@ static void put_items(struct builder *b)
 	put(b, ", max(");
 	put_text(b, COL_ITEM_NAME);
 	put(b, "), coalesce(sum(");
-	put_column(b, COL_ITEM_QUANTITY);
+	put_quantity(b);
 	put(b, "), 0), coalesce(sum(");
-	put_column(b, COL_ITEM_QUANTITY);
-	put(b, " * ");
-	struct buf price;
-	buf_init(&price);
-	put_raw_amount(b, COL_ITEM_PRICE, &price);
-	put(b, buf_str(&price));
-	buf_fini(&price);
+	put_line_total(b);
 	put(b, "), 0), count(DISTINCT ");
 	put_column(b, COL_ITEM_ORDER);
 	put(b, ") FROM orders o JOIN order_items i ON ");

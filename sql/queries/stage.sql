@@ -62,13 +62,20 @@ INSERT INTO stage_status VALUES (:status, :counted::boolean)
 
 -- name: stage_doubts
 -- What was accepted with a doubt: amounts finer than the currency, orders without
--- amount, statuses are looked at in C.
+-- amount; statuses are looked at in C. What cannot be accepted: a currency that is
+-- none, and a sum that is no number or more than fits into whole cents.
 SELECT coalesce(sum(rounded), 0) AS rounded, coalesce(sum(unpriced), 0) AS unpriced,
        coalesce(sum(orders), 0) AS orders,
-       count(*) FILTER (WHERE amount = 'NaN' OR currency !~ '^[A-Z]{3}$') AS broken,
-       min(local_hour::date) FILTER (WHERE amount = 'NaN' OR currency !~ '^[A-Z]{3}$') AS broken_day,
+       count(*) FILTER (WHERE currency !~ '^[A-Z]{3}$' OR unfit) AS broken,
+       min(local_hour::date) FILTER (WHERE currency !~ '^[A-Z]{3}$' OR unfit) AS broken_day,
        min(currency) FILTER (WHERE currency !~ '^[A-Z]{3}$') AS broken_currency
-FROM stage_order
+FROM (SELECT *, greatest(abs(amount), abs(discount), abs(tax), abs(shipping), abs(tip)) >= 1e14 AS unfit
+      FROM stage_order) o
+
+-- name: stage_item_doubts
+-- A line of an item whose figures are no number or too great. NaN is the greatest.
+SELECT business_date, item_id FROM stage_item WHERE greatest(abs(quantity), abs(amount)) >= 1e14
+ORDER BY 1, 2 LIMIT 1
 
 -- name: stage_hash_days
 -- One line per fact, in a fixed order: equal facts, equal hash.
@@ -92,6 +99,13 @@ UPDATE plan_day p SET changed = false
 FROM stage_hash h
 WHERE h.business_date = p.business_date AND p.reason IN ('look-back', 'late')
   AND EXISTS (SELECT FROM daily_revenue_cache c WHERE c.business_date = p.business_date AND c.source_hash = h.hash)
+
+-- name: stage_ready
+-- Without statistics, thousands of locations are joined as if they were ten.
+ANALYZE stage_order, stage_ledger, stage_item
+
+-- name: next_daily_ready
+ANALYZE next_daily
 
 -- name: next_items
 INSERT INTO next_item
