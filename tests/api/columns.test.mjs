@@ -87,6 +87,102 @@ describe('refunds and cancellations', () => {
 		})
 })
 
+describe('what happened at no date', () => {
+	// As shops write "never" or "unknown".
+	const NEVER = { postgresql: ['1970-01-01', '9999-12-31', 'infinity'], mysql: ['1970-01-01', '9999-12-31', '0000-00-00'] }
+	for (const kind of KINDS)
+		it(`is booked in neither direction, on ${kind}`, async () => {
+			const clock = kind === 'mysql' ? 'DATETIME(6)' : 'timestamp'
+			const orders = await (await server(kind)).create()
+			const at = '2024-07-10 12:00:00'
+			await orders.exec(`${kind === 'mysql' ? `SET sql_mode = '';` : ''}` + orderTables(kind, { more: `cancelled_at ${clock}` })
+				+ `CREATE TABLE order_refunds (id bigint PRIMARY KEY, order_id bigint, amount numeric(12,2), created_at ${clock});`
+				+ `INSERT INTO orders VALUES (1, 'SERVED', 5, '${at}', NULL), (2, 'CANCELLED', 40, '${at}', '${at}');`
+				+ NEVER[kind].map((never, i) => `
+					INSERT INTO orders VALUES (${10 + i}, 'NEW', 100, '${at}', '${never}'), (${20 + i}, 'CANCELLED', 40, '${at}', '${never}'),
+						(${30 + i}, 'SERVED', 7, '${at}', '${never}'), (${40 + i}, 'CANCELLED', 70, '${never}', '${at}'), (${50 + i}, 'SERVED', 70, '${never}', NULL);
+					INSERT INTO order_refunds VALUES (${i * 2}, 1, 2, '${never}'), (${i * 2 + 1}, ${50 + i}, 40, '${at}');`).join(''))
+			const shop = await Shop.open({ orders })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'revenue_minor, booked_minor'), [['2024-07-10', 2600, 2600]])
+			const told = Object.fromEntries((await shop.warnings()).map((w) => [w.code, Number.parseInt(w.text, 10)]))
+			assert.equal(told.refund_date_missing, 3)
+			assert.equal((told.date_broken ?? 0) + (told.date_missing ?? 0), kind === 'mysql' ? told.date_broken + (told.date_missing ?? 0) : 6)
+		})
+
+	it('of refunds is refused where the column itself is missing', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, (k) => orderTables(k) + 'CREATE TABLE order_refunds (id bigint PRIMARY KEY, order_id bigint, amount numeric(12,2));', {})
+			assert.match((await shop.expectRun(1, ...JULY)).stderr, /order_refunds needs order_id, amount and created_at/)
+		}
+	})
+})
+
+// ---- types -----------------------------------------------------------------------
+
+describe('types of columns', () => {
+	const at = '2024-07-10 12:00:00'
+
+	it('real keep the digits that they show', async () => {
+		const shop = await shopOn('postgresql', plain({ amount: 'real', price: 'real' }), { orders: [[1, 'SERVED', '12345.67', at], [2, 'SERVED', '1234567.5', at]],
+			order_items: [[1, 1, 'a', 'A', 1, '12345.67']] })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await days(shop, 'gross_minor, item_minor'), [['2024-07-10', 124691317, 1234567]])
+	})
+
+	it('integer do not limit what a line of an order may cost', async () => {
+		for (const kind of KINDS) {
+			const shop = await shopOn(kind, (k) => orderTables(k, { amount: 'bigint', price: 'int' }).replace(/quantity (DECIMAL\(30,10\)|numeric)/, 'quantity int'),
+				{ orders: [[1, 'SERVED', '3000000000', at]], order_items: [[1, 1, 'a', 'A', 1000, 3000000]] }, { DEFAULT_CURRENCY: 'VND' })
+			await shop.expectRun(0, ...JULY)
+			assert.deepEqual(await days(shop, 'gross_minor, item_minor'), [['2024-07-10', 3000000000, 3000000000]])
+		}
+	})
+
+	it('of words may be enums, domains or texts without case', async () => {
+		const shop = await shopOn('postgresql', () => `
+			CREATE EXTENSION citext; CREATE TYPE cur AS ENUM ('EUR', 'JPY');
+			${orderTables('postgresql', { more: 'currency cur' })}
+			ALTER TABLE orders ALTER status TYPE citext; ALTER TABLE order_items ALTER name TYPE jsonb USING NULL;`,
+			{ orders: [[1, 'SERVED', '5.00', at, 'EUR'], [2, 'Served', '7.00', at, 'EUR'], [3, 'SERVED', '9', at, 'JPY']], order_items: [[1, 1, 'a', '{"en": "A"}', 1, 5]] })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await days(shop, 'currency, gross_minor, served_count'), [['2024-07-10', 'EUR', 500, 1], ['2024-07-10', 'JPY', 9, 1]])
+	})
+
+	it('that cannot be joined, and names that differ in case, are told before anything is read', async () => {
+		const text = await shopOn('postgresql', (k) => orderTables(k) + 'ALTER TABLE order_items ALTER order_id TYPE text', {})
+		assert.match((await text.expectRun(1, ...JULY)).stderr, /order_id is of another type than orders\.id \(int8\)/)
+		const name = await shopOn('postgresql', (k) => orderTables(k) + 'ALTER TABLE orders RENAME status TO "Status"', {})
+		assert.match((await name.expectRun(1, ...JULY)).stderr, /orders\.status is missing/)
+	})
+
+	it('that hold what is no number are told by name and day', async () => {
+		for (const amount of ['NaN', 'Infinity', '1e14']) {
+			const order = await shopOn('postgresql', plain({ amount: 'numeric' }), { orders: [[1, 'SERVED', amount, at]] })
+			assert.match((await order.expectRun(1, ...JULY)).stderr, /orders of 2024-07-10 have an amount that is not a number or is 10\^14 or more/)
+			const item = await shopOn('postgresql', plain({ price: 'numeric' }), { orders: [[1, 'SERVED', 1, at]], order_items: [[1, 1, 'a', 'A', 1, amount]] })
+			assert.match((await item.expectRun(1, ...JULY)).stderr, /item 'a' has, on 2024-07-10, a quantity or price/)
+		}
+		const most = await shopOn('postgresql', plain({ amount: 'numeric', price: 'numeric' }), { orders: [[1, 'SERVED', '99999999999999', at]], order_items: [[1, 1, 'a', 'A', 1, '99999999999999']] })
+		await most.expectRun(0, ...JULY)
+		assert.equal(await most.cache.value('SELECT sum(gross_minor)::text FROM daily_revenue_cache'), '9999999999999900')
+	})
+
+	it('date, with a cutoff, is warned of', async () => {
+		const shop = await shopOn('postgresql', plain({ clock: 'date' }), { orders: [[1, 'SERVED', 1, '2024-07-10']] }, { BUSINESS_DAY_CUTOFF: '4' })
+		await shop.expectRun(0, ...JULY)
+		assert.deepEqual(await codes(shop), ['date_without_time'])
+	})
+})
+
+describe('COUNTED_STATUSES', () => {
+	it('that occur in no order are warned of', async () => {
+		const shop = await shopOn('postgresql', plain({}), { orders: [[1, 'SERVED', 1, '2024-07-10 12:00:00']] }, { COUNTED_STATUSES: 'SERVDE' })
+		await shop.expectRun(0, ...JULY)
+		assert.ok((await codes(shop)).includes('status_none_counted'))
+	})
+})
+
 // ---- money -------------------------------------------------------------------------
 
 describe('currencies', () => {
@@ -112,6 +208,35 @@ describe('currencies', () => {
 			assert.match(told.text, /^14 order\(s\)/)
 			assert.equal(await shop.cache.value(`SELECT aov::text FROM daily_revenue_cache WHERE currency = 'KWD' AND order_count > 0`), '1.079')
 			assert.equal(await shop.cache.value(`SELECT aov::text FROM daily_revenue_cache WHERE currency = 'JPY' AND order_count > 0`), '67')
+		})
+
+	// A column may be as fine as the currency, coarser or finer.
+	for (const kind of KINDS)
+		it(`keep the digits that the column has, on ${kind}`, async () => {
+			const digits = [['EUR', 2], ['JPY', 0], ['KWD', 3], ['CLF', 4]]
+			for (const scale of [0, 1, 2, 3, 4, 5]) {
+				const amount = (1.23456).toFixed(scale)
+				const shop = await shopOn(kind, (k) => orderTables(k, { amount: `numeric(14,${scale})`, more: 'currency char(5), location_id int' }),
+					{ orders: digits.map(([currency], i) => [i + 1, 'SERVED', amount, at, currency, 1]) })
+				await shop.expectRun(0, ...JULY)
+				const got = await shop.cache.query('SELECT currency, gross_minor FROM daily_revenue_cache WHERE order_count > 0')
+				assert.deepEqual(Object.fromEntries(got.map((r) => [r.currency, r.gross_minor])),
+					Object.fromEntries(digits.map(([currency, n]) => [currency, Math.round(Number(amount) * 10 ** n)])), `scale ${scale}`)
+			}
+		})
+
+	for (const kind of KINDS)
+		it(`that are missing are the default in every respect, on ${kind}`, async () => {
+			const yen = await shopOn(kind, ddl, { orders: [[1, 'SERVED', '100.5', at, null, 1], [2, 'SERVED', '0.5', at, null, 1], [3, 'SERVED', '1.5', at, '', 1], [4, 'SERVED', '2.5', at, ' jpy', 1]] },
+				{ DEFAULT_CURRENCY: 'JPY' })
+			await yen.expectRun(0, ...JULY)
+			assert.deepEqual(await days(yen, 'currency, gross_minor'), [['2024-07-10', 'JPY', 104]])
+			assert.match((await yen.warnings()).find((w) => w.code === 'amount_rounded').text, /^4 order/)
+			const dinar = await shopOn(kind, (k) => orderTables(k, { amount: 'numeric(14,3)', more: 'currency char(5), location_id int' }),
+				{ orders: [[1, 'SERVED', '1.234', at, null, 1], [2, 'SERVED', '1.234', at, 'kwd', 1], [3, 'SERVED', '1.234', at, 'KWD', 1]] }, { DEFAULT_CURRENCY: 'KWD' })
+			await dinar.expectRun(0, ...JULY)
+			assert.deepEqual(await days(dinar, 'currency, gross_minor'), [['2024-07-10', 'KWD', 3702]])
+			assert.deepEqual(await codes(dinar), [])
 		})
 
 	it('that are none stop the run, which says where', async () => {
