@@ -159,6 +159,7 @@ const begun = Date.now()
 const total = await main()
 console.log(`(${((Date.now() - begun) / 1000).toFixed(0)} s)`)
 clean()
-console.log(`${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ''}`)
+if (total.skipped) console.log(`${total.skipped} skipped`)
+console.log(`${total.passed} passed, ${total.failed} failed`)
 rmSync(dir, { recursive: true, force: true })
 process.exitCode = total.failed ? 1 : 0
