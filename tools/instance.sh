@@ -24,7 +24,10 @@
 #   BIN_DIR       where the programs are taken from (build/ of the checkout)
 #   RUN_AS        the user that root runs it all as (postgres)
 #   settings of the programs (docs/CONFIG.md), but for the databases and addresses, which are the
-#   instance's own. The checkout's .env counts too; the environment wins.
+#   instance's own
+#
+# The checkout's .env is about the site's own orders: here only its PORT counts. (Zone, cutoff and
+# currency of a site would not fit the demo data there is.)
 #
 # Where the service user cannot reach var/, or the path is too long for a socket, the directory is
 # one below the system's temporary one; var/location says where it is.
@@ -49,38 +52,20 @@ for name in ${!PG@}; do unset "$name"; done # the caller's servers are none of o
 OWN_SETTINGS='^(DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|CURRENCY)$'
 own_setting() { [[ $1 =~ $OWN_SETTINGS && $1 != ORDER_DB_TIMEZONE ]]; }
 
-dotenv_names() { sed -nE 's/^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=.*/\2/p' "$HERE/.env" 2>/dev/null || :; }
-
 # Prints the value of the last line NAME=VALUE of .env, without quotes or a comment.
 dotenv_value() {
 	sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*//p" "$HERE/.env" 2>/dev/null | tail -n 1 |
 		sed -E "s/[[:space:]]+\$//; s/^\"(.*)\"\$/\1/; t; s/^'(.*)'\$/\1/; t; s/[[:space:]]+#.*//"
 }
 
-# setting NAME DEFAULT [ALIAS...]: the value of the environment, else of .env, else the default.
-setting() {
-	local name=$1 default=$2 known
-	shift 2
-	for known in "$name" "$@"; do
-		if [ -n "${!known-}" ]; then
-			printf %s "${!known}"
-			return
-		fi
-	done
-	for known in "$name" "$@"; do
-		if dotenv_names | grep -qx "$known"; then
-			dotenv_value "$known"
-			return
-		fi
-	done
-	printf %s "$default"
-}
-
 load_settings() {
-	WANTED_PORT=$(setting PORT 8087 SERVER_PORT SERVER__PORT)
-	BUSINESS_TIMEZONE=$(setting BUSINESS_TIMEZONE Europe/Berlin)
-	BUSINESS_DAY_CUTOFF=$(setting BUSINESS_DAY_CUTOFF 4)
-	DEFAULT_CURRENCY=$(setting DEFAULT_CURRENCY EUR CURRENCY)
+	local name
+	WANTED_PORT=${PORT:-${SERVER_PORT:-${SERVER__PORT-}}}
+	for name in PORT SERVER_PORT SERVER__PORT; do WANTED_PORT=${WANTED_PORT:-$(dotenv_value $name)}; done
+	WANTED_PORT=${WANTED_PORT:-8087}
+	BUSINESS_TIMEZONE=${BUSINESS_TIMEZONE:-Europe/Berlin}
+	BUSINESS_DAY_CUTOFF=${BUSINESS_DAY_CUTOFF:-4}
+	DEFAULT_CURRENCY=${DEFAULT_CURRENCY:-${CURRENCY:-EUR}}
 	if [[ ! $WANTED_PORT =~ ^[0-9]{4,5}$ ]] || ((WANTED_PORT < 1024 || WANTED_PORT > 65535)); then
 		die "PORT must be a number from 1024 to 65535, not '$WANTED_PORT'"
 	fi
@@ -168,6 +153,11 @@ step() {
 	return "$rc"
 }
 
+size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
+# What was written to LOG after it had SIZE bytes: the last 20 lines.
+tail_since() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | tail -n 20; } # LOG SIZE
+
 copy_program() { # FROM TO
 	cp "$1" "$2.new"
 	chmod 0755 "$2.new"
@@ -189,20 +179,8 @@ copy_files() {
 	rm -rf static
 	mv static.new static
 	sed -e "s|@DIR@|$DIR|g" -e "s|@PORT@|$PORT|g" "$HERE/nginx/local.conf.in" >nginx.conf
-	copy_dotenv
-	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static log tmp nginx.conf .env
-}
-
-# The programs read .env of the directory they run in.
-copy_dotenv() {
-	local line name
-	(umask 077 && : >.env)
-	[ -r "$HERE/.env" ] || return 0
-	while IFS= read -r line || [ -n "$line" ]; do
-		name=${line%%=*}
-		name=${name#*export }
-		own_setting "${name//[[:space:]]/}" || printf '%s\n' "$line"
-	done <"$HERE/.env" >.env
+	rm -f .env # the programs read one of the directory they run in
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static log tmp nginx.conf
 }
 
 # Kept small without a log rotation: this is a development instance.
@@ -245,12 +223,13 @@ make_databases() {
 }
 
 batch() {
-	local rc=0
+	local rc=0 before
+	before=$(size_of log/batch.log)
 	step log/batch.log "${APP[@]}" bin/takings-batch "$@" || rc=$?
 	case $rc in
 	0 | 2 | 3) ;; # done, nothing to do, another one is at it
 	*)
-		tail -n 20 log/batch.log >&2
+		tail_since log/batch.log "$before" >&2
 		die "takings-batch $1 failed with $rc; see $DIR/log/batch.log"
 		;;
 	esac
@@ -276,12 +255,15 @@ load_data() {
 }
 
 start_supervisor() {
+	local name
+	declare -A before
+	for name in supervise nginx web; do before[$name]=$(size_of "log/$name.log"); done
 	"${APP[@]}" setsid bin/supervise >>log/supervise.log 2>&1 </dev/null 9>&- &
 	echo $! >supervise.pid
 	disown
 	echo "$PORT" >port
 	step log/setup.log wait_for_health || {
-		tail -qn 5 log/supervise.log log/nginx.log log/web.log >&2 || :
+		for name in "${!before[@]}"; do tail_since "log/$name.log" "${before[$name]}" >&2; done
 		die "it does not answer at $(base_url)/health; see $DIR/log"
 	}
 }
