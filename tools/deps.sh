@@ -7,8 +7,8 @@
 #   lint    the checkers of the source
 #   bench   what the benchmarks compare with
 #
-# Nothing missing: one question to dpkg, and done. Otherwise apt-get, as root or through sudo. The
-# packages start no service and make no PostgreSQL cluster, and the machine's settings for both are
+# Nothing missing: one question to dpkg, and done. Otherwise apt-get, as root or through sudo; what it
+# says goes to a log, which is shown where it fails. The packages start no service and make no PostgreSQL cluster, and the machine's settings for both are
 # put back as they were, after a failure or Ctrl-C too.
 set -eu
 
@@ -95,20 +95,44 @@ apt_get() {
 		"$@" </dev/null
 }
 
+# A line on the terminal, the rest in the log.
+phase() { # WHAT COMMAND...
+	printf '  %s ...\n' "$1"
+	shift
+	"$@" >>"$LOG" 2>&1
+}
+
+done_as_root() {
+	local rc=$?
+	put_back
+	if [ $rc != 0 ]; then
+		tail -n 40 "$LOG" >&2
+		printf 'deps: failed; everything it said is in %s\n' "$LOG" >&2
+	else
+		rm -f "$LOG"
+	fi
+	exit $rc
+}
+
+repair() { DEBIAN_FRONTEND=noninteractive dpkg --configure -a </dev/null || apt_get install -y -f; }
+
 install_as_root() {
+	LOG=$(mktemp /tmp/takings-deps.XXXXXX)
 	put_back # what an earlier run that was killed left behind
-	trap put_back EXIT
+	trap done_as_root EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	case " $* " in *' nginx '*) new_nginx=1 ;; esac
 	hold_services
 	hold_cluster
-	apt_get update || echo 'deps: apt-get update had errors; going on with the lists there are' >&2
+	phase 'updating the package lists' apt_get update ||
+		echo 'deps: apt-get update had errors; going on with the lists there are' >&2
 	if [ -n "$(dpkg --audit)" ]; then # an earlier installation was cut off
-		DEBIAN_FRONTEND=noninteractive dpkg --configure -a </dev/null || apt_get install -y -f
+		phase 'finishing an earlier installation' repair
 	fi
-	apt_get install -y --no-install-recommends "$@"
+	phase 'downloading' apt_get install -y --no-install-recommends --download-only "$@"
+	phase 'installing' apt_get install -y --no-install-recommends "$@"
 }
 
 # ---- main ---------------------------------------------------------------------
