@@ -1,16 +1,22 @@
 // browser.mjs: Debian's Chromium, pages that note what went wrong in them, and axe.
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import assert from 'node:assert/strict'
+import path from 'node:path'
 import { chromium } from 'playwright-core'
+import { scratch } from '../lib/servers.mjs'
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 export const WIDE = { width: 1440, height: 900 }
 export const PHONE = { width: 390, height: 844 }
 
+// Its home is in the tests' own directory: it leaves crash reports and settings there.
 export function launch() {
+	const home = path.join(scratch(), 'chromium')
+	mkdirSync(home, { recursive: true })
 	return chromium.launch({
+		env: { ...process.env, HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') },
 		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
 		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
 			'--disable-component-update', '--disable-sync'],
