@@ -367,7 +367,7 @@ describe('overview', () => {
 				await assertNoSidewaysScroll(page)
 				if (viewport === PHONE) {
 					await page.click('text=Show the newest day')
-					assert.equal(await page.locator('#revenue').count(), 1)
+					await page.waitForSelector('#revenue') // a click does not wait for the page it leads to
 				}
 				await close([`console: Failed to load resource: the server responded with a status of ${status} ()`])
 			}
