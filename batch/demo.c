@@ -146,7 +146,7 @@ static enum err check_mark(const struct demo *d, const struct rowset *rs, struct
 			return err_set_field(
 				eb, ERR_INVALID, conf_name(rules[i].setting),
 				"the demo data was made with %s=%s and cannot be continued with %s;"
-				" --replace makes it anew",
+				" --replace makes it anew (the local instance: make destroy)",
 				conf_name(rules[i].setting), rowset_get(rs, 0, rules[i].column), rules[i].now);
 	if (d->opt.seed_given && d->opt.seed != rowset_int(rs, 0, "seed"))
 		return err_set_field(eb, ERR_INVALID, "--seed",

@@ -1,8 +1,8 @@
 -- roles.sql: the users of both databases, and analytics_db. Safe to run again at any time.
 --
---   psql -f sql/roles.sql postgres                  as superuser, where analytics_db is to be
---   psql -v only_order_ro=1 -f sql/roles.sql ...    where order_db is, if that is another server
---   psql -v local=1 -f sql/roles.sql ...            the local instance: makes order_db too
+--   psql postgres < sql/roles.sql                   as superuser, where analytics_db is to be
+--   psql -v only_order_ro=1 ... < sql/roles.sql     where order_db is, if that is another server
+--   psql -v local=1 ... < sql/roles.sql             the local instance: makes order_db too
 --
 -- No password stands here. Give one to each user that comes over the network, in psql:
 --   \password analytics_rw
