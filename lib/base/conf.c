@@ -2,9 +2,12 @@
 #include "base/conf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -93,6 +96,23 @@ static struct entry *entries_find(struct entries *list, const char *name, size_t
 	return NULL;
 }
 
+/* NULL, and errno or *why, for what is no file one can read to its end: opening a pipe
+ * would wait for a writer, for ever. */
+static FILE *file_open(const char *path, const char **why)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	*why = NULL;
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		*why = "it is not a regular file";
+		(void)close(fd);
+		return NULL;
+	}
+	return fdopen(fd, "r");
+}
+
 /* ---- the env file ------------------------------------------------------ */
 
 static char *trim(char *s)
@@ -140,9 +160,12 @@ static enum err env_line(struct conf *c, struct entries *list, char *line, const
 static enum err env_file_read(struct conf *c, struct entries *list, const char *path, bool required,
                               struct errbuf *eb)
 {
-	FILE *f = fopen(path, "re");
-	if (!f && errno == ENOENT && !required)
+	const char *why;
+	FILE *f = file_open(path, &why);
+	if (!f && !why && errno == ENOENT && !required)
 		return ERR_OK;
+	if (!f && why)
+		return err_set(eb, ERR_CONFIG, "cannot read %s: %s", path, why);
 	if (!f)
 		return err_set(eb, ERR_CONFIG, "cannot read %s: %m", path);
 	char *line = NULL;
@@ -150,6 +173,8 @@ static enum err env_file_read(struct conf *c, struct entries *list, const char *
 	enum err rc = ERR_OK;
 	for (int no = 1; rc == ERR_OK && getline(&line, &cap, f) >= 0; no++)
 		rc = env_line(c, list, line, path, no, eb);
+	if (rc == ERR_OK && ferror(f))
+		rc = err_set(eb, ERR_CONFIG, "cannot read %s to its end: %m", path);
 	free(line);
 	(void)fclose(f);
 	return rc;
@@ -159,15 +184,20 @@ static enum err env_file_read(struct conf *c, struct entries *list, const char *
 
 static const char *file_value(struct conf *c, const char *name, const char *path, struct errbuf *eb)
 {
-	FILE *f = fopen(path, "re");
+	const char *why;
+	FILE *f = file_open(path, &why);
 	char text[8192 + 1]; /* one more than allowed, to see that there is more */
 	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
-	bool bad = !f || ferror(f);
+	if (!f)
+		why = why ? why : strerror(errno);
+	else if (ferror(f))
+		why = strerror(errno);
+	else if (n == sizeof text)
+		why = "it is over 8 KiB";
 	if (f)
 		(void)fclose(f);
-	if (bad || n == sizeof text) {
-		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s, or it is over 8 KiB", name,
-		                    path);
+	if (why) {
+		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s: %s", name, path, why);
 		return NULL;
 	}
 	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
@@ -364,25 +394,6 @@ bool conf_is_sample_password(const struct conf *c, const char *password)
 }
 
 /* ---- showing ----------------------------------------------------------- */
-
-void conf_mask_url(const char *url, struct buf *out)
-{
-	const char *host = strstr(url, "://");
-	const char *at = host ? strrchr(host, '@') : NULL;
-	const char *colon = at ? memchr(host + 3, ':', (size_t)(at - host - 3)) : NULL;
-	const char *from = colon ? at : url;
-	if (colon) {
-		buf_put(out, url, (size_t)(colon + 1 - url));
-		buf_puts(out, "***");
-	}
-	for (const char *word = strstr(from, "password="); word; word = strstr(from, "password=")) {
-		word += strlen("password=");
-		buf_put(out, from, (size_t)(word - from));
-		buf_puts(out, "***");
-		from = word + strcspn(word, "&");
-	}
-	buf_puts(out, from);
-}
 
 static void print_value(const struct setting *s, const struct value *v, struct buf *out)
 {

@@ -51,7 +51,8 @@ void conf_print(const struct conf *c, struct buf *out);
 void conf_print_markdown(struct buf *out);
 void conf_print_env_example(struct buf *out);
 
-/* A URL with its password replaced by ***; other text unchanged. */
+/* A URL with its password replaced by ***. What is not a URL understood to its last byte,
+ * key=value strings included, is *** as a whole. */
 void conf_mask_url(const char *url, struct buf *out);
 
 #endif

@@ -80,6 +80,11 @@ describe('config', () => {
 		assert.ok(!shown.stdout.includes(word) && !shown.stderr.includes(word), shown.stdout)
 		assert.match(shown.stdout, /postgresql:\/\/me:\*\*\*@shop\/orders/)
 		assert.match(shown.stdout, /password=\*\*\*&sslmode=require/)
+		const odd = await config({ MIGRATE_DATABASE_URL: `host=h port=1 password = ${word}`, DEMO_DATABASE_URL: `postgresql:/u:${word}@h`,
+			ANALYTICS_DATABASE_URL: `postgresql://u@h/x?pass%77ord=${word}` })
+		assert.equal(odd.code, 0)
+		assert.ok(!odd.stdout.includes(word) && !odd.stderr.includes(word), odd.stdout)
+		for (const name of ['MIGRATE', 'DEMO', 'ANALYTICS']) assert.equal(odd.values[`${name}_DATABASE_URL`][0], '***')
 		for (const env of [{ DB_PASSWORD: word, ANALYTICS_DB_PASSWORD: `${word}2` },
 			{ DATABASE_URL: `postgresql://me:${word}@a/b`, ORDER_DATABASE_URL: `postgresql://me:${word}@a/c` }]) {
 			const refused = await config(env)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -197,6 +198,29 @@ static void test_conf_secret_file_size(void **state)
 	}
 }
 
+/* Opening a pipe waits for whoever writes into it. */
+static void test_conf_files_are_files(void **state)
+{
+	(void)state;
+	char file[256], path[128];
+	(void)snprintf(path, sizeof path, "%s/secret", dir);
+	(void)snprintf(file, sizeof file, "DB_PASSWORD_FILE=%s\n", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_refused(file, "DB_PASSWORD_FILE", "not a regular file");
+	assert_int_equal(conf_load(&conf, CONF_BATCH, path, &eb), ERR_CONFIG);
+	(void)snprintf(file, sizeof file, "DB_PASSWORD_FILE=%s\n", dir);
+	assert_refused(file, "DB_PASSWORD_FILE", "not a regular file");
+	assert_int_equal(conf_load(&conf, CONF_BATCH, dir, &eb), ERR_CONFIG);
+	assert_non_null(strstr(eb.text, "not a regular file"));
+	char was[512];
+	assert_non_null(getcwd(was, sizeof was));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(mkdir(".env", 0700), 0);
+	assert_int_equal(conf_load(&conf, CONF_BATCH, NULL, &eb), ERR_CONFIG);
+	assert_int_equal(rmdir(".env"), 0);
+	assert_int_equal(chdir(was), 0);
+}
+
 static void test_conf_types(void **state)
 {
 	(void)state;
@@ -282,6 +306,24 @@ static void test_conf_masks(void **state)
 		{"postgresql:///d?host=/s&password=p&sslmode=disable",
 	     "postgresql:///d?host=/s&password=***&sslmode=disable"},
 		{"postgresql://u:p@h/d?password=q", "postgresql://u:***@h/d?password=***"},
+		{"postgresql://u:p@%2Frun%2Fpg:1,h2:2/d", "postgresql://u:***@%2Frun%2Fpg:1,h2:2/d"},
+		{"mariadb://h", "mariadb://h"},
+		/* what is not understood to its end is not shown at all */
+		{"host=h port=1 password = hunter2", "***"},
+		{"host=h dbname=d", "***"},
+		{"postgresql://u@h/x?pass%77ord=hunter3", "***"},
+		{"postgresql://u@h/x?sslpassword=hunter3", "***"},
+		{"postgresql://u@h/x?password=a&hunter3", "***"},
+		{"postgresql://u@h/x?options=-cx=hunter3", "***"},
+		{"postgresql:/u:pw@h", "***"},
+		{"u:pw@h/d", "***"},
+		{"http://u:pw@h/d", "***"},
+		{"postgresql://u:p/w@h/d", "***"},
+		{"postgresql://u:1/w@h/d", "***"},
+		{"postgresql://u:p?w@h/d", "***"},
+		{"postgresql://u p:w@h/d", "***"},
+		{"postgresql://u:w@h/d password=x", "***"},
+		{"postgresql://u:w@h/d#x", "***"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct buf b;
@@ -333,6 +375,7 @@ int main(void)
 		CONF_TEST(test_conf_conflict_hides_secrets),
 		CONF_TEST(test_conf_secret_files),
 		CONF_TEST(test_conf_secret_file_size),
+		CONF_TEST(test_conf_files_are_files),
 		CONF_TEST(test_conf_types),
 		CONF_TEST(test_conf_programs),
 		CONF_TEST(test_conf_unknown_names_are_told),
