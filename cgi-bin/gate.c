@@ -55,12 +55,26 @@ static enum err give_time(struct db *db, int64_t deadline_ms, int64_t *given_ms,
 	return db_command(db, sql, eb);
 }
 
+/* Says 404, and of which parameter there are no figures on any day. */
+static enum err tell_missing(struct db *db, const struct answer *a, const struct part *p,
+                             struct errbuf *eb)
+{
+	struct rowset rs;
+	enum err rc = db_query(db, "report_missing", a->params.list, &rs, eb);
+	if (rc != ERR_OK)
+		return rc;
+	const char *detail = rowset_get(&rs, 0, "detail"), *field = rowset_get(&rs, 0, "field");
+	rc = err_set_field(eb, ERR_NOT_FOUND, field ? field : "", "%s", detail ? detail : p->missing);
+	rowset_fini(&rs);
+	return rc;
+}
+
 static enum err ask_part(struct db *db, struct answer *a, const struct part *p, struct errbuf *eb)
 {
 	struct rowset *rs = &a->parts[a->n++];
 	enum err rc = db_query(db, p->statement, a->params.list, rs, eb);
 	if (rc == ERR_OK && p->missing && rowset_rows(rs) == 0)
-		rc = err_set(eb, ERR_NOT_FOUND, "%s", p->missing);
+		rc = tell_missing(db, a, p, eb);
 	return rc;
 }
 

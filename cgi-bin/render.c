@@ -1,30 +1,53 @@
 /* render.c: the rowset writer. */
 #include "cgi-bin/render.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "domain/format.h"
 
 /* ---- JSON -------------------------------------------------------------- */
 
-/* 2025-01-15 10:30:00.5+00 -> 2025-01-15T10:30:00.5Z; sessions are in UTC. */
+/* 2025-01-15 10:30:00.5+00 -> 2025-01-15T10:30:00.500000Z; sessions are in UTC. */
 static void put_time(struct json *j, const char *s)
 {
+	enum { SECONDS_END = 19, FRACTION = 6 };
 	char text[48];
 	size_t n = strlen(s);
-	bool utc = n > 3 && strcmp(s + n - 3, "+00") == 0;
-	if (n >= sizeof text - 1) {
+	if (n < SECONDS_END || n > 40 || s[10] != ' ') { /* infinity, years of five digits */
 		json_put_text(j, s);
 		return;
 	}
-	memcpy(text, s, n + 1);
-	if (utc) {
-		text[n - 3] = 'Z';
-		text[n - 2] = '\0';
+	const char *zone = s + SECONDS_END, *fraction = "";
+	if (*zone == '.') {
+		fraction = zone + 1;
+		zone = fraction + strspn(fraction, "0123456789");
 	}
-	if (n > 10 && text[10] == ' ')
-		text[10] = 'T';
+	int digits = *fraction ? (int)(zone - fraction) : 0;
+	(void)snprintf(text, sizeof text, "%.10sT%.8s.%.*s%.*s%s", s, s + 11, digits, fraction,
+	               digits < FRACTION ? FRACTION - digits : 0, "000000",
+	               strcmp(zone, "+00") == 0 ? "Z" : zone);
 	json_put_text(j, text);
+}
+
+/* Without the blanks PostgreSQL puts between keys and values. */
+static void put_json(struct json *j, const char *s)
+{
+	struct buf compact;
+	bool in_string = false;
+	buf_init(&compact);
+	for (; *s; s++) {
+		if (in_string && *s == '\\') {
+			buf_putc(&compact, *s++);
+			buf_putc(&compact, *s);
+			continue;
+		}
+		in_string = in_string != (*s == '"');
+		if (in_string || !strchr(" \n", *s))
+			buf_putc(&compact, *s);
+	}
+	json_put_raw(j, buf_str(&compact), compact.len);
+	buf_fini(&compact);
 }
 
 static void put_value(struct json *j, const struct rowset *rs, int row, int col)
@@ -42,7 +65,7 @@ static void put_value(struct json *j, const struct rowset *rs, int row, int col)
 		json_put_bool(j, *s == 't');
 		break;
 	case ROWSET_JSON:
-		json_put_raw(j, s, strlen(s));
+		put_json(j, s);
 		break;
 	case ROWSET_TIME:
 		put_time(j, s);

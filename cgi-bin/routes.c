@@ -50,6 +50,7 @@ static const struct route routes[] = {
                 .columns = "item_id name quantity revenue orders share"},
                {.statement = "report_items_rest",
                 .shape = PART_FIELDS,
+                .missing = "no figures for these days",
                 .columns = "others item_sales unallocated total_revenue"},
                ENVELOPE},
 	 .doc = "Items with quantity and revenue, and what they do not explain"},

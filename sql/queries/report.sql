@@ -31,6 +31,16 @@ SELECT now() AS as_of,
        CASE WHEN :basis = 'transaction_date' THEN '&basis=transaction_date' END AS keep_basis
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s
 
+-- name: report_missing
+-- Why an answer has no figures: nothing was ever computed, or never of what `field` names.
+SELECT CASE WHEN NOT EXISTS (SELECT FROM site) THEN 'the batch has not run yet: takings-batch run' END AS detail,
+       CASE WHEN NOT EXISTS (SELECT FROM series) THEN NULL
+            WHEN NOT EXISTS (SELECT FROM series WHERE currency = coalesce(:currency, currency)) THEN 'currency'
+            WHEN NOT EXISTS (SELECT FROM series WHERE location_id = coalesce(:location_id::int, location_id)) THEN 'location_id'
+            WHEN NOT EXISTS (SELECT FROM series WHERE currency = coalesce(:currency, currency)
+                               AND location_id = coalesce(:location_id::int, location_id)) THEN 'currency'
+       END AS field
+
 -- name: report_summary
 -- Totals of the days, and of as many days before and the same weekdays to compare
 -- with. Days after the newest computed one are cut off, and the base moves with
@@ -70,6 +80,9 @@ SELECT CASE WHEN s.from_day = s.final_day THEN s.final_day END AS date,
        n.placed::bigint AS placed_orders, n.counted::bigint AS counted_orders,
        money(n.gross, s.currency) AS gross, money(n.refund, s.currency) AS refunds,
        money(n.items, s.currency) AS item_sales, n.qty AS items_sold,
+       CASE WHEN :basis = 'transaction_date'
+            THEN json_build_array('gross', 'refunds', 'item_sales', 'items_sold', 'total_orders', 'placed_orders',
+                                  'counted_orders', 'peak_hour') END AS by_order_date,
        json_build_object('from_date', s.from_day - s.days_n, 'to_date', s.final_day - s.days_n,
                          'days_computed', coalesce(p.n, 0), 'total_revenue', money(p.minor, s.currency),
                          'total_orders', orders_shown(s.revenue_profile, p.counted, p.placed)) AS previous_day,
@@ -126,7 +139,8 @@ ORDER BY i.rank
 
 -- name: report_items_rest
 -- What the list leaves out, and what no item explains: discounts, tips, tax,
--- shipping, rounding. item_sales + unallocated = revenue, to the cent.
+-- shipping, rounding. item_sales + unallocated = revenue, to the cent. No row where
+-- none of the days is computed.
 SELECT json_build_object('items', i.n, 'quantity', i.quantity, 'revenue', money(i.rest, s.currency)) AS others,
        i.n AS others_n, i.n > 0 AS has_others, i.n = 1 AS has_one_other, money(i.rest, s.currency) AS others_revenue, money(i.total, s.currency) AS item_sales,
        money(d.minor - i.total, s.currency) AS unallocated, money(d.minor, s.currency) AS total_revenue
@@ -135,8 +149,8 @@ FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s,
                      coalesce(sum(quantity) FILTER (WHERE rank > :limit::int), 0) AS quantity,
                      coalesce(sum(minor) FILTER (WHERE rank > :limit::int), 0) AS rest, coalesce(sum(minor), 0) AS total
               FROM report_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by)) i,
-     LATERAL (SELECT coalesce(sum(revenue_minor), 0) AS minor
-              FROM report_days(s.from_day, s.to_day, s.currency, :location_id::int, false)) d
+     LATERAL (SELECT sum(revenue_minor) AS minor
+              FROM report_days(s.from_day, s.to_day, s.currency, :location_id::int, false) HAVING count(*) > 0) d
 
 -- name: report_series
 -- One row for each of the last :span days up to the day shown, newest first; days that are not

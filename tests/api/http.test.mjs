@@ -69,6 +69,9 @@ test('summary: a range is the sum of its days, both bases', async () => {
 	assert.equal(json.total_orders, days.reduce((s, d) => s + d.served, 0))
 	const { json: booked } = await site.get(`${API}/summary?from=${from}&to=${to}&basis=transaction_date`)
 	assert.equal(booked.basis, 'transaction_date')
+	assert.equal(json.by_order_date, null)
+	for (const name of booked.by_order_date) assert.equal(booked[name], json[name], name)
+	for (const name of ['gross', 'refunds']) assert.ok(booked.by_order_date.includes(name), name)
 	const sql = await site.psql('ANALYTICS_DATABASE_URL',
 		`SELECT sum(booked_minor) FROM daily_revenue_cache WHERE business_date BETWEEN '${from}' AND '${to}'`)
 	assert.equal(cents(booked.total_revenue), Number(sql))
@@ -160,12 +163,25 @@ test('parameters: a query string of 4096 bytes is read, one more is refused', as
 test('addresses and methods that are not there', async () => {
 	assert.equal((await site.get(`${API}/nothing`)).status, 404)
 	assert.equal((await site.get(`${API}/summary?date=2030-01-01`)).json.code, 'not_found')
+	for (const target of ['summary', 'top-items', 'hourly'])
+		for (const [query, field] of [['date=2030-01-01'], ['currency=USD', 'currency'], ['location_id=99', 'location_id'], ['location_id=99&currency=USD', 'currency']]) {
+			const { status, json } = await site.get(`${API}/${target}?${query}`)
+			assert.deepEqual([status, json.field], [404, field], `${target}?${query}`)
+		}
 	const post = await site.get(`${API}/summary`, { method: 'POST' })
 	assert.equal(post.status, 405)
 	assert.equal(post.headers.allow, 'GET, HEAD')
 	assert.ok((await site.get('/api/../admin/%2e%2e/secret')).status >= 400)
 	const home = await site.get('/')
 	assert.deepEqual([home.status, home.headers.location], [302, '/admin/'])
+})
+
+test('the text of an answer: instants of one length, no blanks between keys and values', async () => {
+	for (let i = 0; i < 30; i++) { // one instant in ten ends in a zero
+		const { json, text } = await site.get(`${API}/summary`)
+		assert.match(json.as_of, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+		assert.equal(text.trim(), text.trim().replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1'))
+	}
 })
 
 test('HEAD has the headers of GET and no body', async () => {
