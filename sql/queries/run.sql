@@ -58,8 +58,10 @@ ON CONFLICT (only_row) DO UPDATE SET rules_id = excluded.rules_id, data_version 
 -- name: zone_known
 -- PostgreSQL also takes offsets and POSIX rules as zones; only names of the tz
 -- database know when clocks change. Names that are abbreviations as well (CET, EET)
--- mean a fixed offset to it.
+-- mean a fixed offset to it. Three names are no places: what the server's own machine
+-- or its packager says, and "not set yet".
 SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone)
+       AND :zone NOT IN ('posixrules', 'localtime', 'Factory')
        AND (:zone IN ('UTC', 'GMT') OR NOT EXISTS (SELECT FROM pg_timezone_abbrevs WHERE abbrev = upper(:zone))) AS known
 
 -- name: day_last_closed

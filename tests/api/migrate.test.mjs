@@ -110,7 +110,10 @@ describe('migrate', () => {
 describe('the doctor', () => {
 	it('names what is missing, and finds nothing wrong where nothing is', async () => {
 		const shop = await openSmallShop(2)
-		const none = await shop.batch(['doctor'])
+		const first = await shop.batch(['doctor'])
+		assert.doesNotMatch(first.stdout, /^FAIL +analytics_db/m)
+		assert.match(first.stdout, /^note +analytics_db has no schema yet: .*AUTO_MIGRATE/m)
+		const none = await shop.batch(['doctor'], { AUTO_MIGRATE: '0' })
 		assert.equal(none.code, 1)
 		assert.match(none.stdout, /^FAIL +analytics_db: analytics_db has no schema yet|^FAIL +analytics_db has no schema yet/m)
 		await shop.batch(['migrate'])
@@ -121,11 +124,17 @@ describe('the doctor', () => {
 		const slow = await shop.batch(['doctor'])
 		assert.match(slow.stdout, /^warn +order_db: no index on orders\(created_at\)/m)
 		assert.match(slow.stdout, /^warn +order_db: no index on order_items\(order_id\)/m)
-		const zone = await shop.batch(['doctor'], { BUSINESS_TIMEZONE: 'CET' })
-		assert.match(zone.stdout, /^FAIL +BUSINESS_TIMEZONE='CET'/m)
+		for (const name of ['CET', 'posixrules', 'localtime', 'Factory']) {
+			const zone = await shop.batch(['doctor'], { BUSINESS_TIMEZONE: name })
+			assert.match(zone.stdout, new RegExp(`^FAIL +BUSINESS_TIMEZONE='${name}'`, 'm'))
+		}
 		assert.match((await shop.batch(['doctor'], { SERVER__HOST: '0.0.0.0' })).stdout, /^warn +SERVER__HOST=0\.0\.0\.0 is not heeded/m)
 		const away = await shop.batch(['doctor'], { DATABASE_URL: shop.orders.server.url('nowhere') })
 		assert.match(away.stdout, /^FAIL +order_db: .*nowhere/m)
+		assert.match(slow.stdout, /^ok +order_db: understands every question of a run/m)
+		await shop.orders.exec('ALTER TABLE order_items ALTER order_id TYPE text')
+		const types = await shop.batch(['doctor'])
+		assert.match(types.stdout, /^FAIL +order_db cannot be asked for items: .*(operator|type)/m)
 		await shop.orders.exec('ALTER TABLE orders DROP status')
 		assert.match((await shop.batch(['doctor'])).stdout, /^FAIL +order_db: orders\.status is missing/m)
 	})
