@@ -98,11 +98,21 @@ static enum err take_late_day(void *arg, int cols, const char *const *v, struct 
 	return db_query(r->db, "plan_late", DB_PARAMS({"day", v[0]}), NULL, eb);
 }
 
+static const enum source_question late_questions[] = {SOURCE_LATE_CANCELS, SOURCE_LATE_REFUNDS,
+                                                      SOURCE_LATE_EDITS};
+enum { LATE_QUESTIONS = sizeof late_questions / sizeof *late_questions };
+
+static bool can_tell_of_late(const struct run *r)
+{
+	for (size_t i = 0; i < LATE_QUESTIONS; i++)
+		if (source_can_answer(r->source, late_questions[i]))
+			return true;
+	return false;
+}
+
 static enum err ask_late(struct run *r, const char *from, const char *to, const char *since,
                          struct errbuf *eb)
 {
-	static const enum source_question late[] = {SOURCE_LATE_CANCELS, SOURCE_LATE_REFUNDS,
-	                                            SOURCE_LATE_EDITS};
 	struct source_window w = {.cutoff_hours = (int)conf_int(r->conf, CONF_BUSINESS_DAY_CUTOFF)};
 	enum err rc = run_window_set_days(r, &w, since, since, eb);
 	if (rc != ERR_OK || !w.utc.n)
@@ -110,9 +120,9 @@ static enum err ask_late(struct run *r, const char *from, const char *to, const 
 	w.late_utc = w.utc.rows[0].from;
 	w.late_local = w.local.rows[0].from;
 	rc = run_window_set_days(r, &w, from, to, eb);
-	for (size_t i = 0; rc == ERR_OK && i < sizeof late / sizeof *late; i++)
-		if (source_can_answer(r->source, late[i]))
-			rc = source_ask(r->source, late[i], &w, take_late_day, r, eb);
+	for (size_t i = 0; rc == ERR_OK && i < LATE_QUESTIONS; i++)
+		if (source_can_answer(r->source, late_questions[i]))
+			rc = source_ask(r->source, late_questions[i], &w, take_late_day, r, eb);
 	return rc;
 }
 
@@ -121,6 +131,8 @@ static enum err ask_late(struct run *r, const char *from, const char *to, const 
 static enum err plan_late(struct run *r, struct errbuf *eb)
 {
 	struct rowset rs;
+	if (!can_tell_of_late(r))
+		return ERR_OK;
 	enum err rc = db_query(r->db, "plan_late_window", DB_NO_PARAMS, &rs, eb);
 	if (rc != ERR_OK)
 		return rc;
