@@ -188,10 +188,11 @@ static const char *file_value(struct conf *c, const char *name, const char *path
 	FILE *f = file_open(path, &why);
 	char text[8192 + 1]; /* one more than allowed, to see that there is more */
 	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
-	if (!f)
-		why = why ? why : strerror(errno);
-	else if (ferror(f))
-		why = strerror(errno);
+	if (!f && !why)
+		why =
+			strerrordesc_np(errno); /* as strerror() says it, but without a buffer that is shared */
+	else if (f && ferror(f))
+		why = strerrordesc_np(errno);
 	else if (n == sizeof text)
 		why = "it is over 8 KiB";
 	if (f)
