@@ -90,6 +90,9 @@ enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why, st
 	if (!r->run_id || !r->db || !db_alive(r->db))
 		return ERR_OK;
 	db_ignore_interrupt(r->db);
+	/* Cron asks 144 times a day; that nothing was due is what the heartbeat says. */
+	if (rc == ERR_NOTHING && !r->source_tried)
+		return db_query(r->db, "run_forget", DB_PARAMS({"run_id", r->run_id}), NULL, eb);
 	buf_putc(&r->warnings, ']');
 	return db_query(r->db, "run_end",
 	                DB_PARAMS({"run_id", r->run_id}, {"status", record_status(rc, r)},

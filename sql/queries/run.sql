@@ -22,6 +22,9 @@ SET finished_at = clock_timestamp(), status = :status, first_day = :first_day::d
     orders_read = :orders, snapshot = :snapshot, warnings = :warnings::jsonb, error = :error
 WHERE run_id = :run_id
 
+-- name: run_forget
+DELETE FROM batch_run WHERE run_id = :run_id::bigint
+
 -- name: heartbeat_put
 INSERT INTO heartbeat (component, status, detail, at) VALUES (:component, :status, :detail, clock_timestamp())
 ON CONFLICT (component) DO UPDATE SET status = excluded.status, detail = excluded.detail, at = excluded.at

@@ -225,6 +225,9 @@ describe('run --if-due', () => {
 		assert.equal(due.code, 0, due.stderr)
 		assert.deepEqual(Object.keys(await shop.runOfDays()), [4, 3, 2, 1].map((n) => daysAgo(n)))
 		await shop.expectRun(2, '--if-due')
+		// Asking is not written down, 144 times a day; what was done is.
+		assert.deepEqual(await shop.cache.query('SELECT mode, status FROM batch_run ORDER BY run_id'),
+			[{ mode: `${daysAgo(4)} to ${daysAgo(2)}`, status: 'ok' }, { mode: 'due', status: 'ok' }])
 	})
 
 	it('catches up on days that were missed', async () => {
