@@ -63,7 +63,7 @@ ON CONFLICT (only_row) DO UPDATE SET rules_id = excluded.rules_id, data_version 
 -- database know when clocks change. Names that are abbreviations as well (CET, EET)
 -- mean a fixed offset to it. Three names are no places: what the server's own machine
 -- or its packager says, and "not set yet".
-SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone)
+SELECT (:zone = 'UTC' OR EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone)) -- which reads hundreds of files
        AND :zone NOT IN ('posixrules', 'localtime', 'Factory')
        AND (:zone IN ('UTC', 'GMT') OR NOT EXISTS (SELECT FROM pg_timezone_abbrevs WHERE abbrev = upper(:zone))) AS known
 
