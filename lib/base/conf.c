@@ -189,9 +189,7 @@ static const char *file_value(struct conf *c, const char *name, const char *path
 	char text[8192 + 1]; /* one more than allowed, to see that there is more */
 	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
 	/* What strerror() says, without the buffer all threads share. */
-	if (!f && !why)
-		why = strerrordesc_np(errno);
-	else if (f && ferror(f))
+	if (f ? ferror(f) : !why)
 		why = strerrordesc_np(errno);
 	else if (n == sizeof text)
 		why = "it is over 8 KiB";
