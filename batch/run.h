@@ -57,7 +57,8 @@ MUST_CHECK enum err run_lock(struct run *r, struct errbuf *eb);
 
 MUST_CHECK enum err run_record_begin(struct run *r, struct errbuf *eb);
 
-/* `rc` and `why` are how the work ended. Does nothing where no record was begun or
+/* `rc` and `why` are how the work ended. Where nothing was due the record goes again,
+ * as cron asks all day. Does nothing where no record was begun or
  * the connection is gone; such a run is marked interrupted by the next one. */
 MUST_CHECK enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why,
                                    struct errbuf *eb);
