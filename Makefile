@@ -80,7 +80,7 @@ $(B)/takings-batch: $(call obj,$(BATCH_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) -ljansson
 
 $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) -lfcgi -lpthread
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) -lfcgi -ljansson -lpthread
 
 $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cgi-bin/routes.h"
+#include "cgi-bin/call.h"
 #include "web/fcgi.h"
 #include "web/json.h"
 
@@ -105,15 +105,16 @@ static void put_connections(struct json *j, struct web *w, const struct rowset *
 	json_end_object(j);
 }
 
-void health_handle(struct web *w, const struct request *req, struct reply *reply)
+void health_handle(struct call *c)
 {
+	struct web *w = c->web;
+	struct reply *reply = c->reply;
 	static const struct check off = {STATE_DISABLED, NULL};
 	struct errbuf eb = {0};
 	struct rowset rs = {0};
 	struct json checks;
 	struct buf text;
 	enum state worst = STATE_OK;
-	(void)req;
 	enum err rc = read_state(w, &rs, &eb);
 	bool up = rc == ERR_OK;
 	struct check unknown = {STATE_DEGRADED, "unknown while analytics_db does not answer"};
@@ -149,21 +150,20 @@ void health_handle(struct web *w, const struct request *req, struct reply *reply
 	rowset_fini(&rs);
 }
 
-void health_live_handle(struct web *w, const struct request *req, struct reply *reply)
+void health_live_handle(struct call *c)
 {
-	(void)w, (void)req;
-	reply_begin(reply, 200, "application/json");
-	buf_puts(&reply->body, "{\"status\":\"ok\"}\n");
+	reply_begin(c->reply, 200, "application/json");
+	buf_puts(&c->reply->body, "{\"status\":\"ok\"}\n");
 }
 
-void health_ready_handle(struct web *w, const struct request *req, struct reply *reply)
+void health_ready_handle(struct call *c)
 {
 	struct errbuf eb = {0};
 	struct rowset rs = {0};
-	if (read_state(w, &rs, &eb) == ERR_OK) {
-		health_live_handle(w, req, reply);
+	if (read_state(c->web, &rs, &eb) == ERR_OK) {
+		health_live_handle(c);
 	} else {
-		reply_problem(reply, req, 503, NULL, &eb);
+		reply_problem(c->reply, c->req, 503, NULL, &eb);
 	}
 	rowset_fini(&rs);
 }

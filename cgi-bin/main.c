@@ -8,6 +8,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "cgi-bin/gate.h"
+#include "cgi-bin/pages.h"
 #include "db/analytics.h"
 #include "db/statement.h"
 #include "web/fcgi.h"
@@ -40,7 +41,7 @@ static enum err serve(struct web *w, struct errbuf *eb)
 	                        (int)conf_int(w->conf, CONF_HTTP_THREADS), gate_handle, w, eb);
 	if (rc != ERR_OK)
 		return rc;
-	rc = gate_init(w, eb);
+	rc = pages_init(w, eb);
 	if (rc == ERR_OK)
 		rc = check_budget(w, eb);
 	if (rc == ERR_OK)
@@ -50,7 +51,7 @@ static enum err serve(struct web *w, struct errbuf *eb)
 		_exit(1);
 	}
 	fcgi_close(server);
-	gate_fini();
+	pages_fini();
 	return rc;
 }
 

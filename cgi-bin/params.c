@@ -1,24 +1,31 @@
 /* params.c: typed, bounded, or refused by name. */
 #include "cgi-bin/params.h"
 
+#include <jansson.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/num.h"
 #include "base/words.h"
 #include "domain/currency.h"
 
+static enum err check_date(const struct param *p, const char *value, struct errbuf *eb)
+{
+	if (!num_is_date(value))
+		return err_set_field(eb, ERR_INVALID, p->name, "%s must be a date YYYY-MM-DD", p->name);
+	/* Far dates would only cost time: nothing was sold then. */
+	if (strcmp(value, "1970-01-01") < 0 || strcmp(value, "2199-12-31") > 0)
+		return err_set_field(eb, ERR_INVALID, p->name, "%s must be from 1970-01-01 to 2199-12-31",
+		                     p->name);
+	return ERR_OK;
+}
+
 static enum err check_value(const struct param *p, const char *value, struct errbuf *eb)
 {
-	int64_t n;
+	int64_t n, len;
 	switch (p->type) {
 	case PARAM_DATE:
-		if (!num_is_date(value))
-			return err_set_field(eb, ERR_INVALID, p->name, "%s must be a date YYYY-MM-DD", p->name);
-		/* Far dates would only cost time: nothing was sold then. */
-		if (strcmp(value, "1970-01-01") < 0 || strcmp(value, "2199-12-31") > 0)
-			return err_set_field(eb, ERR_INVALID, p->name,
-			                     "%s must be from 1970-01-01 to 2199-12-31", p->name);
-		return ERR_OK;
+		return check_date(p, value, eb);
 	case PARAM_INT:
 		return num_parse_int(value, p->min, p->max, &n)
 		           ? ERR_OK
@@ -35,22 +42,121 @@ static enum err check_value(const struct param *p, const char *value, struct err
 		           ? ERR_OK
 		           : err_set_field(eb, ERR_INVALID, p->name,
 		                           "%s must be an ISO 4217 code such as EUR", p->name);
+	case PARAM_TEXT:
+	case PARAM_SECRET:
+		len = (int64_t)strlen(value);
+		return len >= p->min && len <= p->max
+		           ? ERR_OK
+		           : err_set_field(eb, ERR_INVALID, p->name, "%s must have %lld to %lld bytes",
+		                           p->name, (long long)p->min, (long long)p->max);
 	}
 	return ERR_OK;
 }
 
-static const struct param *find(const struct route *route, const char *name)
+static const struct param *find(const struct route *route, enum param_place place, const char *name)
 {
 	for (int i = 0; i < ROUTE_PARAMS && route->params[i].name; i++)
-		if (!route->params[i].fixed && strcmp(route->params[i].name, name) == 0)
+		if (!route->params[i].fixed && route->params[i].place == place &&
+		    strcmp(route->params[i].name, name) == 0)
 			return &route->params[i];
 	return NULL;
 }
 
-static enum err check_range(const struct request *req, struct errbuf *eb)
+/* ---- the body ---------------------------------------------------------- */
+
+static bool content_is(const struct request *req, const char *type)
 {
-	const char *date = request_query_find(req, "date");
-	const char *from = request_query_find(req, "from"), *to = request_query_find(req, "to");
+	size_t n = strlen(type);
+	return strncasecmp(req->content_type, type, n) == 0 && strchr("; \t", req->content_type[n]);
+}
+
+/* Numbers and truths become their texts: the parameter's type decides what is right. */
+static const char *json_field_text(struct arena *a, const json_t *value)
+{
+	if (json_is_string(value))
+		return arena_strndup(a, json_string_value(value), json_string_length(value));
+	if (json_is_integer(value))
+		return arena_printf(a, "%lld", (long long)json_integer_value(value));
+	if (json_is_boolean(value))
+		return json_is_true(value) ? "true" : "false";
+	return NULL;
+}
+
+static enum err read_json(const struct request *req, struct pair *out, size_t *n, struct errbuf *eb)
+{
+	json_error_t where;
+	const char *key;
+	json_t *value, *top = json_loadb(req->body, req->body_len, JSON_REJECT_DUPLICATES, &where);
+	enum err rc = json_is_object(top)
+	                  ? ERR_OK
+	                  : err_set_field(eb, ERR_MALFORMED, "body", "the body must be a JSON object");
+	json_object_foreach(top, key, value)
+	{
+		if (rc != ERR_OK)
+			break;
+		const char *text = json_field_text(req->arena, value);
+		if (*n == ROUTE_PARAMS)
+			rc = err_set_field(eb, ERR_INVALID, "body", "the body has too many fields");
+		else if (!text && !json_is_null(value))
+			rc = err_set_field(eb, ERR_INVALID, key, "%s must be a text or a number", key);
+		else if (text)
+			out[(*n)++] = (struct pair){arena_strdup(req->arena, key), text};
+	}
+	json_decref(top);
+	return rc;
+}
+
+static enum err read_body(const struct route *route, const struct request *req, struct pair *out,
+                          size_t *n, struct errbuf *eb)
+{
+	const struct pair *form;
+	if (route->body == BODY_NONE)
+		return ERR_OK;
+	if (route->body == BODY_JSON)
+		return content_is(req, "application/json")
+		           ? read_json(req, out, n, eb)
+		           : err_set_field(eb, ERR_INVALID, "Content-Type",
+		                           "the body must be application/json");
+	if (!content_is(req, "application/x-www-form-urlencoded"))
+		return err_set_field(eb, ERR_INVALID, "Content-Type",
+		                     "the body must be application/x-www-form-urlencoded");
+	size_t form_n;
+	enum err rc = request_parse_pairs(req->arena, req->body, req->body_len, &form, &form_n, eb);
+	if (rc == ERR_OK && form_n > ROUTE_PARAMS)
+		rc = err_set_field(eb, ERR_INVALID, "body", "the form has too many fields");
+	for (size_t i = 0; rc == ERR_OK && i < form_n; i++)
+		out[(*n)++] = form[i];
+	return rc;
+}
+
+/* ---- all of them ------------------------------------------------------- */
+
+static enum err check_pairs(const struct route *route, enum param_place place,
+                            const struct pair *pairs, size_t n, struct errbuf *eb)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct param *p = find(route, place, pairs[i].name);
+		if (!p)
+			return err_set_field(eb, ERR_INVALID, pairs[i].name, "there is no parameter %s here",
+			                     pairs[i].name);
+		if (check_value(p, pairs[i].value, eb) != ERR_OK)
+			return eb->code;
+	}
+	return ERR_OK;
+}
+
+static const char *value_of(const struct pair *pairs, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(pairs[i].name, name) == 0)
+			return pairs[i].value;
+	return NULL;
+}
+
+static enum err check_range(const struct param_values *values, struct errbuf *eb)
+{
+	const char *date = params_get(values, "date");
+	const char *from = params_get(values, "from"), *to = params_get(values, "to");
 	if (date && (from || to))
 		return err_set_field(eb, ERR_INVALID, "date", "date stands alone, without from and to");
 	if (!from != !to)
@@ -60,23 +166,56 @@ static enum err check_range(const struct request *req, struct errbuf *eb)
 	return ERR_OK;
 }
 
+static enum err path_value(const struct route *route, const struct request *req,
+                           const struct param *p, const char **value, struct errbuf *eb)
+{
+	int len;
+	const char *at = route_path_value(route, req->path, p->name, &len);
+	must(at != NULL);
+	*value = arena_strndup(req->arena, at, (size_t)len);
+	return check_value(p, *value, eb);
+}
+
 enum err params_parse(const struct route *route, const struct request *req,
                       struct param_values *out, struct errbuf *eb)
 {
+	struct pair body[ROUTE_PARAMS];
+	size_t body_n = 0;
 	int n = 0;
-	for (size_t i = 0; i < req->query_n; i++) {
-		const struct param *p = find(route, req->query[i].name);
-		if (!p)
-			return err_set_field(eb, ERR_INVALID, req->query[i].name,
-			                     "there is no parameter %s here", req->query[i].name);
-		if (check_value(p, req->query[i].value, eb) != ERR_OK)
-			return eb->code;
-	}
-	for (int i = 0; i < ROUTE_PARAMS && route->params[i].name; i++) {
+	enum err rc = check_pairs(route, IN_QUERY, req->query, req->query_n, eb);
+	if (rc == ERR_OK)
+		rc = read_body(route, req, body, &body_n, eb);
+	if (rc == ERR_OK)
+		rc = check_pairs(route, IN_BODY, body, body_n, eb);
+	for (int i = 0; rc == ERR_OK && i < ROUTE_PARAMS && route->params[i].name; i++) {
 		const struct param *p = &route->params[i];
-		const char *given = p->fixed ? NULL : request_query_find(req, p->name);
+		const char *given = NULL;
+		if (!p->fixed && p->place == IN_PATH)
+			rc = path_value(route, req, p, &given, eb);
+		else if (!p->fixed)
+			given = p->place == IN_BODY ? value_of(body, body_n, p->name)
+			                            : request_query_find(req, p->name);
+		if (rc == ERR_OK && p->required && !given)
+			rc = err_set_field(eb, ERR_INVALID, p->name, "%s is missing", p->name);
 		out->list[n++] = (struct db_param){p->name, given ? given : p->fallback};
 	}
 	out->list[n] = (struct db_param){NULL, NULL};
-	return check_range(req, eb);
+	return rc == ERR_OK ? check_range(out, eb) : rc;
+}
+
+const char *params_get(const struct param_values *values, const char *name)
+{
+	for (const struct db_param *p = values->list; p->name; p++)
+		if (strcmp(p->name, name) == 0)
+			return p->text;
+	return NULL;
+}
+
+void params_print(const struct param_values *values, struct buf *out)
+{
+	for (const struct db_param *p = values->list; p->name; p++) {
+		if (p->text)
+			buf_printf(out, "%zu:%s", strlen(p->text), p->text);
+		buf_putc(out, ';');
+	}
 }

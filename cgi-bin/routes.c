@@ -15,30 +15,41 @@
 #define P_BASIS                                                                                    \
 	{.name = "basis", .type = PARAM_WORD, .words = "order_date|transaction_date", .fallback = "order_date", \
 	 .meaning = "Whether refunds and cancellations count on the order's day or on their own"}
+#define READ_API .access = ACCESS_VIEWER, .scopes = SCOPE_READ, .tag = "Analytics"
 #define P_FIXED(n, v) {.name = (n), .fallback = (v), .fixed = true}
 
+#define SUMMARY_COLUMNS                                                                            \
+	"date total_revenue total_orders avg_order_value peak_hour vs_previous_day vs_previous_day_status " \
+	"vs_same_weekday vs_same_weekday_status placed_orders counted_orders gross refunds item_sales items_sold " \
+	"by_order_date previous_day same_weekday today"
 #define ENVELOPE_COLUMNS "as_of range tz cutoff currency basis"
 #define ENVELOPE {.statement = "report_envelope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, \
 	              .missing = "the batch has not run yet: takings-batch run"}
 
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
-	{.method = "GET", .path = "/health", .handler = health_handle, .doc = "Whether everything works, and what does not"},
-	{.method = "GET", .path = "/health/live", .handler = health_live_handle, .doc = "Whether the program answers"},
+	{.method = "GET", .path = "/health", .handler = health_handle, .tag = "Service", .doc = "Whether everything works, and what does not"},
+	{.method = "GET", .path = "/health/live", .handler = health_live_handle, .tag = "Service", .doc = "Whether the program answers"},
 	{.method = "GET",
 	 .path = "/health/ready",
 	 .handler = health_ready_handle,
+	 .tag = "Service",
 	 .doc = "Whether the program can answer from its database"},
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",
+	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "1")},
-	 .parts = {{.statement = "report_summary", .shape = PART_FIELDS, .missing = "no figures for these days"},
-               {.statement = "report_currencies", .shape = PART_ROWS, .key = "by_currency"},
+	 .parts = {{.statement = "report_summary",
+                .shape = PART_FIELDS,
+                .missing = "no figures for these days",
+                .columns = SUMMARY_COLUMNS},
+               {.statement = "report_currencies", .shape = PART_ROWS, .key = "by_currency", .columns = "currency total_revenue total_orders"},
                ENVELOPE},
 	 .doc = "Revenue, orders and averages of a day or range, compared"},
 	{.method = "GET",
 	 .path = "/api/admin/analytics/top-items",
+	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY,
                 {.name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .fallback = "10", .meaning = "Items listed"},
                 {.name = "by", .type = PARAM_WORD, .words = "revenue|quantity|orders", .fallback = "revenue",
@@ -56,14 +67,17 @@ static const struct route routes[] = {
 	 .doc = "Items with quantity and revenue, and what they do not explain"},
 	{.method = "GET",
 	 .path = "/api/admin/analytics/hourly",
+	 READ_API,
 	 .params = {P_DATE, P_LOCATION, P_CURRENCY, P_FIXED("from", NULL), P_FIXED("to", NULL), P_FIXED("days", "1"),
                 P_FIXED("basis", "order_date")},
-	 .parts = {{.statement = "report_hours", .shape = PART_ROWS, .key = "hours", .missing = "no figures for this day"},
+	 .parts = {{.statement = "report_hours", .shape = PART_ROWS, .key = "hours", .missing = "no figures for this day",
+                .columns = "hour orders revenue seconds placed"},
                ENVELOPE},
 	 .doc = "Orders and revenue of the 24 hours of a day"},
 
 	{.method = "GET",
 	 .path = "/admin/",
+	 .access = ACCESS_VIEWER,
 	 .page = "overview.html",
 	 .params = {P_DATE, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("from", NULL), P_FIXED("to", NULL),
                 P_FIXED("days", "1"), P_FIXED("span", "56"), P_FIXED("limit", "10"), P_FIXED("by", "revenue")},
@@ -87,10 +101,71 @@ const struct route *route_get(int i)
 	return i >= 0 && i < ROUTES ? &routes[i] : NULL;
 }
 
-const struct route *route_find(const char *path)
+int route_count(void)
 {
-	for (int i = 0; i < ROUTES; i++)
-		if (strcmp(routes[i].path, path) == 0)
+	return ROUTES;
+}
+
+int route_index(const struct route *route)
+{
+	return (int)(route - routes);
+}
+
+/* ---- from a path to a row ---------------------------------------------- */
+
+/* Both walk one segment at a time; {name} takes one that is not empty. */
+static bool path_fits(const char *pattern, const char *path)
+{
+	while (*pattern && *path) {
+		if (*pattern == '{') {
+			size_t n = strcspn(path, "/");
+			if (n == 0)
+				return false;
+			path += n;
+			pattern += strcspn(pattern, "}") + 1;
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	return *pattern == '\0' && *path == '\0';
+}
+
+static const char *methods_of(const char *method, const char *before)
+{
+	if (strcmp(method, "GET") == 0)
+		return before ? "GET, HEAD, POST" : "GET, HEAD";
+	return before ? "GET, HEAD, POST" : method;
+}
+
+const struct route *route_find(const char *method, const char *path, const char **allowed)
+{
+	const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	*allowed = NULL;
+	for (int i = 0; i < ROUTES; i++) {
+		if (!path_fits(routes[i].path, path))
+			continue;
+		if (strcmp(routes[i].method, wanted) == 0)
 			return &routes[i];
+		*allowed = methods_of(routes[i].method, *allowed);
+	}
+	return NULL;
+}
+
+const char *route_path_value(const struct route *route, const char *path, const char *name,
+                             int *len)
+{
+	for (const char *p = route->path; *p && *path;) {
+		if (*p != '{') {
+			p++;
+			path++;
+			continue;
+		}
+		size_t n = strcspn(path, "/"), name_n = strcspn(p + 1, "}");
+		*len = (int)n;
+		if (strlen(name) == name_n && strncmp(p + 1, name, name_n) == 0)
+			return path;
+		p += name_n + 2;
+		path += n;
+	}
 	return NULL;
 }

@@ -1,28 +1,44 @@
 /* routes.h: everything that can be asked over HTTP, one row each.
  *
- * A row says what may be asked with which parameters, which statements answer and
+ * A row says who may ask what with which parameters, which statements answer and
  * which template shows it. Adding an endpoint is a statement in sql/queries, a
- * row here, a template if it has a page, and a test. */
+ * row in routes.c, a template if it has a page, its lines in tests/api/access.tsv
+ * and a test. */
 #ifndef TAKINGS_CGI_ROUTES_H
 #define TAKINGS_CGI_ROUTES_H
 
-#include "base/conf.h"
-#include "cgi-bin/pool.h"
-#include "web/reply.h"
-#include "web/request.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-enum { ROUTE_PARAMS = 12, ROUTE_PARTS = 8 };
+struct call;
 
-enum param_type { PARAM_DATE, PARAM_INT, PARAM_WORD, PARAM_CURRENCY };
+enum { ROUTE_PARAMS = 14, ROUTE_PARTS = 10 };
+
+enum param_type {
+	PARAM_DATE,
+	PARAM_INT,
+	PARAM_WORD,
+	PARAM_CURRENCY,
+	PARAM_TEXT,   /* min..max bytes */
+	PARAM_SECRET, /* likewise; never repeated in an answer or a log */
+};
+
+enum param_place {
+	IN_QUERY,
+	IN_PATH, /* {name} in the path; always there */
+	IN_BODY, /* a field of the form or of the JSON object */
+};
 
 struct param {
-	const char *name; /* as in the query string and in the statements */
+	const char *name; /* as in the request and in the statements */
 	enum param_type type;
-	int64_t min, max;     /* PARAM_INT */
+	enum param_place place;
+	int64_t min, max;     /* PARAM_INT: value; PARAM_TEXT, PARAM_SECRET: bytes */
 	const char *words;    /* PARAM_WORD: allowed ones, separated by | */
 	const char *fallback; /* NULL: SQL NULL, the statement decides */
-	bool fixed;           /* not from the query string: always the fallback */
-	const char *meaning;
+	bool required;
+	bool fixed; /* not from the request: always the fallback */
+	const char *example, *meaning;
 };
 
 /* How the rows of a statement stand in the answer. */
@@ -37,34 +53,49 @@ struct part {
 	enum part_shape shape;
 	const char *key;     /* NULL for PART_FIELDS */
 	const char *missing; /* not NULL: no row is an error 404 with this text */
-	const char *columns; /* JSON: only these columns, in this order; NULL: all */
+	const char *columns; /* JSON: these columns, in this order; every JSON part names them */
 };
 
-struct web {
-	const struct conf *conf;
-	struct pool *pool;
-	int64_t start_ms; /* monotonic */
-};
+/* Who may ask. A role may do what the ones before it may. */
+enum access { ACCESS_PUBLIC, ACCESS_VIEWER, ACCESS_ANALYST, ACCESS_ADMIN };
+
+/* Scopes of API keys; a bit set. `admin` may what `read` may. */
+enum scope { SCOPE_NONE = 0, SCOPE_INGEST = 1, SCOPE_READ = 2, SCOPE_ADMIN = 4 };
+
+enum body_kind { BODY_NONE, BODY_FORM, BODY_JSON };
 
 struct route {
-	const char *method, *path;
+	const char *method;
+	const char *path; /* a segment may be {name}, of a parameter IN_PATH */
+	enum access access;
+	unsigned scopes; /* keys that may ask; none for pages */
+	enum body_kind body;
+	bool uncached; /* answered anew every time although it has parts */
 	struct param params[ROUTE_PARAMS];
 	struct part parts[ROUTE_PARTS];
-	const char *page; /* template file in templates/, NULL: JSON */
-	void (*handler)(struct web *w, const struct request *req,
-	                struct reply *reply); /* instead of parts */
-	const char *doc;                      /* one sentence */
+	const char *page;                /* template file in templates/, NULL: JSON */
+	void (*handler)(struct call *c); /* instead of parts, or before them: see call.h */
+	const char *tag;                 /* group in the API's documentation; NULL: not documented */
+	const char *doc;                 /* one sentence */
 };
 
 /* NULL past the last one. */
 const struct route *route_get(int i);
+int route_count(void);
+int route_index(const struct route *route);
 
-/* The row of the path, NULL if there is none. */
-const struct route *route_find(const char *path);
+/* The row of method and path; HEAD finds GET. NULL if there is none: then *allowed
+ * holds the methods the path does take ("GET, HEAD"), NULL where it is no path of ours. */
+const struct route *route_find(const char *method, const char *path, const char **allowed);
 
-void health_handle(struct web *w, const struct request *req, struct reply *reply);
-void health_live_handle(struct web *w, const struct request *req, struct reply *reply);
-void health_ready_handle(struct web *w, const struct request *req, struct reply *reply);
-void home_handle(struct web *w, const struct request *req, struct reply *reply);
+/* Where the value of {name} begins in `path`, and its length; NULL if the route has none. */
+const char *route_path_value(const struct route *route, const char *path, const char *name,
+                             int *len);
+
+/* Handlers. */
+void health_handle(struct call *c);
+void health_live_handle(struct call *c);
+void health_ready_handle(struct call *c);
+void home_handle(struct call *c);
 
 #endif

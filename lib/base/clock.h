@@ -11,8 +11,9 @@ enum { CLOCK_TEXT = 32 }; /* bytes of "2025-01-15T10:30:00.123Z" with room */
 /* Microseconds since 1970-01-01T00:00Z. */
 int64_t clock_now_us(void);
 
-/* Milliseconds of a clock that never jumps. */
+/* Milliseconds and microseconds of a clock that never jumps. */
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
 
 /* ISO 8601 in UTC with milliseconds and Z. */
 void clock_format_utc(int64_t at_us, char out[CLOCK_TEXT]);

@@ -8,6 +8,7 @@
 static const char *const names[] = {
 	[ERR_OK] = "ok",
 	[ERR_INVALID] = "invalid",
+	[ERR_MALFORMED] = "malformed",
 	[ERR_NOT_FOUND] = "not_found",
 	[ERR_CONFIG] = "config",
 	[ERR_DB] = "db",

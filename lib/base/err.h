@@ -9,6 +9,7 @@
 enum err {
 	ERR_OK = 0,
 	ERR_INVALID,     /* input that cannot be accepted; `field` names it */
+	ERR_MALFORMED,   /* input that cannot even be read */
 	ERR_NOT_FOUND,   /* what was asked for does not exist */
 	ERR_CONFIG,      /* a setting is missing, malformed or contradictory */
 	ERR_DB,          /* the database refused a statement */

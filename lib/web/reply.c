@@ -138,6 +138,8 @@ int reply_status(enum err code)
 	switch (code) {
 	case ERR_OK:
 		return 200;
+	case ERR_MALFORMED:
+		return 400;
 	case ERR_INVALID:
 		return 422;
 	case ERR_NOT_FOUND:

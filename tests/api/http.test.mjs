@@ -173,7 +173,7 @@ test('addresses and methods that are not there', async () => {
 	assert.equal(post.headers.allow, 'GET, HEAD')
 	assert.ok((await site.get('/api/../admin/%2e%2e/secret')).status >= 400)
 	const home = await site.get('/')
-	assert.deepEqual([home.status, home.headers.location], [302, '/admin/'])
+	assert.deepEqual([home.status, home.headers.location], [303, '/admin/'])
 })
 
 test('the text of an answer: instants of one length, no blanks between keys and values', async () => {

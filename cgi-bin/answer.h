@@ -1,0 +1,22 @@
+/* answer.h: the rows that answer a call, asked in one snapshot. */
+#ifndef TAKINGS_CGI_ANSWER_H
+#define TAKINGS_CGI_ANSWER_H
+
+#include "cgi-bin/call.h"
+#include "db/rowset.h"
+
+struct answer {
+	const struct route *route;
+	struct rowset parts[ROUTE_PARTS];
+	int n;
+};
+
+/* Asks the statements of the call's route with its parameters. ERR_NOT_FOUND where a part
+ * that must have rows has none, naming the parameter there are no figures of. */
+MUST_CHECK enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb);
+void answer_fini(struct answer *a);
+
+/* The answer as JSON, by the columns of each part. */
+void answer_write_json(const struct answer *a, struct buf *out);
+
+#endif
