@@ -42,6 +42,7 @@ BATCH_SRC := $(wildcard batch/*.c)
 WEB_SRC := $(wildcard cgi-bin/*.c)
 STREAM_SRC := $(wildcard stream/*.c)
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+CLIENT_SRC := $(wildcard tests/api/*.c)
 
 EMBEDDED := $(sort $(wildcard sql/migrations/*.sql sql/queries/*.sql templates/*.html))
 
@@ -85,7 +86,7 @@ $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
 $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(BATCH_SRC) $(WEB_SRC) $(STREAM_SRC) $(UNIT_SRC)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(BATCH_SRC) $(WEB_SRC) $(STREAM_SRC) $(UNIT_SRC) $(CLIENT_SRC)))
 
 # ---- documents made from the program's own tables -------------------------------
 

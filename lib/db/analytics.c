@@ -60,11 +60,12 @@ static void put_settings(const struct conf *conf, enum analytics_role role, stru
 	/* Our statements are short or run once: compiling them costs more than it saves. */
 	buf_puts(settings, "-c jit=off");
 	if (role == ANALYTICS_READ)
-		buf_printf(
-			settings,
-			" -c default_transaction_read_only=on -c statement_timeout=%ss -c lock_timeout=2s"
-			" -c idle_in_transaction_session_timeout=30s",
-			conf_str(conf, CONF_QUERY_TIMEOUT));
+		buf_printf(settings,
+		           " -c default_transaction_read_only=on -c "
+		           "default_transaction_isolation=repeatable\\ read"
+		           " -c statement_timeout=%ss -c lock_timeout=2s"
+		           " -c idle_in_transaction_session_timeout=30s",
+		           conf_str(conf, CONF_QUERY_TIMEOUT));
 	else
 		/* The server notices within half a second that a killed run is gone. */
 		buf_puts(settings, " -c lock_timeout=10s -c client_connection_check_interval=500");

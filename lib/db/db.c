@@ -1,7 +1,6 @@
 /* db.c: libpq, asynchronous underneath so that a wait can be interrupted. */
-#include "db/db.h"
+#include "db/db_internal.h"
 
-#include <libpq-fe.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,11 +8,9 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/clock.h"
-#include "db/statement.h"
 
-enum { POLL_MS = 100, COPY_FLUSH_BYTES = 64 * 1024 };
+enum { COPY_FLUSH_BYTES = 64 * 1024 };
 
 /* A host that is gone: asked after 10 s of silence and every 5 s from then on, and given up
  * when neither that nor what we sent was acknowledged for 45 s. Kernels answer each other:
@@ -22,17 +19,6 @@ enum { POLL_MS = 100, COPY_FLUSH_BYTES = 64 * 1024 };
 #define KEEPALIVE_INTERVAL_S "5"
 #define KEEPALIVE_COUNT "3"
 #define UNACKNOWLEDGED_MS "45000"
-
-struct db {
-	PGconn *conn;
-	bool *prepared;        /* by statement index */
-	struct buf copy;       /* rows not yet handed to libpq */
-	int64_t limit_ms;      /* see db_options */
-	bool steadfast;        /* interrupts are not heeded any more */
-	bool given_up;         /* the server did not answer in time: nothing it says later counts */
-	const char *statement; /* the one at work, for messages; NULL: none of the named */
-	char sqlstate[6];      /* of the last error */
-};
 
 static volatile sig_atomic_t interrupted;
 
@@ -49,7 +35,7 @@ bool db_interrupted(void)
 /* ---- errors ------------------------------------------------------------ */
 
 /* libpq ends messages with newlines and prefixes the severity; neither helps a reader. */
-static enum err connection_error(struct db *db, struct errbuf *eb)
+enum err db_connection_error(struct db *db, struct errbuf *eb)
 {
 	const char *text = PQerrorMessage(db->conn);
 	int n = (int)strcspn(text, "\n");
@@ -57,14 +43,14 @@ static enum err connection_error(struct db *db, struct errbuf *eb)
 	return err_set(eb, ERR_DB_DOWN, "%.*s", n, n ? text : "the connection was lost");
 }
 
-static enum err server_error(struct db *db, const PGresult *res, struct errbuf *eb)
+enum err db_server_error(struct db *db, const PGresult *res, struct errbuf *eb)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
 	(void)snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state ? state : "");
 	if (PQstatus(db->conn) == CONNECTION_BAD || !state)
-		return connection_error(db, eb);
+		return db_connection_error(db, eb);
 	if (interrupted)
 		return err_set(eb, ERR_INTERRUPTED, "stopped on request");
 	enum err code = strcmp(state, "57014") == 0 ? ERR_TIMEOUT : ERR_DB;
@@ -78,7 +64,14 @@ static enum err server_error(struct db *db, const PGresult *res, struct errbuf *
 	               detail ? detail : "", state);
 }
 
-static bool succeeded(const PGresult *res)
+enum err db_give_up(struct db *db, struct errbuf *eb)
+{
+	db->given_up = true;
+	return err_set(eb, ERR_DB_DOWN, "the server did not answer within %d s",
+	               (int)(db->limit_ms / 1000));
+}
+
+bool db_succeeded(const PGresult *res)
 {
 	switch (PQresultStatus(res)) {
 	case PGRES_COMMAND_OK:
@@ -114,13 +107,10 @@ static enum err next_result(struct db *db, PGresult **res, struct errbuf *eb)
 			cancel(db->conn);
 			cancelled = true;
 		}
-		if (poll(&p, 1, POLL_MS) > 0 && !PQconsumeInput(db->conn))
-			return connection_error(db, eb);
-		if (db->limit_ms && clock_mono_ms() - start_ms > db->limit_ms) {
-			db->given_up = true;
-			return err_set(eb, ERR_DB_DOWN, "the server did not answer within %d s",
-			               (int)(db->limit_ms / 1000));
-		}
+		if (poll(&p, 1, DB_POLL_MS) > 0 && !PQconsumeInput(db->conn))
+			return db_connection_error(db, eb);
+		if (db->limit_ms && clock_mono_ms() - start_ms > db->limit_ms)
+			return db_give_up(db, eb);
 	}
 	*res = PQgetResult(db->conn);
 	return ERR_OK;
@@ -137,8 +127,8 @@ static enum err finish(struct db *db, PGresult **keep, struct errbuf *eb)
 			return waited;
 		if (!res)
 			return rc;
-		if (!succeeded(res) && rc == ERR_OK)
-			rc = server_error(db, res, eb);
+		if (!db_succeeded(res) && rc == ERR_OK)
+			rc = db_server_error(db, res, eb);
 		if (keep && rc == ERR_OK) {
 			PQclear(*keep);
 			*keep = res;
@@ -243,7 +233,7 @@ enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *e
 	db->limit_ms = opt->limit_ms;
 	db->prepared = mem_alloc((size_t)statement_count() * sizeof *db->prepared + 1);
 	if (PQstatus(db->conn) != CONNECTION_OK) {
-		rc = connection_error(db, eb);
+		rc = db_connection_error(db, eb);
 		db_close(db);
 		return rc;
 	}
@@ -263,7 +253,7 @@ void db_close(struct db *db)
 
 bool db_alive(const struct db *db)
 {
-	return !db->given_up && PQstatus(db->conn) == CONNECTION_OK;
+	return !db->given_up && !db->broken && PQstatus(db->conn) == CONNECTION_OK;
 }
 
 bool db_given_up(const struct db *db)
@@ -307,7 +297,7 @@ static enum err prepare(struct db *db, const struct statement *s, struct errbuf 
 	if (db->prepared[s->index])
 		return ERR_OK;
 	if (!PQsendPrepare(db->conn, s->name, s->sql, 0, NULL))
-		return connection_error(db, eb);
+		return db_connection_error(db, eb);
 	enum err rc = finish(db, NULL, eb);
 	db->prepared[s->index] = rc == ERR_OK;
 	return rc;
@@ -323,6 +313,13 @@ static const char *param_text(const struct db_param *params, const char *name)
 	return NULL;
 }
 
+void db_values(const struct statement *s, const struct db_param *params,
+               const char *values[STATEMENT_PARAMS])
+{
+	for (int i = 0; i < s->params_n; i++)
+		values[i] = param_text(params, s->params[i]);
+}
+
 enum err db_query(struct db *db, const char *statement, const struct db_param *params,
                   struct rowset *rs, struct errbuf *eb)
 {
@@ -332,12 +329,11 @@ enum err db_query(struct db *db, const char *statement, const struct db_param *p
 	must(s != NULL);
 	if (rs)
 		rs->result = NULL;
-	for (int i = 0; i < s->params_n; i++)
-		values[i] = param_text(params, s->params[i]);
+	db_values(s, params, values);
 	db->statement = s->name;
 	enum err rc = prepare(db, s, eb);
 	if (rc == ERR_OK && !PQsendQueryPrepared(db->conn, s->name, s->params_n, values, NULL, NULL, 0))
-		rc = connection_error(db, eb);
+		rc = db_connection_error(db, eb);
 	if (rc == ERR_OK)
 		rc = finish(db, &res, eb);
 	db->statement = NULL;
@@ -356,7 +352,7 @@ enum err db_describe(struct db *db, const char *statement, struct rowset *rs, st
 	rs->result = NULL;
 	enum err rc = prepare(db, s, eb);
 	if (rc == ERR_OK && !PQsendDescribePrepared(db->conn, s->name))
-		rc = connection_error(db, eb);
+		rc = db_connection_error(db, eb);
 	if (rc == ERR_OK)
 		rc = finish(db, &res, eb);
 	if (rc == ERR_OK)
@@ -376,7 +372,7 @@ enum err db_script(struct db *db, const char *statement, struct errbuf *eb)
 enum err db_command(struct db *db, const char *sql, struct errbuf *eb)
 {
 	if (!PQsendQuery(db->conn, sql))
-		return connection_error(db, eb);
+		return db_connection_error(db, eb);
 	return finish(db, NULL, eb);
 }
 
@@ -400,6 +396,54 @@ void db_rollback(struct db *db)
 void db_ignore_interrupt(struct db *db)
 {
 	db->steadfast = true;
+}
+
+/* ---- listening ---------------------------------------------------------- */
+
+enum err db_listen(struct db *db, const char *channel, struct errbuf *eb)
+{
+	char sql[128];
+	char *quoted = PQescapeIdentifier(db->conn, channel, strlen(channel));
+	if (!quoted)
+		return db_connection_error(db, eb);
+	int n = snprintf(sql, sizeof sql, "LISTEN %s", quoted);
+	PQfreemem(quoted);
+	must(n > 0 && n < (int)sizeof sql);
+	return db_command(db, sql, eb);
+}
+
+static int hand_out(struct db *db, db_notify_fn fn, void *arg)
+{
+	int n = 0;
+	for (PGnotify *got; (got = PQnotifies(db->conn)); n++) {
+		fn(arg, got->relname, got->extra);
+		PQfreemem(got);
+	}
+	return n;
+}
+
+enum err db_wait_notify(struct db *db, int timeout_ms, db_notify_fn fn, void *arg,
+                        struct errbuf *eb)
+{
+	int64_t until_ms = clock_mono_ms() + timeout_ms;
+	for (;;) {
+		struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
+		if (hand_out(db, fn, arg))
+			return ERR_OK;
+		if (!db_alive(db))
+			return db_connection_error(db, eb);
+		if (interrupted && !db->steadfast)
+			return err_set(eb, ERR_INTERRUPTED, "stopped on request");
+		int64_t left_ms = until_ms - clock_mono_ms();
+		if (left_ms < 0)
+			left_ms = 0;
+		if (poll(&p, 1, left_ms < DB_POLL_MS ? (int)left_ms : DB_POLL_MS) > 0) {
+			if (!PQconsumeInput(db->conn))
+				return db_connection_error(db, eb);
+		} else if (left_ms == 0) {
+			return ERR_OK;
+		}
+	}
 }
 
 /* ---- streaming out ----------------------------------------------------- */
@@ -426,14 +470,14 @@ enum err db_stream(struct db *db, const char *sql, int params_n, const char *con
 	enum err rc = ERR_OK;
 	if (!PQsendQueryParams(db->conn, sql, params_n, NULL, params, NULL, NULL, 0) ||
 	    !PQsetSingleRowMode(db->conn))
-		return connection_error(db, eb);
+		return db_connection_error(db, eb);
 	for (;;) {
 		PGresult *res = NULL;
 		enum err waited = next_result(db, &res, eb);
 		if (waited != ERR_OK || !res)
 			return waited != ERR_OK ? waited : rc;
-		if (!succeeded(res) && rc == ERR_OK)
-			rc = server_error(db, res, eb);
+		if (!db_succeeded(res) && rc == ERR_OK)
+			rc = db_server_error(db, res, eb);
 		if (rc == ERR_OK) {
 			rc = hand_over(res, fn, arg, eb);
 			if (rc != ERR_OK)
@@ -450,10 +494,10 @@ enum err db_copy_begin(struct db *db, const char *sql, struct errbuf *eb)
 	PGresult *res = NULL;
 	buf_clear(&db->copy);
 	if (!PQsendQuery(db->conn, sql))
-		return connection_error(db, eb);
+		return db_connection_error(db, eb);
 	enum err rc = next_result(db, &res, eb);
 	if (rc == ERR_OK && PQresultStatus(res) != PGRES_COPY_IN) {
-		rc = server_error(db, res, eb);
+		rc = db_server_error(db, res, eb);
 		(void)finish(db, NULL, NULL);
 	}
 	PQclear(res);
@@ -483,7 +527,7 @@ static enum err copy_flush(struct db *db, struct errbuf *eb)
 {
 	int rc = PQputCopyData(db->conn, buf_str(&db->copy), (int)db->copy.len);
 	buf_clear(&db->copy);
-	return rc == 1 ? ERR_OK : connection_error(db, eb);
+	return rc == 1 ? ERR_OK : db_connection_error(db, eb);
 }
 
 enum err db_copy_row(struct db *db, int cols, const char *const *values, struct errbuf *eb)
@@ -500,7 +544,7 @@ enum err db_copy_end(struct db *db, bool ok, struct errbuf *eb)
 	struct errbuf dropped = {0};
 	enum err rc = ok ? copy_flush(db, eb) : ERR_OK;
 	if (PQputCopyEnd(db->conn, rc == ERR_OK && ok ? NULL : "given up by the sender") != 1)
-		return connection_error(db, eb);
+		return db_connection_error(db, eb);
 	if (rc != ERR_OK || !ok) {
 		(void)finish(db, NULL, &dropped);
 		return rc;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "db/rowset.h"
@@ -64,6 +65,30 @@ const char *db_weak_sslmode(const struct db *db);
 MUST_CHECK enum err db_query(struct db *db, const char *statement, const struct db_param *params,
                              struct rowset *rs, struct errbuf *eb);
 
+/* What a batch of statements may take. */
+struct db_limits {
+	int64_t deadline_ms; /* clock_mono_ms() at which it is cancelled: ERR_TIMEOUT; 0: none */
+	int watch_fd;        /* cancelled when its peer hangs up: ERR_INTERRUPTED; -1: none */
+	const char *tag;     /* a request id for the server's eyes (NULL: none): application_name is
+	                      * "PROGRAM TAG" for as long as this batch takes */
+};
+
+struct db_ask {
+	const char *statement;
+	const struct db_param *params;
+	struct rowset *rs; /* NULL: the rows are of no interest */
+};
+
+enum { DB_ASKS = 16 };
+
+/* Runs 1 to DB_ASKS named statements in one round trip and, outside a transaction, as one
+ * transaction of their own: in a session whose default is repeatable read they see one
+ * snapshot. `limits` may be NULL. One error is the error of all, and every rowset is empty
+ * then; the connection serves the next user unless that was ERR_DB_DOWN. What was cancelled
+ * is over when this returns: no cancel is left that could hit another statement. */
+MUST_CHECK enum err db_query_all(struct db *db, const struct db_ask *asks, int n,
+                                 const struct db_limits *limits, struct errbuf *eb);
+
 /* The columns a statement answers with, as a rowset without rows. */
 MUST_CHECK enum err db_describe(struct db *db, const char *statement, struct rowset *rs,
                                 struct errbuf *eb);
@@ -85,6 +110,16 @@ typedef enum err (*db_row_fn)(void *arg, int cols, const char *const *values, st
 MUST_CHECK enum err db_stream(struct db *db, const char *sql, int params_n,
                               const char *const *params, db_row_fn fn, void *arg,
                               struct errbuf *eb);
+
+/* LISTEN; the name is taken as it is, case and all. */
+MUST_CHECK enum err db_listen(struct db *db, const char *channel, struct errbuf *eb);
+
+/* Waits until something was notified and hands over all there is, or until the time is
+ * over; ERR_OK for both. ERR_DB_DOWN where the connection is lost: listen on a new one,
+ * and look at once for what was missed. Nothing else may be asked from within `fn`. */
+typedef void (*db_notify_fn)(void *arg, const char *channel, const char *payload);
+MUST_CHECK enum err db_wait_notify(struct db *db, int timeout_ms, db_notify_fn fn, void *arg,
+                                   struct errbuf *eb);
 
 /* COPY ... FROM STDIN: begin, rows (NULL = SQL NULL), end. db_copy_end(ok=false)
  * makes the server throw everything away and returns ERR_OK. */

@@ -27,6 +27,11 @@ void rowset_fini(struct rowset *rs)
 	rs->result = NULL;
 }
 
+size_t rowset_bytes(const struct rowset *rs)
+{
+	return rs->result ? PQresultMemorySize(rs->result) : 0;
+}
+
 int rowset_rows(const struct rowset *rs)
 {
 	return rs->result ? PQntuples(rs->result) : 0;

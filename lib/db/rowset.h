@@ -5,6 +5,7 @@
 #define TAKINGS_DB_ROWSET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a column holds, as far as a writer must know to print it. */
@@ -15,6 +16,9 @@ struct rowset {
 };
 
 void rowset_fini(struct rowset *rs);
+
+/* What it takes of memory; it lives on when its connection is closed. */
+size_t rowset_bytes(const struct rowset *rs);
 
 int rowset_rows(const struct rowset *rs);
 int rowset_cols(const struct rowset *rs);
