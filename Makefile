@@ -22,10 +22,10 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPI
 ifneq ($(SAN),)
 CFLAGS := -std=c17 -g -O1 $(WARN) -fno-omit-frame-pointer -fsanitize=address,undefined \
           -fno-sanitize-recover=undefined -fPIE
-LDFLAGS := -pie -fsanitize=address,undefined
+LDFLAGS := -pie -rdynamic -fsanitize=address,undefined
 else
 CFLAGS := -std=c17 -g -O2 -D_FORTIFY_SOURCE=3 $(WARN) $(HARDEN)
-LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+LDFLAGS := -pie -rdynamic -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 
 # `make V=1` shows the commands.

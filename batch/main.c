@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/crash.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/words.h"
@@ -108,6 +109,8 @@ static enum job_exit run_job(job_fn run, const char *env_file, int argc, char **
 	}
 	must(log_level_parse(conf_str(conf, CONF_LOG_LEVEL), &level));
 	log_init("takings-batch", level);
+	if (!conf_bool(conf, CONF_DEV))
+		crash_forbid_core();
 	statement_load_all();
 	catch_signals();
 	enum job_exit code = run(conf, argc, argv);
@@ -128,6 +131,7 @@ int main(int argc, char **argv)
 {
 	const char *env_file = NULL;
 	int at = 1;
+	crash_init("takings-batch");
 	if (argc > at + 1 && strcmp(argv[at], "--env-file") == 0) {
 		env_file = argv[at + 1];
 		at += 2;

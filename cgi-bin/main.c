@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/crash.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "cgi-bin/gate.h"
 #include "cgi-bin/pages.h"
@@ -60,6 +62,7 @@ int main(int argc, char **argv)
 	struct errbuf eb = {0};
 	struct conf *conf = NULL;
 	enum log_level level = LOG_INFO;
+	crash_init("takings-web");
 	if (argc > 1) {
 		bool version = strcmp(argv[1], "--version") == 0;
 		(void)fprintf(
@@ -71,12 +74,14 @@ int main(int argc, char **argv)
 		return version ? 0 : 2;
 	}
 	log_init("takings-web", LOG_INFO);
-	if (conf_load(&conf, CONF_WEB, NULL, &eb) != ERR_OK) {
+	if (failpoint_init(&eb) != ERR_OK || conf_load(&conf, CONF_WEB, NULL, &eb) != ERR_OK) {
 		log_err("config_refused", &eb);
 		return 1;
 	}
 	must(log_level_parse(conf_str(conf, CONF_LOG_LEVEL), &level));
 	log_init("takings-web", level);
+	if (!conf_bool(conf, CONF_DEV))
+		crash_forbid_core();
 	LOG(LOG_INFO, "start", LOG_STR("version", TAKINGS_VERSION), LOG_END);
 	statement_load_all();
 	struct web w = {.conf = conf, .pool = pool_new(conf), .start_ms = clock_mono_ms()};

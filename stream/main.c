@@ -3,8 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crash.h"
+
 int main(int argc, char **argv)
 {
+	crash_init("takings-stream");
+	crash_forbid_core();
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		(void)printf("takings-stream %s\n", TAKINGS_VERSION);
 		return 0;

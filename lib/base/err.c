@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crash.h"
+
 static const char *const names[] = {
 	[ERR_OK] = "ok",
 	[ERR_INVALID] = "invalid",
@@ -64,6 +66,9 @@ const char *err_name(enum err code)
 
 void must_failed(const char *cond, const char *file, int line)
 {
-	(void)fprintf(stderr, "takings: bug at %s:%d: %s\n", file, line, cond);
+	char text[256];
+	(void)snprintf(text, sizeof text, "%s:%d: %s", file, line, cond);
+	if (!crash_bug(text))
+		(void)fprintf(stderr, "takings: bug at %s\n", text);
 	abort();
 }

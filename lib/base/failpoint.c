@@ -2,6 +2,7 @@
 #include "base/failpoint.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,28 +17,39 @@ static const char *const names[] = {
 #undef FAILPOINT
 };
 
+enum action { ACTION_KILL, ACTION_PAUSE, ACTION_ABORT, ACTIONS };
+
+static const char *const actions[] = {"kill", "pause", "abort"};
+
 static struct {
 	int at; /* -1: none armed */
-	bool pause;
-	int64_t passes_left;
+	enum action action;
+	_Atomic int64_t passes_left;
 } armed = {.at = -1};
+
+static enum action parse_action(const char *word, size_t n)
+{
+	enum action a = ACTION_KILL;
+	while (a < ACTIONS && (strlen(actions[a]) != n || strncmp(actions[a], word, n) != 0))
+		a++;
+	return a;
+}
 
 static enum err parse(const char *text, struct errbuf *eb)
 {
 	const char *eq = strchr(text, '=');
 	const char *count = strchr(text, '@');
+	int64_t passes = 1;
 	for (int i = 0; eq && i < FP_COUNT; i++)
 		if (strlen(names[i]) == (size_t)(eq - text) &&
 		    strncmp(names[i], text, strlen(names[i])) == 0)
 			armed.at = i;
-	size_t action_n = eq ? strcspn(eq + 1, "@") : 0;
-	armed.pause = action_n == 5 && strncmp(eq + 1, "pause", 5) == 0;
-	armed.passes_left = 1;
-	bool action = armed.pause || (action_n == 4 && strncmp(eq + 1, "kill", 4) == 0);
-	if (armed.at < 0 || !action ||
-	    (count && !num_parse_int(count + 1, 1, INT64_MAX, &armed.passes_left)))
+	armed.action = eq ? parse_action(eq + 1, strcspn(eq + 1, "@")) : ACTIONS;
+	if (armed.at < 0 || armed.action == ACTIONS ||
+	    (count && !num_parse_int(count + 1, 1, INT64_MAX, &passes)))
 		return err_set_field(eb, ERR_CONFIG, "TAKINGS_FAILPOINT",
-		                     "'%s' is not NAME=kill@N or NAME=pause@N", text);
+		                     "'%s' is not NAME=kill@N, NAME=pause@N or NAME=abort@N", text);
+	armed.passes_left = passes;
 	return ERR_OK;
 }
 
@@ -49,10 +61,12 @@ enum err failpoint_init(struct errbuf *eb)
 
 void failpoint_pass(enum failpoint at)
 {
-	if ((int)at != armed.at || --armed.passes_left != 0)
+	if ((int)at != armed.at || atomic_fetch_sub(&armed.passes_left, 1) != 1)
 		return;
 	LOG(LOG_WARNING, "failpoint", LOG_STR("name", names[at]), LOG_END);
-	while (armed.pause)
+	if (armed.action == ACTION_ABORT)
+		abort();
+	while (armed.action == ACTION_PAUSE)
 		(void)pause();
 	(void)kill(getpid(), SIGKILL);
 }
