@@ -25,14 +25,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
+#include "web/fcgi_socket.h"
 
 /* fcgiapp.h says not to use these fields. They have stood there since 2.4.0. */
 _Static_assert(offsetof(FCGX_Request, ipcFd) == 48, "libfcgi: FCGX_Request has changed");
@@ -41,7 +41,6 @@ _Static_assert(offsetof(FCGX_Request, listen_sock) == 72, "libfcgi: FCGX_Request
 _Static_assert(sizeof(FCGX_Request) == 80, "libfcgi: FCGX_Request has changed");
 
 enum {
-	BACKLOG = 1024,
 	HEAD_MS = 500, /* first byte of a request to the end of its parameters */
 	BODY_MS = 5000,
 	SEND_MS = 5000,   /* without progress */
@@ -75,17 +74,15 @@ struct worker {
 };
 
 struct fcgi_server {
-	char path[sizeof((struct sockaddr_un *)0)->sun_path];
-	char temp_path[sizeof((struct sockaddr_un *)0)->sun_path];
-	dev_t dev; /* identity of the socket made here */
-	ino_t ino;
-	bool published; /* temp_path has been moved to path */
-	int listen_fd, epoll_fd, leave_fd;
+	struct fcgi_socket socket;
+	int epoll_fd, leave_fd;
 	sigset_t old_mask;
 	int threads;
 	struct worker *workers;
 	fcgi_handler handler;
 	void *arg;
+	void (*hup_fn)(void *arg);
+	void *hup_arg;
 	pthread_mutex_t lock; /* guards all below, and the fields of each connection but fcgx */
 	struct conn *conns;
 	bool accepting;
@@ -252,24 +249,35 @@ static bool is_stopping(struct fcgi_server *s)
 	return stopping;
 }
 
-static void set_accepting(struct fcgi_server *s, bool on)
+/* A socket that outlives us keeps its queue for whoever comes next. */
+static bool accept_begin(struct fcgi_server *s)
 {
 	(void)pthread_mutex_lock(&s->lock);
-	s->accepting = on;
+	bool go = !(s->stopping && s->socket.inherited);
+	s->accepting = go;
+	(void)pthread_mutex_unlock(&s->lock);
+	return go;
+}
+
+static void accept_end(struct fcgi_server *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->accepting = false;
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
 /* One connection at a time: the listening socket is in the set with EPOLLONESHOT. */
 static void accept_one(struct fcgi_server *s)
 {
-	set_accepting(s, true);
-	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (!accept_begin(s))
+		return;
+	int fd = accept4(s->socket.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		conn_open(s, fd);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		accept_failed(s, "accept");
-	set_accepting(s, false);
-	while (watch(s, EPOLL_CTL_MOD, s->listen_fd, EPOLLIN | EPOLLONESHOT, s) < 0)
+	accept_end(s);
+	while (watch(s, EPOLL_CTL_MOD, s->socket.fd, EPOLLIN | EPOLLONESHOT, s) < 0)
 		accept_failed(s, "epoll_ctl"); /* without it nothing would ever be accepted again */
 }
 
@@ -318,6 +326,7 @@ static bool request_receive(struct worker *w, struct conn *c, struct request *re
 	size_t n;
 	const struct pair *params = pairs_from_envp(&w->arena, c->fcgx.envp, &n);
 	enum err rc = request_parse(req, &w->arena, params, n, eb);
+	req->client_fd = c->fd;
 	conn_deadline(w->server, c, clock_mono_ms() + BODY_MS);
 	if (rc == ERR_OK)
 		rc = request_read_body(req, stdin_read, c->fcgx.in, eb);
@@ -418,6 +427,7 @@ static void worker_loop(struct worker *w)
 static void *worker_main(void *p)
 {
 	struct worker *w = p;
+	crash_thread_begin();
 	arena_init(&w->arena);
 	buf_init(&w->out);
 	reply_init(&w->reply, &w->arena);
@@ -427,6 +437,7 @@ static void *worker_main(void *p)
 	reply_fini(&w->reply);
 	buf_fini(&w->out);
 	arena_fini(&w->arena);
+	crash_thread_end();
 	return NULL;
 }
 
@@ -436,6 +447,7 @@ static int threads_start(struct fcgi_server *s)
 	pthread_attr_t attr;
 	int started = 0;
 	(void)sigfillset(&all); /* libfcgi takes EINTR for a broken connection */
+	crash_unblock(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
@@ -479,56 +491,15 @@ static void stop_signals(sigset_t *set)
 	(void)sigaddset(set, SIGHUP);
 }
 
-static enum err check_path(struct fcgi_server *s, const char *path, struct errbuf *eb)
-{
-	struct stat st;
-	int n = snprintf(s->temp_path, sizeof s->temp_path, "%s.%ld", path, (long)getpid());
-	if (*path == '\0' || n < 0 || (size_t)n >= sizeof s->temp_path)
-		return err_set(eb, ERR_CONFIG, "the socket path '%s' is empty, or with .PID over %zu bytes",
-		               path, sizeof s->temp_path - 1);
-	(void)snprintf(s->path, sizeof s->path, "%s", path);
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		return err_set(eb, ERR_CONFIG, "'%s' exists and is not a socket", path);
-	return ERR_OK;
-}
-
-static enum err listen_at_temp_path(struct fcgi_server *s, struct errbuf *eb)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	struct stat st;
-	memcpy(sa.sun_path, s->temp_path, sizeof sa.sun_path);
-	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->listen_fd < 0)
-		return err_set(eb, ERR_IO, "cannot make a socket: %m");
-	(void)unlink(s->temp_path); /* of a process that had our number and died */
-	mode_t old = umask(0117);
-	int rc = bind(s->listen_fd, (struct sockaddr *)&sa, sizeof sa);
-	(void)umask(old);
-	if (rc < 0 || listen(s->listen_fd, BACKLOG) < 0 || lstat(s->temp_path, &st) < 0)
-		return err_set(eb, ERR_IO, "cannot listen at %s: %m", s->temp_path);
-	s->dev = st.st_dev;
-	s->ino = st.st_ino;
-	return ERR_OK;
-}
-
 static enum err make_epoll(struct fcgi_server *s, struct errbuf *eb)
 {
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	s->leave_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->epoll_fd < 0 || s->leave_fd < 0 ||
 	    watch(s, EPOLL_CTL_ADD, s->leave_fd, EPOLLIN, &s->leave_fd) < 0 ||
-	    watch(s, EPOLL_CTL_ADD, s->listen_fd, EPOLLIN | EPOLLONESHOT, s) < 0)
+	    watch(s, EPOLL_CTL_ADD, s->socket.fd, EPOLLIN | EPOLLONESHOT, s) < 0)
 		return err_set(eb, ERR_IO, "cannot watch the socket: %m");
 	return ERR_OK;
-}
-
-/* Our listening descriptor keeps the inode, so its number cannot have been reused. */
-static void unlink_if_ours(const struct fcgi_server *s)
-{
-	struct stat st;
-	const char *path = s->published ? s->path : s->temp_path;
-	if (lstat(path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
-		(void)unlink(path);
 }
 
 /* libfcgi reads the two variables once, and installs handlers of its own that
@@ -547,7 +518,7 @@ static struct fcgi_server *server_new(int threads, fcgi_handler handler, void *a
 {
 	struct fcgi_server *s = mem_alloc(sizeof *s);
 	sigset_t set;
-	s->listen_fd = s->epoll_fd = s->leave_fd = -1;
+	s->socket.fd = s->epoll_fd = s->leave_fd = -1;
 	s->threads = threads;
 	s->workers = mem_alloc((size_t)threads * sizeof *s->workers);
 	s->handler = handler;
@@ -564,9 +535,7 @@ enum err fcgi_open(struct fcgi_server **out, const char *socket_path, int thread
 	must(threads >= 1 && threads <= FCGI_THREADS_MAX);
 	libfcgi_init();
 	struct fcgi_server *s = server_new(threads, handler, arg);
-	enum err rc = check_path(s, socket_path, eb);
-	if (rc == ERR_OK)
-		rc = listen_at_temp_path(s, eb);
+	enum err rc = fcgi_socket_open(&s->socket, socket_path, eb);
 	if (rc == ERR_OK)
 		rc = make_epoll(s, eb);
 	if (rc != ERR_OK) {
@@ -587,19 +556,24 @@ void fcgi_close(struct fcgi_server *s)
 {
 	if (!s)
 		return;
-	if (s->ino)
-		unlink_if_ours(s);
+	fcgi_socket_unlink(&s->socket);
 	for (struct conn *next, *c = s->conns; c; c = next) {
 		next = c->next;
 		conn_free(c);
 	}
-	close_if_open(s->listen_fd);
+	close_if_open(s->socket.fd);
 	close_if_open(s->epoll_fd);
 	close_if_open(s->leave_fd);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_sigmask(SIG_SETMASK, &s->old_mask, NULL);
 	free(s->workers);
 	free(s);
+}
+
+void fcgi_on_hup(struct fcgi_server *s, void (*fn)(void *arg), void *arg)
+{
+	s->hup_fn = fn;
+	s->hup_arg = arg;
 }
 
 void fcgi_stats_get(struct fcgi_server *s, struct fcgi_stats *out)
@@ -620,7 +594,9 @@ static void run_until_stopped(struct fcgi_server *s)
 		int sig = sigtimedwait(&set, NULL, &tick);
 		if (sig == SIGTERM || sig == SIGINT)
 			return;
-		if (sig == SIGHUP)
+		if (sig == SIGHUP && s->hup_fn)
+			s->hup_fn(s->hup_arg);
+		else if (sig == SIGHUP)
 			LOG(LOG_INFO, "signal_ignored", LOG_STR("signal", "SIGHUP"), LOG_END);
 		conns_shut_overdue(s);
 		conns_shut_idle(s, IDLE_MS);
@@ -630,8 +606,8 @@ static void run_until_stopped(struct fcgi_server *s)
 /* In this order: a worker sets `accepting` before it takes one off the queue. */
 static bool is_quiet(struct fcgi_server *s)
 {
-	struct pollfd queued = {.fd = s->listen_fd, .events = POLLIN};
-	if (poll(&queued, 1, 0) > 0)
+	struct pollfd queued = {.fd = s->socket.fd, .events = POLLIN};
+	if (!s->socket.inherited && poll(&queued, 1, 0) > 0)
 		return false;
 	(void)pthread_mutex_lock(&s->lock);
 	bool quiet = !s->conns && !s->accepting;
@@ -644,20 +620,12 @@ static void drain(struct fcgi_server *s, int64_t deadline_ms)
 	(void)pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	(void)pthread_mutex_unlock(&s->lock);
-	unlink_if_ours(s);
+	fcgi_socket_unlink(&s->socket);
 	while (!is_quiet(s) && clock_mono_ms() < deadline_ms) {
 		conns_shut_idle(s, STOP_IDLE_MS);
 		conns_shut_overdue(s);
 		sleep_ms(STOP_TICK_MS);
 	}
-}
-
-static enum err publish(struct fcgi_server *s, struct errbuf *eb)
-{
-	if (rename(s->temp_path, s->path) < 0)
-		return err_set(eb, ERR_IO, "cannot move %s to %s: %m", s->temp_path, s->path);
-	s->published = true;
-	return ERR_OK;
 }
 
 enum err fcgi_run(struct fcgi_server *s, struct errbuf *eb)
@@ -667,9 +635,10 @@ enum err fcgi_run(struct fcgi_server *s, struct errbuf *eb)
 	if (started < s->threads)
 		rc = err_set(eb, ERR_IO, "only %d of %d threads could be started", started, s->threads);
 	if (rc == ERR_OK)
-		rc = publish(s, eb);
+		rc = fcgi_socket_publish(&s->socket, eb);
 	if (rc == ERR_OK) {
-		LOG(LOG_INFO, "serving", LOG_STR("socket", s->path), LOG_INT("threads", started), LOG_END);
+		LOG(LOG_INFO, "serving", LOG_STR("socket", s->socket.path), LOG_INT("threads", started),
+		    LOG_END);
 		run_until_stopped(s);
 		LOG(LOG_INFO, "stopping", LOG_END);
 	}

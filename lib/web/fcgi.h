@@ -35,7 +35,12 @@ struct fcgi_stats {
 	int64_t accept_errors_n; /* accept or dup failed: too many open files */
 };
 
-/* Creates the socket beside its final place (`socket_path`.PID, mode 0660,
+/* Where systemd hands over a listening socket (LISTEN_FDS=1, LISTEN_PID is ours), that
+ * one is served, and never removed; while stopping it is no longer accepted from, so that
+ * what is queued waits for the next process. ERR_CONFIG: descriptor 3 is no listening unix
+ * socket, or more than one was handed over.
+ *
+ * Else creates the socket beside its final place (`socket_path`.PID, mode 0660,
  * backlog 1024). Call it before any thread exists: it sets the umask for a
  * moment and, until fcgi_close, blocks SIGTERM, SIGINT and SIGHUP, which
  * threads made later inherit. SIGPIPE is ignored from then on.
@@ -46,8 +51,8 @@ MUST_CHECK enum err fcgi_open(struct fcgi_server **out, const char *socket_path,
                               fcgi_handler handler, void *arg, struct errbuf *eb);
 
 /* Starts the threads, moves the socket to its place (taking it over from a
- * running server) and serves until SIGTERM or SIGINT; SIGHUP is logged and
- * ignored. Then it accepts what is still queued, lets running requests end,
+ * running server) and serves until SIGTERM or SIGINT; for SIGHUP see
+ * fcgi_on_hup. Then it accepts what is still queued, lets running requests end,
  * closes each kept connection after its next request or 500 ms of silence, and
  * removes the socket if it is still the one made here.
  *
@@ -59,6 +64,10 @@ MUST_CHECK enum err fcgi_open(struct fcgi_server **out, const char *socket_path,
  * handler did not end in time and its thread still runs: log, then _exit, and
  * free nothing that it may use. */
 MUST_CHECK enum err fcgi_run(struct fcgi_server *s, struct errbuf *eb);
+
+/* What SIGHUP calls, in the thread of fcgi_run, while requests are served; without it the
+ * signal is logged and ignored. Before fcgi_run. */
+void fcgi_on_hup(struct fcgi_server *s, void (*fn)(void *arg), void *arg);
 
 /* Not after ERR_TIMEOUT. NULL is fine. */
 void fcgi_close(struct fcgi_server *s);

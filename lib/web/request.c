@@ -265,7 +265,7 @@ static void take_params(struct request *req, const struct pair *params, size_t n
 enum err request_parse(struct request *out, struct arena *a, const struct pair *params, size_t n,
                        struct errbuf *eb)
 {
-	*out = (struct request){.arena = a, .body = ""};
+	*out = (struct request){.arena = a, .body = "", .client_fd = -1};
 	take_params(out, params, n);
 	if (check_path(out, eb) != ERR_OK || parse_query(out, eb) != ERR_OK ||
 	    parse_content_length(out, eb) != ERR_OK)

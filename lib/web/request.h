@@ -52,6 +52,7 @@ struct request {
 	const char *accept;
 	const char *if_none_match;
 	char request_id[REQUEST_ID_MAX + 1];
+	int client_fd; /* of the connection, to notice that the asker hung up; -1: none (tests) */
 	int refused; /* HTTP status to answer when parsing failed: 400, 411, 413, 414 or 500; else 0 */
 
 	const struct pair *params; /* all CGI parameters; read them through request_param */
