@@ -70,13 +70,13 @@ describe('deploy/nginx.conf', () => {
 	})
 })
 
-describe('deploy/*.service, *.timer', () => {
+describe('deploy/*.service, *.socket, *.timer', () => {
 	it('are units systemd takes', async (t) => {
 		if ((await run('sh', ['-c', 'command -v systemd-analyze'])).code !== 0) return t.skip('no systemd here')
 		const dir = path.join(scratch(), 'units')
 		mkdirSync(dir)
-		const units = readdirSync(path.join(root, 'deploy')).filter((name) => /\.(service|timer)$/.test(name))
-		assert.equal(units.length, 3)
+		const units = readdirSync(path.join(root, 'deploy')).filter((name) => /\.(service|socket|timer)$/.test(name))
+		assert.equal(units.length, 4)
 		for (const name of units) writeFileSync(path.join(dir, name), file(name).replaceAll('/usr/local/bin', binDir))
 		const done = await run('systemd-analyze', ['verify', '--man=no', ...units.map((name) => path.join(dir, name))])
 		// What a machine's own units lack is none of ours.
