@@ -17,7 +17,7 @@
 extern char **environ;
 
 enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST };
-enum { SECRET = 1, URL = 2, UNREAD = 4 };
+enum { SECRET = 1, URL = 2, UNREAD = 4, KEY = 8 };
 enum { B = CONF_BATCH, W = CONF_WEB };
 
 struct setting {
@@ -301,6 +301,17 @@ static enum err check_url(struct conf *c, const struct setting *s, const struct 
 	                     "%s has a password that everybody knows (DEV=1 accepts it)", v->name);
 }
 
+static enum err check_key(const struct conf *c, const struct setting *s, const struct value *v,
+                          struct errbuf *eb)
+{
+	if (!(s->flags & KEY) || !v->name || !conf_is_sample_key(c, v->text))
+		return ERR_OK;
+	return err_set_field(eb, ERR_CONFIG, v->name,
+	                     "%s is a sample that everybody knows (DEV=1 accepts it): make one with"
+	                     " openssl rand -base64 48",
+	                     v->name);
+}
+
 static enum err setting_load(struct conf *c, struct entries *list, enum conf_id id,
                              struct errbuf *eb)
 {
@@ -315,8 +326,10 @@ static enum err setting_load(struct conf *c, struct entries *list, enum conf_id 
 			other->used = true;
 	}
 	enum err rc = check(s, &c->values[id], eb);
-	/* DEV stands before the URLs in the table, so it is known by now. */
-	return rc == ERR_OK ? check_url(c, s, &c->values[id], eb) : rc;
+	/* DEV stands before these in the table, so it is known by now. */
+	if (rc == ERR_OK)
+		rc = check_url(c, s, &c->values[id], eb);
+	return rc == ERR_OK ? check_key(c, s, &c->values[id], eb) : rc;
 }
 
 static void warn_unknown(const struct entries *list)
@@ -390,6 +403,26 @@ bool conf_is_sample_password(const struct conf *c, const char *password)
 {
 	return !conf_bool(c, CONF_DEV) &&
 	       in_words("password,root,postgres,changeme,secret,admin,takings", password);
+}
+
+bool conf_is_sample_key(const struct conf *c, const char *key)
+{
+	/* Pieces of the samples in tutorials, compose files and on jwt.io. */
+	static const char *const samples[] = {
+		"changeme",   "change-me",   "change_me",   "change-this", "change_this", "change-in",
+		"change_in",  "your-secret", "your_secret", "your-super",  "your-256",    "your-jwt",
+		"secret-key", "secret_key",  "secretkey",   "supersecret", "super-secret"};
+	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+		if (strcasestr(key, samples[i]))
+			return !conf_bool(c, CONF_DEV);
+	/* One character, or a run of few, over and over: fewer than 8 different ones are no secret. */
+	bool seen[256] = {false};
+	int different = 0;
+	for (const char *p = key; *p; p++) {
+		different += !seen[(unsigned char)*p];
+		seen[(unsigned char)*p] = true;
+	}
+	return different < 8 && !conf_bool(c, CONF_DEV);
 }
 
 /* ---- showing ----------------------------------------------------------- */

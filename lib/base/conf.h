@@ -41,6 +41,10 @@ bool conf_is_set(const struct conf *c, enum conf_id id); /* false: the default s
 /* A password everybody knows ("password", "root", ...), refused unless DEV=1. */
 bool conf_is_sample_password(const struct conf *c, const char *password);
 
+/* A signing key out of somebody's documentation, or one of fewer than 8 different characters;
+ * refused unless DEV=1. */
+bool conf_is_sample_key(const struct conf *c, const char *key);
+
 /* The canonical name, for messages. */
 const char *conf_name(enum conf_id id);
 

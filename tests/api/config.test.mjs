@@ -151,6 +151,27 @@ describe('config', () => {
 		}
 	})
 
+	it('refuses signing keys out of documentation, unless DEV=1, and never shows one', async () => {
+		const good = 'kP3vX9sQ7mZ1tR5wY8uB2nC6dF4gH0jL+a/bE'
+		for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
+			const shown = await config({ [name]: good })
+			assert.equal(shown.code, 0)
+			assert.deepEqual(shown.values[name], ['***', `${name}, environment`])
+			assert.ok(!(shown.stdout + shown.stderr).includes(good))
+			const file = writeFile('jwt', `${good}\n`)
+			assert.deepEqual((await config({ [`${name}_FILE`]: file })).values[name], ['***', `${name}_FILE, ${file}`])
+			for (const word of ['your-256-bit-secret-0123456789abcdef', 'please-CHANGE-ME-please-0123456789abc', 'my_Super-Secret_1234567890_qwertzuiopx', 'a'.repeat(64), '1234567'.repeat(6)]) {
+				const { code, told } = await config({ [name]: word })
+				assert.equal(code, 1, word)
+				assert.equal(told.field, name)
+				assert.ok(!told.error.includes(word), told.error)
+				assert.equal((await config({ [name]: word, DEV: '1' })).code, 0)
+			}
+		}
+		assert.equal((await config({ JWT_ALGORITHM: 'none' })).told.field, 'JWT_ALGORITHM')
+		for (const [minutes, code] of [['0', 1], ['1', 0], ['720', 0], ['721', 1]]) assert.equal((await config({ JWT_EXPIRY_MINUTES: minutes })).code, code)
+	})
+
 	it('reaches both databases by their parts', async () => {
 		const shop = await openSmallShop(2)
 		const { PGHOST, PGPORT } = shop.orders.server.env
