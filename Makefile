@@ -36,6 +36,7 @@ PG_CFLAGS = $(shell pkg-config --cflags libpq)
 PG_LIBS = $(shell pkg-config --libs libpq)
 MARIADB_CFLAGS = $(shell pkg-config --cflags libmariadb)
 MARIADB_LIBS = $(shell pkg-config --libs libmariadb)
+SECRET_LIBS = $(shell pkg-config --libs libjwt libsodium jansson)
 
 LIB_SRC := $(wildcard lib/*/*.c)
 BATCH_SRC := $(wildcard batch/*.c)
@@ -78,10 +79,10 @@ $(B)/libtakings.a: $(LIB_OBJ)
 	$(QUIET)rm -f $@ && ar rcs $@ $^
 
 $(B)/takings-batch: $(call obj,$(BATCH_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) -ljansson
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) $(SECRET_LIBS)
 
 $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) -lfcgi -ljansson -lpthread
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) -lfcgi -lpthread
 
 $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^

@@ -28,7 +28,7 @@ die() {
 
 packages_of() {
 	case $1 in
-	build) echo gcc make pkgconf libc6-dev libpq-dev libjansson-dev libfcgi-dev libmariadb-dev ;;
+	build) echo gcc make pkgconf libc6-dev libpq-dev libjansson-dev libfcgi-dev libmariadb-dev libjwt-dev libsodium-dev ;;
 	run)
 		echo ca-certificates curl tzdata util-linux nginx
 		# Any PostgreSQL will do, and any Node: Debian's only where there is none.
