@@ -12,7 +12,9 @@
 --   order_ro          reads orders, writes nothing (what it may read: sql/order_db/grants.sql)
 --   analytics_owner   owns analytics_db; used by migrations and by nothing else
 --   analytics_rw      the batch and the stream; rights on tables come with the migrations
---   analytics_ro      the web program; likewise, and its transactions are read only
+--   analytics_web     the web program: reads figures, writes sessions, keys and the audit log; its
+--                     transactions are read only where they do not say otherwise
+--   analytics_ro      reports and BI tools: reads figures, and nothing of users, sessions and keys
 
 \set ON_ERROR_STOP on
 set client_min_messages = warning;
@@ -35,10 +37,13 @@ alter role order_ro set default_transaction_read_only = on;
 \endif
 
 \o /dev/null
-select pg_temp.role(name) from unnest(array['analytics_owner', 'analytics_rw', 'analytics_ro']) name;
+select pg_temp.role(name) from unnest(array['analytics_owner', 'analytics_rw', 'analytics_web', 'analytics_ro']) name;
 \o
+alter role analytics_web set default_transaction_read_only = on;
 alter role analytics_ro set default_transaction_read_only = on;
 -- Last resorts; the web program sets its own, shorter ones.
+alter role analytics_web set statement_timeout = '10min';
+alter role analytics_web set idle_in_transaction_session_timeout = '1min';
 alter role analytics_ro set statement_timeout = '10min';
 alter role analytics_ro set idle_in_transaction_session_timeout = '1min';
 
@@ -46,7 +51,7 @@ select 'create database analytics_db owner analytics_owner encoding ''UTF8'' tem
  where not exists (select from pg_database where datname = 'analytics_db') \gexec
 revoke all on database analytics_db from public;
 grant connect, temporary on database analytics_db to analytics_rw;
-grant connect on database analytics_db to analytics_ro;
+grant connect on database analytics_db to analytics_web, analytics_ro;
 
 \if :{?local}
     \o /dev/null
@@ -63,4 +68,4 @@ grant connect on database analytics_db to analytics_ro;
 \connect analytics_db
 revoke create on schema public from public;
 grant usage, create on schema public to analytics_owner;
-grant usage on schema public to analytics_rw, analytics_ro;
+grant usage on schema public to analytics_rw, analytics_web, analytics_ro;

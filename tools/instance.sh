@@ -203,7 +203,7 @@ export_settings() {
 	ANALYTICS_DATABASE_URL=$(pg_url "$DIR" analytics_rw analytics_db)
 	MIGRATE_DATABASE_URL=$(pg_url "$DIR" analytics_owner analytics_db)
 	DEMO_DATABASE_URL=$(pg_url "$DIR" order_owner order_db)
-	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_ro analytics_db)
+	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_web analytics_db)
 	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY
 	APP=()
 	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh

@@ -16,26 +16,50 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 GRANT SELECT ON schema_migration TO PUBLIC
 
 -- name: schema_rights
--- Rights of the roles of sql/roles.sql, where they exist: the batch writes, the web
--- program reads. Neither may change the schema. Looked at after every migration, as
--- the roles may have come later; given only where something lacks.
+-- Rights of the roles of sql/roles.sql, where they exist: the batch and the web program write
+-- what is theirs, reports only read and see nothing of users, sessions and keys. None may change
+-- the schema. Looked at after every migration, as the roles may have come later; only what
+-- lacks is given. `*` stands for every table, `-` for all but those about access.
 DO $$
 DECLARE
-	own text[] := ARRAY(SELECT relname::text FROM pg_class
-	                    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r');
-	written text[] := '{rules, site, batch_run, series, daily_revenue_cache, hourly_order_cache,
-	                    item_sales_cache, restatement, heartbeat}';
-	word text;
+	access text[] := '{app_user, web_session, api_key, login_failure, audit_log}';
+	lack record;
 BEGIN
-	FOREACH word IN ARRAY '{analytics_rw, analytics_ro}'::text[] LOOP
-		CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = word);
-		IF EXISTS (SELECT FROM unnest(own) t WHERE NOT has_table_privilege(word, t, 'SELECT')) THEN
-			EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', word);
-			EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', word);
+	FOR lack IN
+		WITH granted (role, words, tables, columns) AS (VALUES
+			('analytics_rw', 'SELECT', '*', NULL),
+			('analytics_rw', 'INSERT UPDATE DELETE', 'rules site batch_run series daily_revenue_cache
+			  hourly_order_cache item_sales_cache restatement heartbeat app_user api_key', NULL),
+			('analytics_rw', 'INSERT', 'audit_log', NULL),
+			('analytics_rw', 'DELETE', 'web_session', NULL),
+			('analytics_web', 'SELECT', '*', NULL),
+			('analytics_web', 'INSERT UPDATE DELETE', 'web_session login_failure heartbeat', NULL),
+			('analytics_web', 'INSERT', 'audit_log api_key', NULL),
+			('analytics_web', 'UPDATE', 'api_key', NULL),
+			-- users are made on the command line only
+			('analytics_web', 'UPDATE', 'app_user',
+			 'enabled role token_version password_hash password_changed_at last_login_at'),
+			('analytics_ro', 'SELECT', '-', NULL)
+		), own AS (
+			SELECT oid, relname::text AS name FROM pg_class
+			WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')
+		), wanted AS MATERIALIZED (
+			SELECT r.oid AS role_id, r.rolname AS role, t.oid AS table_id, t.name AS tbl, w AS word, c AS col
+			FROM granted g
+			JOIN pg_roles r ON r.rolname = g.role
+			CROSS JOIN regexp_split_to_table(g.words, '\s+') w
+			JOIN own t ON CASE g.tables WHEN '*' THEN true WHEN '-' THEN t.name <> ALL (access)
+			              ELSE t.name = ANY (regexp_split_to_array(g.tables, '\s+')) END
+			LEFT JOIN regexp_split_to_table(g.columns, '\s+') c ON true
+		)
+		SELECT role, tbl, word, col FROM wanted
+		WHERE CASE WHEN col IS NULL THEN NOT has_table_privilege(role_id, table_id, word)
+		           ELSE NOT has_column_privilege(role_id, table_id, col, word) END
+	LOOP
+		IF NOT has_schema_privilege(lack.role, 'public', 'USAGE') THEN
+			EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', lack.role);
 		END IF;
-		IF word = 'analytics_rw' AND EXISTS (SELECT FROM unnest(written) t WHERE NOT has_table_privilege(word, t, 'INSERT')) THEN
-			EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO analytics_rw', array_to_string(written, ', '));
-		END IF;
+		EXECUTE format('GRANT %s%s ON %I TO %I', lack.word, '(' || quote_ident(lack.col) || ')', lack.tbl, lack.role);
 	END LOOP;
 END
 $$

@@ -97,11 +97,17 @@ describe('rights on PostgreSQL', () => {
 		}
 	})
 
-	it('are so that the web program only reads and the batch changes no table', async () => {
-		for (const sql of ['DELETE FROM daily_revenue_cache', `INSERT INTO heartbeat VALUES ('web', 'ok', '', now())`, 'CREATE TABLE mine (a int)']) {
-			assert.equal(await sqlstate(analytics, 'analytics_ro', sql), '25006', sql)
-			assert.equal(await sqlstate(analytics, 'analytics_ro', `BEGIN READ WRITE; ${sql}; COMMIT`), '42501', sql)
-		}
+	it('are so that reports only read, the web program writes what is its own, and the batch changes no table', async () => {
+		for (const user of ['analytics_ro', 'analytics_web'])
+			for (const sql of ['DELETE FROM daily_revenue_cache', 'UPDATE site SET data_version = 0', 'CREATE TABLE mine (a int)']) {
+				assert.equal(await sqlstate(analytics, user, sql), '25006', sql)
+				assert.equal(await sqlstate(analytics, user, `BEGIN READ WRITE; ${sql}; COMMIT`), '42501', sql)
+				assert.equal(await sqlstate(analytics, user, 'SELECT * FROM daily_revenue_cache, site, batch_run'), 'done')
+			}
+		const beat = `INSERT INTO heartbeat VALUES ('web', 'ok', '', now())`
+		assert.equal(await sqlstate(analytics, 'analytics_ro', `BEGIN READ WRITE; ${beat}; COMMIT`), '42501')
+		assert.equal(await sqlstate(analytics, 'analytics_web', beat), '25006')
+		assert.equal(await sqlstate(analytics, 'analytics_web', `BEGIN READ WRITE; ${beat}; ROLLBACK`), 'done')
 		for (const sql of ['CREATE TABLE mine (a int)', 'DROP TABLE daily_revenue_cache', 'ALTER TABLE site ADD extra int', 'TRUNCATE daily_revenue_cache',
 			'DELETE FROM schema_migration', `CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'`])
 			assert.equal(await sqlstate(analytics, 'analytics_rw', sql), '42501', sql)
