@@ -1,13 +1,10 @@
 /* answer.c: asking the database, and its rows as JSON. */
 #include "cgi-bin/answer.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "cgi-bin/render.h"
 
-/* How much more time a statement may have been given than the request has left. */
-enum { SLACK_MS = 100, POOL_WAIT_MS = 5000 };
+enum { POOL_WAIT_MS = 5000 };
 
 void answer_fini(struct answer *a)
 {
@@ -16,28 +13,23 @@ void answer_fini(struct answer *a)
 	a->n = 0;
 }
 
-/* The server stops a statement after *given_ms, at first the session's own limit. It
- * is told another only once that is clearly more than the request has left, so that
- * an ordinary page pays nothing for its deadline. */
-static enum err give_time(struct db *db, int64_t deadline_ms, int64_t *given_ms, struct errbuf *eb)
+static enum err ask(struct call *c, const struct db_ask *asks, int n, struct errbuf *eb)
 {
-	char sql[64];
-	int64_t left_ms = deadline_ms - clock_mono_ms();
-	if (left_ms <= 0)
-		return err_set(eb, ERR_TIMEOUT, "the time of the request is over");
-	if (*given_ms <= left_ms + SLACK_MS)
-		return ERR_OK;
-	*given_ms = left_ms;
-	(void)snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %lld", (long long)left_ms);
-	return db_command(db, sql, eb);
+	int64_t waited_us = 0, begun_us = clock_mono_us(), left_ms = c->deadline_ms - begun_us / 1000;
+	struct db_limits limits = {
+		.deadline_ms = c->deadline_ms, .watch_fd = c->req->client_fd, .tag = c->req->request_id};
+	enum err rc = pool_ask(c->web->pool, asks, n, left_ms < POOL_WAIT_MS ? left_ms : POOL_WAIT_MS,
+	                       &limits, &waited_us, eb);
+	c->queue_us += waited_us;
+	c->db_us += clock_mono_us() - begun_us - waited_us;
+	return rc;
 }
 
 /* Says 404, and of which parameter there are no figures on any day. */
-static enum err tell_missing(struct db *db, const struct call *c, const struct part *p,
-                             struct errbuf *eb)
+static enum err tell_missing(struct call *c, const struct part *p, struct errbuf *eb)
 {
 	struct rowset rs;
-	enum err rc = db_query(db, "report_missing", c->params.list, &rs, eb);
+	enum err rc = ask(c, &(struct db_ask){"report_missing", c->params.list, &rs}, 1, eb);
 	if (rc != ERR_OK)
 		return rc;
 	const char *detail = rowset_get(&rs, 0, "detail"), *field = rowset_get(&rs, 0, "field");
@@ -46,35 +38,18 @@ static enum err tell_missing(struct db *db, const struct call *c, const struct p
 	return rc;
 }
 
-static enum err ask_part(struct db *db, struct call *c, struct answer *a, const struct part *p,
-                         struct errbuf *eb)
-{
-	struct rowset *rs = &a->parts[a->n++];
-	enum err rc = db_query(db, p->statement, c->params.list, rs, eb);
-	if (rc == ERR_OK && p->missing && rowset_rows(rs) == 0)
-		rc = tell_missing(db, c, p, eb);
-	return rc;
-}
-
-/* The connection brings one snapshot for all parts, so that they agree with each other. */
+/* One round trip and one snapshot for all parts, so that they agree with each other. */
 enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb)
 {
-	struct db *db;
-	int64_t given_ms = c->deadline_ms - clock_mono_ms(), begun_us = clock_mono_us();
+	struct db_ask asks[ROUTE_PARTS];
 	*a = (struct answer){.route = c->route};
-	enum err rc =
-		pool_take(c->web->pool, given_ms < POOL_WAIT_MS ? given_ms : POOL_WAIT_MS, &db, eb);
-	c->queue_us += clock_mono_us() - begun_us;
-	if (rc != ERR_OK)
-		return rc;
-	begun_us = clock_mono_us();
-	for (int i = 0; rc == ERR_OK && i < ROUTE_PARTS && a->route->parts[i].statement; i++) {
-		rc = give_time(db, c->deadline_ms, &given_ms, eb);
-		if (rc == ERR_OK)
-			rc = ask_part(db, c, a, &a->route->parts[i], eb);
-	}
-	pool_give(c->web->pool, db);
-	c->db_us += clock_mono_us() - begun_us;
+	for (; a->n < ROUTE_PARTS && c->route->parts[a->n].statement; a->n++)
+		asks[a->n] =
+			(struct db_ask){c->route->parts[a->n].statement, c->params.list, &a->parts[a->n]};
+	enum err rc = ask(c, asks, a->n, eb);
+	for (int i = 0; rc == ERR_OK && i < a->n; i++)
+		if (c->route->parts[i].missing && rowset_rows(&a->parts[i]) == 0)
+			rc = tell_missing(c, &c->route->parts[i], eb);
 	return rc;
 }
 

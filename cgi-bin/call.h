@@ -11,10 +11,23 @@
 #include "web/reply.h"
 #include "web/request.h"
 
+struct cache;
+struct cached;
+struct fcgi_server;
+struct identities;
+struct limits;
+struct watch;
+
 /* What all threads share. */
 struct web {
-	const struct conf *conf; /* as at start; a call has the ones in force */
+	const struct conf *conf;                  /* as at start: sizes, addresses, connections */
+	const struct conf *_Atomic conf_in_force; /* the same, or what the last SIGHUP brought */
 	struct pool *pool;
+	struct watch *watch;
+	struct identities *identities;
+	struct limits *limits;
+	struct cache *cache;
+	struct fcgi_server *server;
 	int64_t start_ms; /* monotonic */
 };
 
@@ -28,6 +41,8 @@ struct call {
 	struct param_values params;
 	int64_t start_us, deadline_ms; /* monotonic; QUERY_TIMEOUT is for the whole call */
 	int64_t queue_us, db_us, render_us;
+	const struct cached *cached; /* the answer it was given, NULL for none; released at the end */
+	bool cache_hit;
 	bool handled; /* a handler that comes before parts sets it: the reply is complete */
 };
 

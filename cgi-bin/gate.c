@@ -1,18 +1,30 @@
 /* gate.c: from a request to a reply, by the row of its route. */
 #include "cgi-bin/gate.h"
 
+#include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/num.h"
+#include "base/words.h"
 #include "cgi-bin/answer.h"
+#include "cgi-bin/cache.h"
+#include "web/limits.h"
 #include "cgi-bin/pages.h"
+#include "cgi-bin/watch.h"
 
 /* ---- what handlers use -------------------------------------------------- */
 
 const char *call_param(const struct call *c, const char *name)
 {
 	return params_get(&c->params, name);
+}
+
+static bool is_page(const struct call *c)
+{
+	return c->route ? c->route->page != NULL : strncmp(c->req->path, "/admin/", 7) == 0;
 }
 
 /* A person gets a page, a program gets problem+json. */
@@ -22,8 +34,7 @@ void call_refuse(struct call *c, int status, const char *code, struct errbuf *eb
 	if (status == 0 && eb->code == ERR_CONFIG)
 		status = 503;
 	reply_problem(c->reply, c->req, status, code, eb);
-	bool person = c->route ? c->route->page != NULL : strncmp(c->req->path, "/admin/", 7) == 0;
-	if (person)
+	if (is_page(c))
 		pages_refuse(c, eb);
 }
 
@@ -34,46 +45,313 @@ void call_redirect(struct call *c, const char *path)
 	c->handled = true;
 }
 
-/* ---- the gate ---------------------------------------------------------- */
+/* ---- who may ---------------------------------------------------------------- */
+
+static void set_number(struct call *c, const char *header, int64_t n)
+{
+	reply_header_set(c->reply, header, arena_printf(c->req->arena, "%lld", (long long)n));
+}
+
+/* Takes one from the caller's allowance; false with 429 as the answer. */
+static bool within_limit(struct call *c, enum limit_class class, const char *id, int64_t per_hour)
+{
+	struct errbuf eb = {0};
+	struct limit_state left;
+	struct limit limit = {.per_hour = per_hour, .burst = conf_int(c->conf, CONF_RATE_LIMIT_BURST)};
+	bool allowed = limits_take(c->web->limits, class, id, &limit, c->start_us, &left);
+	if (!allowed) {
+		(void)err_set(&eb, ERR_INVALID, "more than %lld requests an hour: wait %lld s",
+		              (long long)per_hour, (long long)left.retry_s);
+		call_refuse(c, 429, "too_many_requests", &eb);
+		set_number(c, "Retry-After", left.retry_s);
+	}
+	if (per_hour > 0) {
+		set_number(c, "X-RateLimit-Limit", per_hour);
+		set_number(c, "X-RateLimit-Remaining", left.left);
+	}
+	return allowed;
+}
+
+static bool within_own_limit(struct call *c)
+{
+	const struct identity *who = &c->who;
+	if (who->kind == IDENTITY_KEY)
+		return within_limit(c, LIMIT_KEY,
+		                    arena_printf(c->req->arena, "%lld", (long long)who->key_id),
+		                    conf_int(c->conf, CONF_RATE_LIMIT_KEYS));
+	if (who->user_id)
+		return within_limit(c, LIMIT_USER,
+		                    arena_printf(c->req->arena, "%lld", (long long)who->user_id),
+		                    conf_int(c->conf, CONF_RATE_LIMIT_USERS));
+	return true;
+}
+
+static void ask_to_log_in(struct call *c, struct errbuf *eb)
+{
+	bool got = strcmp(c->route->method, "GET") == 0;
+	if (!within_limit(c, LIMIT_ADDRESS, c->req->remote_addr,
+	                  conf_int(c->conf, CONF_RATE_LIMIT_ADDRESSES)))
+		return;
+	if (is_page(c) && got) {
+		/* A path of ours needs no escaping; what was asked for within it is not kept. */
+		bool plain =
+			strspn(c->req->path, "abcdefghijklmnopqrstuvwxyz0123456789-_/") == strlen(c->req->path);
+		call_redirect(c, plain ? arena_printf(c->req->arena, "/admin/login?next=%s", c->req->path)
+		                       : "/admin/login");
+		return;
+	}
+	(void)err_set(eb, ERR_INVALID, "log in, or send a token: Authorization: Bearer ...");
+	call_refuse(c, 401, "unauthorized", eb);
+	reply_header_set(c->reply, "WWW-Authenticate", "Bearer realm=\"takings\"");
+}
+
+/* A cookie comes along with every request of a browser, whoever made it send one: what
+ * changes something needs the token of our own forms besides. */
+static bool is_forged(const struct call *c)
+{
+	const char *token = request_param(c->req, "HTTP_X_CSRF_TOKEN");
+	if (strcmp(c->route->method, "GET") == 0 || c->who.kind != IDENTITY_SESSION)
+		return false;
+	if (*token == '\0' && c->route->body == BODY_FORM)
+		token = params_get(&c->params, "csrf");
+	return !token || !identity_same_site(c) || !identity_csrf_right(c->conf, c->who.hash, token);
+}
+
+/* Fills c->who for routes that ask for somebody; false with the refusal as the answer. */
+static bool admitted(struct call *c)
+{
+	struct errbuf eb = {0};
+	if (c->route->access == ACCESS_PUBLIC)
+		return true;
+	enum err rc = identity_find(c, &eb);
+	if (rc != ERR_OK && rc != ERR_INVALID) {
+		call_refuse(c, 0, NULL, &eb);
+		return false;
+	}
+	if (rc == ERR_INVALID || c->who.kind == IDENTITY_NONE) {
+		ask_to_log_in(c, &eb);
+		return false;
+	}
+	if (!within_own_limit(c))
+		return false;
+	if (identity_may(&c->who, c->route))
+		return true;
+	(void)err_set(&eb, ERR_INVALID, "this needs more rights than yours");
+	call_refuse(c, 403, "forbidden", &eb);
+	return false;
+}
+
+/* ---- answers of statements --------------------------------------------------- */
+
+enum { READ_AFTER_MS = 2000 };
+
+/* Whoever wrote something and was told its version sees it, or is told to come back. */
+static bool is_new_enough(struct call *c)
+{
+	struct errbuf eb = {0};
+	const char *text = request_param(c->req, "HTTP_X_READ_AFTER");
+	int64_t version;
+	if (*text == '\0')
+		return true;
+	if (!num_parse_int(text, 0, INT64_MAX, &version)) {
+		(void)err_set_field(&eb, ERR_INVALID, "X-Read-After",
+		                    "X-Read-After must be a version such as X-Data-Version gives");
+		call_refuse(c, 0, NULL, &eb);
+		return false;
+	}
+	if (watch_wait_version(c->web->watch, version, c->start_us / 1000 + READ_AFTER_MS))
+		return true;
+	(void)err_set_field(&eb, ERR_INVALID, "X-Read-After", "version %lld is not here yet",
+	                    (long long)version);
+	call_refuse(c, 409, "not_yet", &eb);
+	return false;
+}
+
+static void put_key(const struct call *c, struct buf *key)
+{
+	buf_printf(key, "%d;%d;", route_index(c->route), (int)c->who.role);
+	params_print(&c->params, key);
+}
+
+/* Two of them agree where the bytes do. */
+static void set_etag(struct cached *made)
+{
+	unsigned char hash[16];
+	char text[2 * sizeof hash + 1];
+	(void)crypto_generichash(hash, sizeof hash, (const unsigned char *)buf_str(&made->body),
+	                         made->body.len, NULL, 0);
+	(void)sodium_bin2hex(text, sizeof text, hash, sizeof hash);
+	(void)snprintf(made->etag, sizeof made->etag, "\"%s\"", text);
+}
+
+static enum err make_answer(struct call *c, int64_t data_version, struct cached *made,
+                            struct errbuf *eb)
+{
+	*made = (struct cached){.made_ms = clock_mono_ms(), .data_version = data_version};
+	enum err rc = answer_ask(c, &made->answer, eb);
+	if (rc == ERR_OK && !c->route->page) {
+		int64_t begun_us = clock_mono_us();
+		answer_write_json(&made->answer, &made->body);
+		answer_fini(&made->answer);
+		set_etag(made);
+		c->render_us += clock_mono_us() - begun_us;
+	}
+	if (rc != ERR_OK) {
+		answer_fini(&made->answer);
+		buf_fini(&made->body);
+	}
+	return rc;
+}
+
+/* c->cached, out of the cache or made now. */
+static enum err find_answer(struct call *c, struct errbuf *eb)
+{
+	struct cached made;
+	struct buf key;
+	/* Read before the figures are: what is made from them is never taken for newer. */
+	struct watch_state seen = watch_state_get(c->web->watch);
+	int64_t ttl_ms = conf_int(c->conf, CONF_CACHE_TTL) * 1000;
+	bool keeps = ttl_ms > 0 && seen.listening && !c->route->uncached;
+	enum err rc = ERR_OK;
+	buf_init(&key);
+	if (keeps) {
+		put_key(c, &key);
+		c->cached =
+			cache_find(c->web->cache, key.data, key.len, seen.data_epoch, clock_mono_ms(), ttl_ms);
+		c->cache_hit = c->cached != NULL;
+	}
+	if (!c->cached)
+		rc = make_answer(c, seen.data_version, &made, eb);
+	if (!c->cached && rc == ERR_OK)
+		c->cached = keeps ? cache_keep(c->web->cache, key.data, key.len, seen.data_epoch, &made)
+		                  : cache_alone(&made);
+	buf_fini(&key);
+	return rc;
+}
+
+/* RFC 9110, 13.1.2; nginx makes a strong tag weak where it compresses. */
+static bool is_known(const struct call *c)
+{
+	const char *p = c->req->if_none_match, *etag = c->cached->etag;
+	size_t n = strlen(etag);
+	for (; (p = strstr(p, etag)) != NULL; p += n)
+		if (p[n] == '\0' || p[n] == ',' || p[n] == ' ')
+			return true;
+	return strcmp(c->req->if_none_match, "*") == 0;
+}
+
+static void reply_json(struct call *c)
+{
+	bool known = is_known(c);
+	reply_begin(c->reply, known ? 304 : 200, "application/json");
+	reply_header_set(c->reply, "ETag", c->cached->etag);
+	reply_header_set(c->reply, "Cache-Control", "private, no-cache");
+	if (!known)
+		buf_put(&c->reply->body, c->cached->body.data, c->cached->body.len);
+}
 
 static void answer_route(struct call *c)
 {
 	struct errbuf eb = {0};
-	struct answer a;
-	enum err rc = answer_ask(c, &a, &eb);
+	if (!is_new_enough(c))
+		return;
+	enum err rc = find_answer(c, &eb);
 	int64_t begun_us = clock_mono_us();
-	if (rc == ERR_OK && c->route->page) {
-		rc = pages_write(c, &a, &eb);
-	} else if (rc == ERR_OK) {
-		reply_begin(c->reply, 200, "application/json");
-		answer_write_json(&a, &c->reply->body);
-	}
+	if (rc == ERR_OK && c->route->page)
+		rc = pages_write(c, &c->cached->answer, &eb);
+	else if (rc == ERR_OK)
+		reply_json(c);
 	c->render_us += clock_mono_us() - begun_us;
-	answer_fini(&a);
-	if (rc != ERR_OK)
+	if (rc != ERR_OK) {
 		call_refuse(c, 0, NULL, &eb);
+		return;
+	}
+	if (c->cache_hit)
+		reply_header_set(c->reply, "X-Cache",
+		                 arena_printf(c->req->arena, "hit; age=%lld",
+		                              (long long)(clock_mono_ms() - c->cached->made_ms) / 1000));
+	else
+		reply_header_set(c->reply, "X-Cache", "miss");
+	set_number(c, "X-Data-Version", c->cached->data_version);
+}
+
+/* ---- the gate ---------------------------------------------------------- */
+
+/* Pages of these origins may read answers they ask for with a token; cookies stay at home. */
+static void allow_origin(struct call *c)
+{
+	const char *origin = request_param(c->req, "HTTP_ORIGIN");
+	if (!*origin || words_find(conf_str(c->conf, CONF_CORS_ORIGINS), ',', origin, WORDS_EXACT) < 0)
+		return;
+	reply_header_set(c->reply, "Access-Control-Allow-Origin", origin);
+	reply_header_add(c->reply, "Vary", "Origin");
+	reply_header_set(c->reply, "Access-Control-Expose-Headers",
+	                 "ETag, Retry-After, X-Cache, X-Data-Version, X-RateLimit-Limit,"
+	                 " X-RateLimit-Remaining, X-Request-ID");
+	reply_header_set(c->reply, "Cross-Origin-Resource-Policy", "cross-origin");
+}
+
+/* What a browser asks before it lets a page of another origin call. */
+static void answer_preflight(struct call *c, const char *allowed)
+{
+	reply_begin(c->reply, 204, "text/plain");
+	reply_header_set(c->reply, "Allow", allowed);
+	allow_origin(c);
+	if (!reply_header_find(c->reply, "Access-Control-Allow-Origin"))
+		return;
+	reply_header_set(c->reply, "Access-Control-Allow-Methods", allowed);
+	reply_header_set(c->reply, "Access-Control-Allow-Headers",
+	                 "Authorization, Content-Type, If-None-Match, X-Read-After, X-Request-ID");
+	reply_header_set(c->reply, "Access-Control-Max-Age", "600");
+}
+
+static void refuse_route(struct call *c, const char *allowed)
+{
+	struct errbuf eb = {0};
+	if (allowed && c->req->method == METHOD_OPTIONS) {
+		answer_preflight(c, allowed);
+	} else if (allowed) {
+		(void)err_set(&eb, ERR_INVALID, "this address takes %s only", allowed);
+		call_refuse(c, 405, "method_not_allowed", &eb);
+		reply_header_set(c->reply, "Allow", allowed);
+	} else {
+		(void)err_set(&eb, ERR_NOT_FOUND, "there is nothing at this address");
+		call_refuse(c, 404, NULL, &eb);
+	}
+}
+
+static bool parameters_fit(struct call *c)
+{
+	struct errbuf eb = {0};
+	if (!params_media_fits(c->route, c->req)) {
+		(void)err_set_field(&eb, ERR_INVALID, "Content-Type", "the body must be %s",
+		                    c->route->body == BODY_JSON ? "application/json"
+		                                                : "application/x-www-form-urlencoded");
+		call_refuse(c, 415, "unsupported_media_type", &eb);
+		return false;
+	}
+	if (params_parse(c->route, c->req, &c->params, &eb) != ERR_OK) {
+		call_refuse(c, 0, NULL, &eb);
+		return false;
+	}
+	if (is_forged(c)) {
+		(void)err_set_field(&eb, ERR_INVALID, "csrf", "the form was too old, or not one of ours");
+		call_refuse(c, 403, "forbidden", &eb);
+		return false;
+	}
+	return true;
 }
 
 static void dispatch(struct call *c)
 {
-	struct errbuf eb = {0};
 	const char *allowed;
 	c->route = route_find(c->req->method_text, c->req->path, &allowed);
-	if (!c->route && allowed) {
-		(void)err_set(&eb, ERR_INVALID, "this address takes %s only", allowed);
-		call_refuse(c, 405, "method_not_allowed", &eb);
-		reply_header_set(c->reply, "Allow", allowed);
-		return;
-	}
 	if (!c->route) {
-		(void)err_set(&eb, ERR_NOT_FOUND, "there is nothing at this address");
-		call_refuse(c, 404, NULL, &eb);
+		refuse_route(c, allowed);
 		return;
 	}
-	if (params_parse(c->route, c->req, &c->params, &eb) != ERR_OK) {
-		call_refuse(c, 0, NULL, &eb);
+	if (!admitted(c) || !parameters_fit(c))
 		return;
-	}
 	if (c->route->handler)
 		c->route->handler(c);
 	if (!c->handled && c->route->parts[0].statement)
@@ -90,10 +368,12 @@ static void log_call(const struct call *c)
 void gate_handle(const struct request *req, struct reply *reply, void *arg)
 {
 	struct web *w = arg;
-	struct call c = {.web = w, .conf = w->conf, .req = req, .reply = reply};
+	struct call c = {.web = w, .conf = w->conf_in_force, .req = req, .reply = reply};
 	c.start_us = clock_mono_us();
 	c.deadline_ms = c.start_us / 1000 + conf_int(c.conf, CONF_QUERY_TIMEOUT) * 1000;
-	c.who.role = ACCESS_ADMIN; /* until there is a login */
 	dispatch(&c);
+	if (c.route && !c.route->page)
+		allow_origin(&c);
+	cache_release(c.cached);
 	log_call(&c);
 }

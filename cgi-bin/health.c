@@ -25,13 +25,9 @@ struct check {
 
 static enum err read_state(struct web *w, struct rowset *rs, struct errbuf *eb)
 {
-	struct db *db;
-	enum err rc = pool_take(w->pool, WAIT_MS, &db, eb);
-	if (rc != ERR_OK)
-		return rc;
-	rc = db_query(db, "health_state", DB_NO_PARAMS, rs, eb);
-	pool_give(w->pool, db);
-	return rc;
+	int64_t waited_us;
+	return pool_ask(w->pool, &(struct db_ask){"health_state", DB_NO_PARAMS, rs}, 1, WAIT_MS,
+	                &(struct db_limits){.watch_fd = -1}, &waited_us, eb);
 }
 
 static struct check check_analytics(enum err rc)

@@ -1,9 +1,18 @@
-/* identity.h: who asks. */
+/* identity.h: who asks, and whether they may.
+ *
+ * A caller shows a cookie (a person's browser), a bearer token (a user's program) or an
+ * API key, which is a bearer token that begins with "tk_". What it means is looked up in
+ * the database and remembered for at most 30 s, and not at all while nobody listens for
+ * changes (watch.h). */
 #ifndef TAKINGS_CGI_IDENTITY_H
 #define TAKINGS_CGI_IDENTITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/conf.h"
+#include "base/err.h"
 #include "cgi-bin/routes.h"
 
 enum identity_kind {
@@ -14,15 +23,46 @@ enum identity_kind {
 	IDENTITY_KEY,     /* API key */
 };
 
-enum { IDENTITY_NAME = 65, IDENTITY_CSRF = 48 };
+enum { IDENTITY_NAME = 101, IDENTITY_HASH = 65 };
 
 struct identity {
 	enum identity_kind kind;
 	char name[IDENTITY_NAME];            /* of the user or the key; "" for none */
 	int64_t user_id, session_id, key_id; /* 0: not of that kind */
-	enum access role;                    /* ACCESS_PUBLIC for keys */
+	enum access role;                    /* ACCESS_PUBLIC for keys and for nobody */
 	unsigned scopes;                     /* of a key */
-	char csrf[IDENTITY_CSRF];            /* what forms of this session carry; "" else */
+	char hash[IDENTITY_HASH];            /* of the cookie, in hex; "" without a session */
 };
+
+struct identities;
+
+struct identities *identities_new(void);
+void identities_free(struct identities *all);
+
+/* Fills c->who. ERR_OK also for nobody (IDENTITY_NONE); ERR_INVALID where something was shown that
+ * does not count (any more), without saying why; errors of the pool. */
+MUST_CHECK enum err identity_find(struct call *c, struct errbuf *eb);
+
+bool identity_may(const struct identity *who, const struct route *route);
+
+/* "user:anna", "key:3", "open", "nobody": for the audit log and the limits. */
+void identity_actor(const struct identity *who, struct buf *out);
+
+/* What a form carries so that no other site can send it for the user (a synchronizer
+ * token, masked anew each time so that compression gives nothing away): an HMAC over the
+ * cookie. `hash` is of the session's cookie, or of the one the login page sets. */
+void identity_csrf(const struct conf *conf, const char *hash, struct buf *out);
+bool identity_csrf_right(const struct conf *conf, const char *hash, const char *token);
+
+/* Whether the request comes from a page of ours: by Sec-Fetch-Site, or by Origin where a
+ * browser does not send that. False where neither is sent. */
+bool identity_same_site(const struct call *c);
+
+/* The cookie's name and attributes depend on whether PUBLIC_ORIGIN is https. */
+void identity_cookie_set(struct call *c, const char *value);
+void identity_cookie_clear(struct call *c);
+
+/* The value of a cookie, copied into the request's arena; NULL if absent. */
+const char *identity_cookie(const struct call *c, const char *name);
 
 #endif

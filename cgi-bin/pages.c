@@ -53,7 +53,15 @@ struct tv *pages_context(const struct call *c)
 	tv_set_bool(m, user, "is_admin", c->who.role >= ACCESS_ADMIN);
 	tv_set_bool(m, user, "has_session", c->who.kind == IDENTITY_SESSION);
 	tv_set(m, top, "user", c->who.role > ACCESS_PUBLIC ? user : NULL);
-	tv_set_text(m, top, "csrf", c->who.csrf);
+	if (*c->who.hash) {
+		struct buf csrf;
+		buf_init(&csrf);
+		identity_csrf(c->conf, c->who.hash, &csrf);
+		tv_set_text(m, top, "csrf", buf_str(&csrf));
+		buf_fini(&csrf);
+	} else {
+		tv_set(m, top, "csrf", NULL);
+	}
 	tv_set_bool(m, top, "is_page", true);
 	if (c->route && c->route->page)
 		tv_set_bool(m, top, place_key(m, c->route->page), true);
@@ -225,7 +233,7 @@ static enum err check_names(struct web *w, int n, struct errbuf *eb)
 {
 	struct errbuf away = {0};
 	struct known k = {0};
-	if (pool_take(w->pool, POOL_WAIT_MS, &k.db, &away) != ERR_OK) {
+	if (pool_take(w->pool, POOL_READ, POOL_WAIT_MS, &k.db, &away) != ERR_OK) {
 		LOG(LOG_WARNING, "templates_unchecked", LOG_STR("error", away.text), LOG_END);
 		return ERR_OK;
 	}

@@ -19,6 +19,9 @@ struct param_values {
 MUST_CHECK enum err params_parse(const struct route *route, const struct request *req,
                                  struct param_values *out, struct errbuf *eb);
 
+/* Whether the body is of the kind the route takes; true where it takes none. */
+bool params_media_fits(const struct route *route, const struct request *req);
+
 /* NULL where it is absent. */
 const char *params_get(const struct param_values *values, const char *name);
 

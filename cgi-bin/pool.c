@@ -1,4 +1,4 @@
-/* pool.c: a mutex, a condition, and a stack of idle connections. */
+/* pool.c: a mutex, a condition, a stack of idle connections and a breaker. */
 #include "cgi-bin/pool.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "db/analytics.h"
 
 struct pool {
@@ -15,6 +16,7 @@ struct pool {
 	pthread_cond_t given;
 	struct db **idle; /* the most recently used last */
 	int idle_n, size, open, used, waiting, admitted_max;
+	struct breaker breaker;
 };
 
 struct pool *pool_new(const struct conf *conf)
@@ -81,11 +83,6 @@ static void disconnect(struct pool *p, struct db **db)
 	*db = NULL;
 }
 
-static enum err begin(struct db *db, struct errbuf *eb)
-{
-	return db_command(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", eb);
-}
-
 /* With the mutex held; counts the caller as a user once it returns ERR_OK. */
 static enum err wait_turn(struct pool *p, int64_t wait_ms, struct errbuf *eb)
 {
@@ -111,62 +108,126 @@ static enum err wait_turn(struct pool *p, int64_t wait_ms, struct errbuf *eb)
 	return rc;
 }
 
+/* A turn, and an idle connection where there is one (else *db is NULL). */
+static enum err enter(struct pool *p, int64_t wait_ms, struct db **db, struct errbuf *eb)
+{
+	*db = NULL;
+	(void)pthread_mutex_lock(&p->mutex);
+	enum err rc = breaker_allows(&p->breaker, clock_mono_ms())
+	                  ? ERR_OK
+	                  : err_set(eb, ERR_DB_DOWN, "analytics_db did not answer a moment ago");
+	if (rc == ERR_OK)
+		rc = wait_turn(p, wait_ms, eb);
+	if (rc == ERR_OK && p->idle_n)
+		*db = p->idle[--p->idle_n];
+	(void)pthread_mutex_unlock(&p->mutex);
+	return rc;
+}
+
+/* The end of a turn that went as `rc` says; keeps the connection for the next one where
+ * it is alive. */
+static void leave(struct pool *p, struct db *db, enum err rc)
+{
+	if (db && !db_alive(db))
+		disconnect(p, &db);
+	(void)pthread_mutex_lock(&p->mutex);
+	p->used--;
+	if (db)
+		p->idle[p->idle_n++] = db;
+	if (rc == ERR_DB_DOWN)
+		breaker_failed(&p->breaker, clock_mono_ms());
+	else if (p->breaker.state != BREAKER_CLOSED && db)
+		breaker_succeeded(&p->breaker);
+	(void)pthread_cond_signal(&p->given);
+	(void)pthread_mutex_unlock(&p->mutex);
+}
+
 /* A connection that idled while the server was restarted is found out only by using
  * it: then the others are suspect too, and a new one gets one try. A server that did
  * not answer in time would not answer a second time either. */
-static enum err open_snapshot(struct pool *p, struct db **db, struct errbuf *eb)
+static bool worth_another(struct pool *p, struct db **db, enum err rc, struct errbuf *eb)
 {
-	if (*db) {
-		enum err rc = begin(*db, eb);
-		if (rc != ERR_DB_DOWN || db_given_up(*db))
-			return rc;
-		disconnect(p, db);
-		drop_idle(p);
-		err_clear(eb);
-	}
-	enum err rc = connect_one(p, db, eb);
-	return rc == ERR_OK ? begin(*db, eb) : rc;
+	if (rc != ERR_DB_DOWN || db_given_up(*db))
+		return false;
+	disconnect(p, db);
+	drop_idle(p);
+	err_clear(eb);
+	return true;
 }
 
-enum err pool_take(struct pool *p, int64_t wait_ms, struct db **out, struct errbuf *eb)
+static enum err begin(struct db *db, enum pool_use use, struct errbuf *eb)
 {
+	return db_command(db,
+	                  use == POOL_WRITE ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+	                                    : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	                  eb);
+}
+
+enum err pool_take(struct pool *p, enum pool_use use, int64_t wait_ms, struct db **out,
+                   struct errbuf *eb)
+{
+	struct db *db;
 	*out = NULL;
-	(void)pthread_mutex_lock(&p->mutex);
-	enum err rc = wait_turn(p, wait_ms, eb);
-	if (rc == ERR_OK && p->idle_n)
-		*out = p->idle[--p->idle_n];
-	(void)pthread_mutex_unlock(&p->mutex);
+	enum err rc = enter(p, wait_ms, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
-	rc = open_snapshot(p, out, eb);
+	bool idled = db != NULL;
+	rc = idled ? begin(db, use, eb) : connect_one(p, &db, eb);
+	if (idled && worth_another(p, &db, rc, eb)) {
+		idled = false;
+		rc = connect_one(p, &db, eb);
+	}
+	if (!idled && rc == ERR_OK)
+		rc = begin(db, use, eb);
 	if (rc == ERR_OK)
-		return ERR_OK;
-	disconnect(p, out);
-	(void)pthread_mutex_lock(&p->mutex);
-	p->used--;
-	(void)pthread_cond_signal(&p->given);
-	(void)pthread_mutex_unlock(&p->mutex);
+		*out = db;
+	else
+		leave(p, db, rc);
 	return rc;
 }
 
 void pool_give(struct pool *p, struct db *db)
 {
 	db_rollback(db);
-	bool alive = db_alive(db);
-	if (!alive)
-		disconnect(p, &db);
+	leave(p, db, db_alive(db) ? ERR_OK : ERR_DB_DOWN);
+}
+
+enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait_ms,
+                  const struct db_limits *limits, int64_t *waited_us, struct errbuf *eb)
+{
+	struct db *db;
+	int64_t begun_us = clock_mono_us();
+	enum err rc = enter(p, wait_ms, &db, eb);
+	*waited_us = clock_mono_us() - begun_us;
+	if (rc != ERR_OK)
+		return rc;
+	bool idled = db != NULL;
+	rc = idled ? db_query_all(db, asks, n, limits, eb) : connect_one(p, &db, eb);
+	if (idled && worth_another(p, &db, rc, eb)) {
+		idled = false;
+		rc = connect_one(p, &db, eb);
+	}
+	if (!idled && rc == ERR_OK)
+		rc = db_query_all(db, asks, n, limits, eb);
+	leave(p, db, rc);
+	return rc;
+}
+
+void pool_recovered(struct pool *p)
+{
 	(void)pthread_mutex_lock(&p->mutex);
-	p->used--;
-	if (alive)
-		p->idle[p->idle_n++] = db;
-	(void)pthread_cond_signal(&p->given);
+	breaker_succeeded(&p->breaker);
 	(void)pthread_mutex_unlock(&p->mutex);
 }
 
 void pool_stats_get(struct pool *p, struct pool_stats *out)
 {
 	(void)pthread_mutex_lock(&p->mutex);
-	*out = (struct pool_stats){
-		.size = p->size, .open = p->open, .used = p->used, .waiting = p->waiting};
+	*out = (struct pool_stats){.size = p->size,
+	                           .open = p->open,
+	                           .used = p->used,
+	                           .waiting = p->waiting,
+	                           .breaker = p->breaker.state,
+	                           .breaker_opened_n = p->breaker.opened_n};
 	(void)pthread_mutex_unlock(&p->mutex);
 }

@@ -1,10 +1,12 @@
 /* pool.h: the database connections of the web program, shared by its threads.
  *
  * WORKER_THREADS connections, opened when first needed. At most
- * MAX_CONCURRENT_QUERIES requests use or wait for one; more get ERR_BUSY. */
+ * MAX_CONCURRENT_QUERIES requests use or wait for one; more get ERR_BUSY. A breaker
+ * stands before them, so that a database that is away costs its callers no time. */
 #ifndef TAKINGS_CGI_POOL_H
 #define TAKINGS_CGI_POOL_H
 
+#include "base/breaker.h"
 #include "base/conf.h"
 #include "db/db.h"
 
@@ -13,16 +15,35 @@ struct pool;
 struct pool *pool_new(const struct conf *conf);
 void pool_free(struct pool *p);
 
-/* A connection for one request, in a read-only transaction that sees one snapshot;
- * ERR_BUSY after `wait_ms` of waiting for one, ERR_DB_DOWN where the database cannot
- * be reached, ERR_CONFIG where its schema does not fit. */
-MUST_CHECK enum err pool_take(struct pool *p, int64_t wait_ms, struct db **out, struct errbuf *eb);
+/* What a transaction of pool_take is for. */
+enum pool_use {
+	POOL_READ, /* sees one snapshot and writes nothing */
+	POOL_WRITE,
+};
 
-/* Gives it back, in whatever state, and ends the transaction; a lost one is closed. */
+/* A connection in a transaction; ERR_BUSY after `wait_ms` of waiting for one, ERR_DB_DOWN
+ * where the database cannot be reached (at once while the breaker is open), ERR_CONFIG
+ * where its schema does not fit. */
+MUST_CHECK enum err pool_take(struct pool *p, enum pool_use use, int64_t wait_ms, struct db **out,
+                              struct errbuf *eb);
+
+/* Gives it back, in whatever state. What was not committed is rolled back; a lost
+ * connection is closed. */
 void pool_give(struct pool *p, struct db *db);
+
+/* Statements that only read, in one round trip and one snapshot: the errors of pool_take
+ * and of db_query_all. Where a connection turns out to be lost before it answered, another
+ * is tried once. *waited_us: how long it took to get a connection. */
+MUST_CHECK enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait_ms,
+                             const struct db_limits *limits, int64_t *waited_us, struct errbuf *eb);
+
+/* Somebody else reached the database: the breaker closes. */
+void pool_recovered(struct pool *p);
 
 struct pool_stats {
 	int size, open, used, waiting;
+	enum breaker_state breaker;
+	int64_t breaker_opened_n; /* how often since start */
 };
 
 void pool_stats_get(struct pool *p, struct pool_stats *out);

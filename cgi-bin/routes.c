@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "cgi-bin/login.h"
+
 /* Tables are laid out by hand: a row reads as one thing. */
 /* clang-format off */
 
@@ -16,6 +18,13 @@
 	{.name = "basis", .type = PARAM_WORD, .words = "order_date|transaction_date", .fallback = "order_date", \
 	 .meaning = "Whether refunds and cancellations count on the order's day or on their own"}
 #define READ_API .access = ACCESS_VIEWER, .scopes = SCOPE_READ, .tag = "Analytics"
+#define P_USERNAME {.name = "username", .type = PARAM_TEXT, .place = IN_BODY, .min = 1, .max = 64, .required = true, \
+	                .example = "owner", .meaning = "Name of the user; case does not matter"}
+#define P_PASSWORD {.name = "password", .type = PARAM_SECRET, .place = IN_BODY, .min = 1, .max = 256, .required = true, \
+	                .example = "correct horse battery staple", .meaning = "Password of the user"}
+#define P_CSRF {.name = "csrf", .type = PARAM_SECRET, .place = IN_BODY, .max = 200, .required = true, \
+	            .meaning = "The token of the form"}
+#define P_NEXT(where) {.name = "next", .type = PARAM_TEXT, .place = where, .max = 500, .meaning = "Page to go on to"}
 #define P_FIXED(n, v) {.name = (n), .fallback = (v), .fixed = true}
 
 #define SUMMARY_COLUMNS                                                                            \
@@ -28,6 +37,14 @@
 
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
+	{.method = "POST", .path = "/auth/token", .body = BODY_JSON, .handler = auth_token_handle, .tag = "Access",
+	 .params = {P_USERNAME, P_PASSWORD}, .doc = "A bearer token for a user's name and password"},
+	{.method = "GET", .path = "/admin/login", .page = "login.html", .handler = login_page_handle,
+	 .params = {P_NEXT(IN_QUERY)}, .doc = "The form to log in with"},
+	{.method = "POST", .path = "/admin/login", .page = "login.html", .body = BODY_FORM, .handler = login_handle,
+	 .params = {P_USERNAME, P_PASSWORD, P_CSRF, P_NEXT(IN_BODY)}, .doc = "Log in"},
+	{.method = "POST", .path = "/admin/logout", .page = "login.html", .access = ACCESS_VIEWER, .body = BODY_FORM,
+	 .handler = logout_handle, .params = {P_CSRF}, .doc = "Log out"},
 	{.method = "GET", .path = "/health", .handler = health_handle, .tag = "Service", .doc = "Whether everything works, and what does not"},
 	{.method = "GET", .path = "/health/live", .handler = health_live_handle, .tag = "Service", .doc = "Whether the program answers"},
 	{.method = "GET",

@@ -17,7 +17,7 @@
 extern char **environ;
 
 enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST };
-enum { SECRET = 1, URL = 2, UNREAD = 4, KEY = 8 };
+enum { SECRET = 1, URL = 2, UNREAD = 4, KEY = 8, LIVE = 16 };
 enum { B = CONF_BATCH, W = CONF_WEB };
 
 struct setting {
@@ -367,6 +367,27 @@ enum err conf_load(struct conf **out, enum conf_program program, const char *env
 	return ERR_OK;
 }
 
+/* Takes over what was in force, for a setting that is read at start only. */
+static void keep_value(struct conf *c, const struct conf *old, enum conf_id id)
+{
+	const struct value *was = &old->values[id];
+	if (strcmp(c->values[id].text, was->text) != 0)
+		LOG(LOG_WARNING, "setting_needs_restart", LOG_STR("name", conf_name(id)), LOG_END);
+	c->values[id] = (struct value){arena_strdup(&c->arena, was->text),
+	                               was->name ? arena_strdup(&c->arena, was->name) : NULL,
+	                               arena_strdup(&c->arena, was->origin)};
+}
+
+enum err conf_reload(struct conf **out, const struct conf *old, const char *env_file,
+                     struct errbuf *eb)
+{
+	enum err rc = conf_load(out, old->program, env_file, eb);
+	for (int id = 0; rc == ERR_OK && id < CONF_COUNT; id++)
+		if (!(settings[id].flags & LIVE))
+			keep_value(*out, old, (enum conf_id)id);
+	return rc;
+}
+
 void conf_free(struct conf *c)
 {
 	if (!c)
@@ -481,7 +502,8 @@ void conf_print_markdown(struct buf *out)
 		"with\n"
 		"different values stop the start, and the message names both. `takings-batch config` "
 		"shows\n"
-		"what is in force and where it came from.\n\n"
+		"what is in force and where it came from. What is marked live, the web program reads again "
+		"on\nSIGHUP; the rest at start.\n\n"
 		"| name | values | default | aliases | read by | meaning |\n"
 		"|---|---|---|---|---|---|\n");
 	for (int id = 0; id < CONF_COUNT; id++) {
@@ -493,7 +515,8 @@ void conf_print_markdown(struct buf *out)
 		buf_puts(out, " | ");
 		for (const char *p = strchr(s->names, '|'); p; p = strchr(p + 1, '|'))
 			buf_printf(out, "`%.*s` ", (int)strcspn(p + 1, "|"), p + 1);
-		buf_printf(out, "| %s | %s |\n", readers(s), s->meaning);
+		buf_printf(out, "| %s | %s%s |\n", readers(s), s->meaning,
+		           s->flags & LIVE && s->programs & W ? " (live)" : "");
 	}
 }
 

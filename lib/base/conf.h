@@ -32,6 +32,12 @@ MUST_CHECK enum err conf_load(struct conf **out, enum conf_program program, cons
                               struct errbuf *eb);
 void conf_free(struct conf *c);
 
+/* Everything anew, for the program of `old`: settings marked LIVE get their new values, the
+ * others keep the old ones, with a warning where they were changed. Errors as of conf_load;
+ * then `old` stays in force. */
+MUST_CHECK enum err conf_reload(struct conf **out, const struct conf *old, const char *env_file,
+                                struct errbuf *eb);
+
 /* Never NULL; "" where empty. Borrowed. */
 const char *conf_str(const struct conf *c, enum conf_id id);
 int64_t conf_int(const struct conf *c, enum conf_id id);

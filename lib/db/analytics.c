@@ -61,11 +61,14 @@ static void put_settings(const struct conf *conf, enum analytics_role role, stru
 	buf_puts(settings, "-c jit=off");
 	if (role == ANALYTICS_READ)
 		buf_printf(settings,
-		           " -c default_transaction_read_only=on -c "
-		           "default_transaction_isolation=repeatable\\ read"
+		           " -c default_transaction_read_only=on"
+		           " -c default_transaction_isolation=repeatable\\ read"
 		           " -c statement_timeout=%ss -c lock_timeout=2s"
 		           " -c idle_in_transaction_session_timeout=30s",
 		           conf_str(conf, CONF_QUERY_TIMEOUT));
+	else if (role == ANALYTICS_WATCH)
+		buf_puts(settings, " -c default_transaction_read_only=off -c statement_timeout=2s"
+		                   " -c lock_timeout=1s");
 	else
 		/* The server notices within half a second that a killed run is gone. */
 		buf_puts(settings, " -c lock_timeout=10s -c client_connection_check_interval=500");
@@ -79,6 +82,8 @@ static int limit_ms(const struct conf *conf, enum analytics_role role)
 	switch (role) {
 	case ANALYTICS_READ:
 		return (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000;
+	case ANALYTICS_WATCH:
+		return 3000;
 	case ANALYTICS_WRITE:
 		return DB_SILENCE_S * 1000;
 	case ANALYTICS_MIGRATE:

@@ -1,0 +1,331 @@
+/* login.c: from a name and a password to a session or a token. */
+#include "cgi-bin/login.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cgi-bin/audit.h"
+#include "web/limits.h"
+#include "cgi-bin/pages.h"
+#include "cgi-bin/watch.h"
+#include "web/json.h"
+#include "web/secret.h"
+#include "web/token.h"
+
+enum { POOL_WAIT_MS = 5000, USERNAME_BYTES = 64 };
+
+static const char LOGIN_COOKIE[] =
+	"login"; /* before there is a session: binds the form to the browser */
+
+/* ---- who that is ----------------------------------------------------------- */
+
+struct person {
+	int64_t user_id;
+	const char *username;
+	int token_version;
+};
+
+static const char *lower(struct arena *a, const char *text)
+{
+	char *copy = arena_strdup(a, text);
+	for (char *p = copy; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return copy;
+}
+
+/* Takes the same time whether there is such a user or not. */
+static enum err compare(const struct rowset *rs, const char *password, bool *right,
+                        struct errbuf *eb)
+{
+	const char *hash = rowset_get(rs, 0, "password_hash");
+	*right = false;
+	if (!hash)
+		return secret_password_waste(password, strlen(password), eb);
+	enum err rc = secret_password_verify(hash, password, strlen(password), right, eb);
+	*right = *right && *rowset_get(rs, 0, "enabled") == 't';
+	return rc;
+}
+
+static enum err note_failure(struct call *c, const char *username, struct errbuf *eb)
+{
+	struct db *db;
+	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
+	if (rc != ERR_OK)
+		return rc;
+	/* The name is not logged: people type their password into the wrong field. */
+	LOG(LOG_WARNING, "login_failed", LOG_STR("address", c->req->remote_addr),
+	    LOG_STR("request_id", c->req->request_id), LOG_END);
+	rc = db_query(db, "login_failed",
+	              DB_PARAMS({"username", username}, {"address", c->req->remote_addr}), NULL, eb);
+	if (rc == ERR_OK)
+		rc = db_command(db, "COMMIT", eb);
+	pool_give(c->web->pool, db);
+	return rc;
+}
+
+/* ERR_OK with who->user_id 0 where name or password are wrong; *wait_s where it was tried
+ * too often and nothing was looked at. */
+static enum err recognise(struct call *c, const char *username, const char *password,
+                          struct person *who, int64_t *wait_s, struct errbuf *eb)
+{
+	struct rowset rs;
+	int64_t waited_us;
+	bool right = false;
+	const struct db_param *params =
+		DB_PARAMS({"username", username}, {"address", c->req->remote_addr});
+	enum err rc =
+		pool_ask(c->web->pool, &(struct db_ask){"login_state", params, &rs}, 1, POOL_WAIT_MS,
+	             &(struct db_limits){
+					 .deadline_ms = c->deadline_ms, .watch_fd = -1, .tag = c->req->request_id},
+	             &waited_us, eb);
+	if (rc != ERR_OK)
+		return rc;
+	*wait_s = rowset_int(&rs, 0, "wait_s");
+	if (*wait_s <= 0)
+		rc = compare(&rs, password, &right, eb);
+	if (right)
+		*who = (struct person){rowset_int(&rs, 0, "user_id"),
+		                       arena_strdup(c->req->arena, rowset_get(&rs, 0, "username")),
+		                       (int)rowset_int(&rs, 0, "token_version")};
+	rowset_fini(&rs);
+	if (rc == ERR_OK && *wait_s <= 0 && !right)
+		rc = note_failure(c, username, eb);
+	return rc;
+}
+
+static void refuse_wait(struct call *c, int64_t wait_s, struct errbuf *eb)
+{
+	(void)err_set(eb, ERR_INVALID, "too many attempts: wait %lld s", (long long)wait_s);
+	call_refuse(c, 429, "too_many_requests", eb);
+	reply_header_set(c->reply, "Retry-After",
+	                 arena_printf(c->req->arena, "%lld", (long long)wait_s));
+}
+
+/* The person, or an answer that says no. For a page `form` shows the form again. */
+static bool admit(struct call *c, struct person *who,
+                  void (*again)(struct call *, int, const char *))
+{
+	struct errbuf eb = {0};
+	struct limit_state left;
+	struct limit limit = {.per_hour = conf_int(c->conf, CONF_RATE_LIMIT_LOGIN) * 60,
+	                      .burst = conf_int(c->conf, CONF_RATE_LIMIT_LOGIN)};
+	const char *username = lower(c->req->arena, call_param(c, "username"));
+	int64_t wait_s = 0;
+	*who = (struct person){0};
+	if (!limits_take(c->web->limits, LIMIT_LOGIN, c->req->remote_addr, &limit, c->start_us,
+	                 &left)) {
+		refuse_wait(c, left.retry_s, &eb);
+		return false;
+	}
+	enum err rc = recognise(c, username, call_param(c, "password"), who, &wait_s, &eb);
+	if (rc != ERR_OK)
+		call_refuse(c, 0, NULL, &eb);
+	else if (wait_s > 0)
+		refuse_wait(c, wait_s, &eb);
+	else if (!who->user_id)
+		again(c, 401, "Name or password are not right.");
+	else
+		return true;
+	return false;
+}
+
+/* One transaction: the last login, what `statement` writes and the record of it. */
+static enum err write_login(struct call *c, const struct person *who, const char *action,
+                            const char *statement, const struct db_param *params, struct errbuf *eb)
+{
+	struct db *db;
+	const char *id = arena_printf(c->req->arena, "%lld", (long long)who->user_id);
+	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
+	if (rc != ERR_OK)
+		return rc;
+	rc = db_query(
+		db, "login_succeeded",
+		DB_PARAMS({"username", who->username}, {"address", c->req->remote_addr}, {"user_id", id}),
+		NULL, eb);
+	if (rc == ERR_OK && statement)
+		rc = db_query(db, statement, params, NULL, eb);
+	if (rc == ERR_OK)
+		rc = audit_write(c, db, arena_printf(c->req->arena, "user:%s", who->username), action, "",
+		                 eb);
+	if (rc == ERR_OK)
+		rc = db_command(db, "COMMIT", eb);
+	pool_give(c->web->pool, db);
+	return rc;
+}
+
+/* ---- pages ------------------------------------------------------------------ */
+
+/* Only a page of ours: no other site, no scheme, nothing a browser reads as a host. */
+static const char *safe_next(const char *next)
+{
+	if (!next || strncmp(next, "/admin/", 7) != 0 || strpbrk(next, "\\\r\n") || strstr(next, "//"))
+		return "/admin/";
+	return next;
+}
+
+static void show_form(struct call *c, int status, const char *message)
+{
+	char hash[SECRET_DIGEST_TEXT];
+	struct buf cookie, csrf;
+	struct tv *top;
+	const char *kept = identity_cookie(c, LOGIN_COOKIE);
+	buf_init(&cookie);
+	buf_init(&csrf);
+	if (kept)
+		buf_puts(&cookie, kept);
+	else
+		secret_random_text(32, &cookie);
+	secret_sha256_text(buf_str(&cookie), cookie.len, hash);
+	identity_csrf(c->conf, hash, &csrf);
+	top = pages_context(c);
+	tv_set_text(c->req->arena, top, "login_csrf", buf_str(&csrf));
+	tv_set_text(c->req->arena, top, "message", message);
+	tv_set_text(c->req->arena, top, "next", safe_next(call_param(c, "next")));
+	pages_render(c, status, top);
+	if (!kept)
+		reply_header_add(c->reply, "Set-Cookie",
+		                 arena_printf(c->req->arena,
+		                              "%s=%s; Path=/admin/login; HttpOnly; SameSite=Strict",
+		                              LOGIN_COOKIE, buf_str(&cookie)));
+	buf_fini(&csrf);
+	buf_fini(&cookie);
+}
+
+void login_page_handle(struct call *c)
+{
+	struct errbuf ignored = {0};
+	c->handled = true;
+	if (identity_find(c, &ignored) == ERR_OK && c->who.role > ACCESS_PUBLIC)
+		call_redirect(c, safe_next(call_param(c, "next")));
+	else
+		show_form(c, 200, NULL);
+}
+
+static bool form_is_ours(struct call *c)
+{
+	char hash[SECRET_DIGEST_TEXT];
+	const char *cookie = identity_cookie(c, LOGIN_COOKIE);
+	if (!cookie || !identity_same_site(c))
+		return false;
+	secret_sha256_text(cookie, strlen(cookie), hash);
+	return identity_csrf_right(c->conf, hash, call_param(c, "csrf"));
+}
+
+void login_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	struct person who;
+	struct buf cookie;
+	char hash[SECRET_DIGEST_TEXT];
+	c->handled = true;
+	if (!form_is_ours(c)) {
+		show_form(c, 403, "The form was too old. Please try again.");
+		return;
+	}
+	if (!admit(c, &who, show_form))
+		return;
+	buf_init(&cookie);
+	secret_random_text(32, &cookie); /* never the one from before the login */
+	secret_sha256_text(buf_str(&cookie), cookie.len, hash);
+	const char *id = arena_printf(c->req->arena, "%lld", (long long)who.user_id);
+	enum err rc = write_login(c, &who, "login", "session_add",
+	                          DB_PARAMS({"hash", hash}, {"user_id", id},
+	                                    {"hours", conf_str(c->conf, CONF_SESSION_HOURS)},
+	                                    {"address", c->req->remote_addr},
+	                                    {"agent", request_param(c->req, "HTTP_USER_AGENT")}),
+	                          &eb);
+	if (rc == ERR_OK) {
+		call_redirect(c, safe_next(call_param(c, "next")));
+		identity_cookie_set(c, buf_str(&cookie));
+	} else {
+		call_refuse(c, 0, NULL, &eb);
+	}
+	buf_fini(&cookie);
+}
+
+static enum err end_session(struct call *c, struct errbuf *eb)
+{
+	struct db *db;
+	struct buf actor;
+	const char *id = arena_printf(c->req->arena, "%lld", (long long)c->who.session_id);
+	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
+	if (rc != ERR_OK)
+		return rc;
+	buf_init(&actor);
+	identity_actor(&c->who, &actor);
+	rc = db_query(db, "session_end", DB_PARAMS({"session_id", id}), NULL, eb);
+	if (rc == ERR_OK)
+		rc = audit_write(c, db, buf_str(&actor), "logout", "", eb);
+	if (rc == ERR_OK)
+		rc = db_command(db, "COMMIT", eb);
+	buf_fini(&actor);
+	pool_give(c->web->pool, db);
+	watch_access_changed(c->web->watch);
+	return rc;
+}
+
+void logout_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	c->handled = true;
+	if (c->who.session_id && end_session(c, &eb) != ERR_OK) {
+		call_refuse(c, 0, NULL, &eb);
+		return;
+	}
+	call_redirect(c, "/admin/login");
+	identity_cookie_clear(c);
+	reply_header_set(c->reply, "Clear-Site-Data", "\"cache\", \"cookies\"");
+}
+
+/* ---- for programs -------------------------------------------------------------- */
+
+static void refuse_token(struct call *c, int status, const char *message)
+{
+	struct errbuf eb = {0};
+	(void)err_set(&eb, ERR_INVALID, "%.*s", (int)strcspn(message, "."), message);
+	call_refuse(c, status, "unauthorized", &eb);
+	reply_header_set(c->reply, "WWW-Authenticate", "Bearer realm=\"takings\"");
+}
+
+static void reply_token(struct call *c, const char *token, int64_t expiry_s)
+{
+	struct json j;
+	reply_begin(c->reply, 200, "application/json");
+	json_init(&j, &c->reply->body);
+	json_begin_object(&j);
+	json_pair_text(&j, "access_token", token);
+	json_pair_text(&j, "token_type", "bearer");
+	json_pair_int(&j, "expires_in", expiry_s);
+	json_end_object(&j);
+	json_end(&j);
+	buf_putc(&c->reply->body, '\n');
+}
+
+void auth_token_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	struct person who;
+	struct buf token;
+	struct token_rules rules = {.secret = conf_str(c->conf, CONF_JWT_SECRET),
+	                            .previous = "",
+	                            .algorithm = conf_str(c->conf, CONF_JWT_ALGORITHM),
+	                            .expiry_s = conf_int(c->conf, CONF_JWT_EXPIRY_MINUTES) * 60};
+	c->handled = true;
+	if (!admit(c, &who, refuse_token))
+		return;
+	struct token_claims claims = {.version = who.token_version,
+	                              .issued_at = clock_now_us() / 1000000};
+	must(strlen(who.username) < sizeof claims.username);
+	memcpy(claims.username, who.username, strlen(who.username));
+	buf_init(&token);
+	enum err rc = token_sign(&rules, &claims, &token, &eb);
+	if (rc == ERR_OK)
+		rc = write_login(c, &who, "token", NULL, NULL, &eb);
+	if (rc == ERR_OK)
+		reply_token(c, buf_str(&token), rules.expiry_s);
+	else
+		call_refuse(c, 0, NULL, &eb);
+	buf_fini(&token);
+}
