@@ -18,6 +18,8 @@ enum job_exit job_migrate(const struct conf *conf, int argc, char **argv);
 enum job_exit job_demo(const struct conf *conf, int argc, char **argv);
 enum job_exit job_doctor(const struct conf *conf, int argc, char **argv);
 enum job_exit job_config(const struct conf *conf, int argc, char **argv);
+enum job_exit job_user(const struct conf *conf, int argc, char **argv);
+enum job_exit job_key(const struct conf *conf, int argc, char **argv);
 enum job_exit job_failpoints(const struct conf *conf, int argc, char **argv);
 
 /* The exit code for an error. */

@@ -33,6 +33,12 @@ static const struct job jobs[] = {
 	{"demo", job_demo, NULL,
      "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
      "fill order_db with believable data"},
+	{"user", job_user, NULL,
+     "user list | add NAME --role ROLE [--generate] | role NAME ROLE | password NAME [--generate]\n"
+     "       | disable NAME | enable NAME | delete NAME [--yes] | token NAME",
+     "who may log in, as admin, analyst or viewer; `token` prints a bearer token"},
+	{"key", job_key, NULL, "key list | add NAME --scope SCOPE [--expires YYYY-MM-DD] | revoke ID",
+     "keys for programs, of scope ingest, read or admin; a new one is printed once"},
 	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes"},
 };
 

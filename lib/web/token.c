@@ -45,6 +45,14 @@ static enum err rules_check(const struct token_rules *rules, struct errbuf *eb)
 	return rc;
 }
 
+enum err token_rules_load(const struct conf *conf, struct token_rules *out, struct errbuf *eb)
+{
+	*out = (struct token_rules){
+		conf_str(conf, CONF_JWT_SECRET), conf_str(conf, CONF_JWT_SECRET_PREVIOUS),
+		conf_str(conf, CONF_JWT_ALGORITHM), conf_int(conf, CONF_JWT_EXPIRY_MINUTES) * 60};
+	return rules_check(out, eb);
+}
+
 static jwt_alg_t algorithm(const struct token_rules *rules)
 {
 	jwt_alg_t alg = jwt_str_alg(rules->algorithm);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/conf.h"
 #include "base/err.h"
 
 enum {
@@ -36,6 +37,11 @@ struct token_claims {
 
 /* ERR_CONFIG, naming the setting and not repeating the secret, where it is too short. */
 MUST_CHECK enum err token_secret_check(const char *setting, const char *secret, struct errbuf *eb);
+
+/* The rules of the settings, which they borrow from. ERR_CONFIG as above: for the start of a
+ * program that needs tokens. */
+MUST_CHECK enum err token_rules_load(const struct conf *conf, struct token_rules *out,
+                                     struct errbuf *eb);
 
 /* Appends a token for claims->username and ->version, issued at ->issued_at and good for
  * expiry_s from then on (->expires_at is not read). ERR_CONFIG where the secret is too short. */
