@@ -7,6 +7,7 @@
 #   down      stop                                       (make stop)
 #   status    what runs; exit code 3 if it does not
 #   env       the settings as shell assignments:  eval "$(make -s env)"
+#   token     a bearer token of the user `owner`, while it runs
 #   destroy   stop, and remove the data
 #
 # Private servers for tests, each whole under DIR; they print how to reach them as shell assignments:
@@ -35,6 +36,8 @@
 # In the directory:  bin/ static/   copies of what runs (the service user may not reach build/)
 #                    pg/ sock/      PostgreSQL's data and socket
 #                    log/           one file for each program
+#                    jwt-secret     signs bearer tokens; made once
+#                    owner-password of the user `owner`, an admin; made once
 #                    lock           held while something starts or stops it
 set -eu
 
@@ -48,8 +51,9 @@ for name in ${!PG@}; do unset "$name"; done # the caller's servers are none of o
 # ---- settings -----------------------------------------------------------------
 
 # Names by which the programs find databases and addresses: the instance has its own. (CURRENCY: an
-# alias of DEFAULT_CURRENCY, which is always handed on by its full name.)
-OWN_SETTINGS='^(DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|CURRENCY)$'
+# alias of DEFAULT_CURRENCY, which is always handed on by its full name.) Its tokens are signed with
+# a secret of its own.
+OWN_SETTINGS='^(JWT_SECRET.*|DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|CURRENCY)$'
 own_setting() { [[ $1 =~ $OWN_SETTINGS && $1 != ORDER_DB_TIMEZONE ]]; }
 
 # Prints the value of the last line NAME=VALUE of .env, without quotes or a comment.
@@ -197,13 +201,14 @@ export_settings() {
 	while IFS= read -r name; do
 		if own_setting "$name"; then unset "$name"; fi
 	done < <(compgen -e)
-	export DATABASE_URL ANALYTICS_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL WEB_DATABASE_URL PORT
+	export DATABASE_URL ANALYTICS_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL WEB_DATABASE_URL PORT JWT_SECRET_FILE
 	PORT=$WANTED_PORT
 	DATABASE_URL=$(pg_url "$DIR" order_ro order_db)
 	ANALYTICS_DATABASE_URL=$(pg_url "$DIR" analytics_rw analytics_db)
 	MIGRATE_DATABASE_URL=$(pg_url "$DIR" analytics_owner analytics_db)
 	DEMO_DATABASE_URL=$(pg_url "$DIR" order_owner order_db)
 	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_web analytics_db)
+	JWT_SECRET_FILE=$DIR/jwt-secret
 	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY
 	APP=()
 	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh
@@ -245,9 +250,33 @@ load_demo() {
 	: >demo-done
 }
 
+# A file of the service user's alone; whole or not there at all.
+secret_file() { # NAME BYTES
+	rm -f "$1.new"
+	(umask 077 && head -c "$2" /dev/urandom | base64 -w 0 | tr '+/' '-_' >"$1.new")
+	[ "$(id -u)" != 0 ] || chown "$SERVICE_USER:$SERVICE_GROUP" "$1.new"
+}
+
+make_secret() {
+	[ ! -s jwt-secret ] || return 0
+	secret_file jwt-secret 48
+	mv jwt-secret.new jwt-secret
+}
+
+# The first user. A start that was cut off in between may have made it with a password nobody knows.
+make_owner() {
+	[ ! -s owner-password ] || return 0
+	secret_file owner-password 18
+	"${APP[@]}" bin/takings-batch user add owner --role admin <owner-password.new >>log/setup.log 2>&1 9>&- ||
+		"${APP[@]}" bin/takings-batch user password owner <owner-password.new >>log/setup.log 2>&1 9>&- ||
+		die "could not make the user owner; see $DIR/log/setup.log"
+	mv owner-password.new owner-password
+}
+
 load_data() {
 	make_databases
 	batch migrate
+	make_owner
 	load_demo
 	sql -f "$HERE/sql/order_db/grants.sql" "$DEMO_DATABASE_URL" >>log/setup.log
 	say "running the batch"
@@ -287,6 +316,7 @@ start() {
 	cd "$DIR"
 	export_settings
 	copy_files
+	make_secret
 	trim_logs
 	pg_start "$DIR"
 	load_data
@@ -341,17 +371,22 @@ on_signal() { # CODE
 
 # ---- commands -----------------------------------------------------------------------
 
+# Of the one user there is at first; its password can be changed like any other, and then it is not this.
+login() {
+	if [ -r "$DIR/owner-password" ]; then printf 'owner, password %s' "$(cat "$DIR/owner-password")"; fi
+}
+
 print_facts() {
 	local url
 	url=$(base_url)
 	cat <<-END
 
 		Takings:   $url/admin/
-		Login:     no login yet: it listens on this machine only
+		Login:     $(login)
 		Try:       curl $url/health
-		           curl $url/api/admin/analytics/summary
-		           curl $url/api/admin/analytics/top-items
-		           curl $url/api/admin/analytics/hourly
+		           curl -H "Authorization: Bearer \$(make -s token)" $url/api/admin/analytics/summary
+		           curl -H "Authorization: Bearer \$(make -s token)" $url/api/admin/analytics/top-items
+		           curl -H "Authorization: Bearer \$(make -s token)" $url/api/admin/analytics/hourly
 		Settings:  eval "\$(make -s env)"
 		Files:     $DIR (log/ has one file for each program)
 	END
@@ -373,6 +408,7 @@ cmd_up() {
 	if running; then
 		pg_start "$DIR" # in case the server alone was killed
 		say "Already running at $(base_url)/admin/ (make stop ends it)"
+		say "Login:     $(login)"
 		exit 0
 	fi
 	OWNER=starting
@@ -427,6 +463,7 @@ cmd_status() {
 	local pid name database=down
 	if pg_running "$DIR"; then database=up; fi
 	say "running at $(base_url)/admin/"
+	say "login       $(login)"
 	say "directory   $DIR"
 	say "PostgreSQL  $database"
 	for pid in $(instance_pids); do
@@ -434,6 +471,18 @@ cmd_status() {
 		printf '%-14s pid %s\n' "$name" "$pid"
 	done
 	say "health      $(curl -s --noproxy '*' -m 5 -o /dev/null -w '%{http_code}' "$(base_url)/health")"
+}
+
+cmd_token() {
+	load_settings
+	find_dir
+	if [ ! -d "$DIR" ]; then die "not running; make start starts it"; fi
+	claim_dir "$DIR"
+	running || die "not running; make start starts it"
+	WANTED_PORT=$(current_port)
+	cd "$DIR"
+	export_settings
+	exec "${APP[@]}" bin/takings-batch user token owner
 }
 
 quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
@@ -445,9 +494,11 @@ cmd_env() {
 	WANTED_PORT=$(current_port)
 	export_settings
 	# shellcheck disable=SC2034 # printed by name
-	INSTANCE_DIR=$DIR BASE_URL=http://127.0.0.1:$PORT ANALYTICS_RO_DATABASE_URL=$WEB_DATABASE_URL
-	for name in INSTANCE_DIR PORT BASE_URL DATABASE_URL ANALYTICS_DATABASE_URL ANALYTICS_RO_DATABASE_URL \
-		MIGRATE_DATABASE_URL DEMO_DATABASE_URL BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY; do
+	INSTANCE_DIR=$DIR BASE_URL=http://127.0.0.1:$PORT ANALYTICS_WEB_DATABASE_URL=$WEB_DATABASE_URL
+	# shellcheck disable=SC2034
+	ANALYTICS_RO_DATABASE_URL=$(pg_url "$DIR" analytics_ro analytics_db)
+	for name in INSTANCE_DIR PORT BASE_URL DATABASE_URL ANALYTICS_DATABASE_URL ANALYTICS_WEB_DATABASE_URL \
+		ANALYTICS_RO_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL JWT_SECRET_FILE BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY; do
 		printf 'export %s=%s\n' "$name" "$(quoted "${!name}")"
 	done
 }
@@ -483,6 +534,7 @@ up) cmd_up ;;
 down) cmd_down ;;
 status) cmd_status ;;
 env) cmd_env ;;
+token) cmd_token ;;
 destroy) cmd_destroy ;;
 pg-start)
 	server_dir "$@"
@@ -507,6 +559,6 @@ maria-stop)
 	server_dir "$@"
 	maria_stop "$DIR"
 	;;
-*) die "usage: instance.sh run | up | down | status | env | destroy | pg-start DIR | pg-stop DIR | pg-crash DIR |
+*) die "usage: instance.sh run | up | down | status | env | token | destroy | pg-start DIR | pg-stop DIR | pg-crash DIR |
        maria-start DIR PORT | maria-stop DIR" ;;
 esac

@@ -64,7 +64,24 @@ export class Instance {
 
 	truth() { return JSON.parse(readFileSync(path.join(this.env.INSTANCE_DIR, 'demo-truth.json'), 'utf8')) }
 
-	get(target, options) { return request(this.port, target, options) }
+	// A bearer token of the user `owner`; the same one for ten minutes.
+	token() {
+		if (!(Date.now() - this.tokenAt < 600_000)) {
+			this.tokenAt = Date.now()
+			this.tokenText = must(tool, ['token'], { env: this.env }).then((text) => text.trim())
+			this.tokenText.catch(() => { this.tokenAt = 0 })
+		}
+		return this.tokenText
+	}
+
+	// The password of `owner`.
+	password() { return readFileSync(path.join(this.env.INSTANCE_DIR, 'owner-password'), 'utf8').trim() }
+
+	// A request as `owner`; with `anonymous` as nobody.
+	async get(target, { anonymous = false, headers = {}, ...options } = {}) {
+		const who = anonymous ? {} : { Authorization: `Bearer ${await this.token()}` }
+		return request(this.port, target, { headers: { ...who, ...headers }, ...options })
+	}
 
 	async destroy() {
 		await this.tool('destroy')
