@@ -135,8 +135,25 @@ static void web_fini(struct web *w)
 		conf_free(loaded[--loaded_n]);
 }
 
+/* For tests and tools: each route with who may ask. */
+static void print_routes(void)
+{
+	static const char *const roles[] = {"public", "viewer", "analyst", "admin"};
+	for (int i = 0; i < route_count(); i++) {
+		const struct route *r = route_get(i);
+		(void)printf("%s\t%s\t%s\t%s%s%s\n", r->method, r->path, roles[r->access],
+		             r->scopes & SCOPE_INGEST ? "ingest " : "",
+		             r->scopes & SCOPE_READ ? "read " : "",
+		             r->scopes & SCOPE_ADMIN ? "admin" : "");
+	}
+}
+
 static int answer_argument(const char *word)
 {
+	if (strcmp(word, "--routes") == 0) {
+		print_routes();
+		return 0;
+	}
 	bool version = strcmp(word, "--version") == 0;
 	(void)fprintf(version ? stdout : stderr,
 	              version ? "takings-web %s\n"
