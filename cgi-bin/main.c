@@ -143,8 +143,7 @@ static void print_routes(void)
 		const struct route *r = route_get(i);
 		(void)printf("%s\t%s\t%s\t%s%s%s\n", r->method, r->path, roles[r->access],
 		             r->scopes & SCOPE_INGEST ? "ingest " : "",
-		             r->scopes & SCOPE_READ ? "read " : "",
-		             r->scopes & SCOPE_ADMIN ? "admin" : "");
+		             r->scopes & SCOPE_READ ? "read " : "", r->scopes & SCOPE_ADMIN ? "admin" : "");
 	}
 }
 

@@ -9,7 +9,7 @@ import { freePort } from './servers.mjs'
 const tool = path.join(root, 'tools/instance.sh')
 
 // { status, headers, text, json, ms } of one request; `json` only where the body is JSON.
-export function request(port, target, { method = 'GET', headers = {} } = {}) {
+export function request(port, target, { method = 'GET', headers = {}, body } = {}) {
 	return new Promise((resolve, reject) => {
 		const begun = Date.now()
 		const req = http.request({ host: '127.0.0.1', port, path: target, method, headers }, (res) => {
@@ -24,7 +24,7 @@ export function request(port, target, { method = 'GET', headers = {} } = {}) {
 		})
 		req.on('error', reject)
 		req.setTimeout(60_000, () => req.destroy(new Error(`${target}: no answer in a minute`)))
-		req.end()
+		req.end(body)
 	})
 }
 
