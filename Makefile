@@ -46,6 +46,7 @@ UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 CLIENT_SRC := $(wildcard tests/api/*.c)
 
 EMBEDDED := $(sort $(wildcard sql/migrations/*.sql sql/queries/*.sql templates/*.html))
+STATIC := $(sort $(wildcard static/css/*.css static/js/*.js))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/gen/assets.o
@@ -59,9 +60,9 @@ help: ## this list
 
 # ---- compiling ----------------------------------------------------------------
 
-$(B)/gen/assets.c: $(EMBEDDED) tools/embed.sh
+$(B)/gen/assets.c: $(EMBEDDED) $(STATIC) tools/embed.sh
 	@mkdir -p $(@D)
-	$(QUIET)tools/embed.sh $(EMBEDDED) > $@
+	$(QUIET)tools/embed.sh "$$(cat $(STATIC) | sha256sum | cut -c 1-12)" $(EMBEDDED) > $@
 
 $(B)/obj/gen/assets.o: $(B)/gen/assets.c
 	@mkdir -p $(@D)

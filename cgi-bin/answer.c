@@ -1,10 +1,12 @@
 /* answer.c: asking the database, and its rows as JSON. */
 #include "cgi-bin/answer.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "cgi-bin/render.h"
 
-enum { POOL_WAIT_MS = 5000 };
+enum { POOL_WAIT_MS = 5000, FED_COLUMNS = 64 };
 
 void answer_fini(struct answer *a)
 {
@@ -38,16 +40,76 @@ static enum err tell_missing(struct call *c, const struct part *p, struct errbuf
 	return rc;
 }
 
-/* One round trip and one snapshot for all parts, so that they agree with each other. */
+/* ---- routes whose first part feeds the others ------------------------------ */
+
+/* The parameters of the parts after the first: its columns, then the request's. Of two with
+ * one name a statement takes the first. `out` borrows from the rowset. */
+static void feed(const struct call *c, const struct rowset *rs, struct db_param *out)
+{
+	int n = 0;
+	must(rowset_cols(rs) <= FED_COLUMNS);
+	for (; n < rowset_cols(rs); n++)
+		out[n] = (struct db_param){rowset_name(rs, n), rowset_text(rs, 0, n)};
+	memcpy(out + n, c->params.list, sizeof c->params.list);
+}
+
+static bool is_wanted(const struct rowset *first, const struct part *p)
+{
+	const char *truth = p->only ? rowset_get(first, 0, p->only) : "t";
+	return truth && *truth == 't';
+}
+
+/* Without a row of the first part the others have none either. */
+static enum err ask_others(struct db *db, struct call *c, struct answer *a,
+                           const struct db_limits *limits, struct errbuf *eb)
+{
+	struct db_param fed[FED_COLUMNS + PARAM_VALUES];
+	struct db_ask asks[ROUTE_PARTS];
+	const struct rowset *first = &a->parts[0];
+	int n = 0;
+	if (rowset_rows(first) == 0)
+		return ERR_OK;
+	feed(c, first, fed);
+	for (int i = 1; i < a->n; i++)
+		if (is_wanted(first, &c->route->parts[i]))
+			asks[n++] = (struct db_ask){c->route->parts[i].statement, fed, &a->parts[i]};
+	return n ? db_query_all(db, asks, n, limits, eb) : ERR_OK;
+}
+
+static enum err ask_fed(struct call *c, struct answer *a, struct errbuf *eb)
+{
+	struct db *db;
+	int64_t begun_us = clock_mono_us(), left_ms = c->deadline_ms - begun_us / 1000;
+	struct db_limits limits = {
+		.deadline_ms = c->deadline_ms, .watch_fd = c->req->client_fd, .tag = c->req->request_id};
+	struct db_ask first = {c->route->parts[0].statement, c->params.list, &a->parts[0]};
+	enum err rc = pool_take(c->web->pool, POOL_READ,
+	                        left_ms < POOL_WAIT_MS ? left_ms : POOL_WAIT_MS, &db, eb);
+	c->queue_us += clock_mono_us() - begun_us;
+	if (rc != ERR_OK)
+		return rc;
+	begun_us = clock_mono_us();
+	rc = db_query_all(db, &first, 1, &limits, eb);
+	if (rc == ERR_OK)
+		rc = ask_others(db, c, a, &limits, eb);
+	pool_give(c->web->pool, db);
+	c->db_us += clock_mono_us() - begun_us;
+	return rc;
+}
+
+/* One round trip for all parts, or two where the first feeds the others; one snapshot, so
+ * that they agree with each other. */
 enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb)
 {
 	struct db_ask asks[ROUTE_PARTS];
+	bool feeds = c->route->parts[0].feeds;
 	*a = (struct answer){.route = c->route};
 	for (; a->n < ROUTE_PARTS && c->route->parts[a->n].statement; a->n++)
 		asks[a->n] =
 			(struct db_ask){c->route->parts[a->n].statement, c->params.list, &a->parts[a->n]};
-	enum err rc = ask(c, asks, a->n, eb);
-	for (int i = 0; rc == ERR_OK && i < a->n; i++)
+	enum err rc = feeds ? ask_fed(c, a, eb) : ask(c, asks, a->n, eb);
+	bool empty = feeds && rowset_rows(&a->parts[0]) == 0 && !c->route->parts[0].missing;
+	for (int i = 0; rc == ERR_OK && !empty && i < a->n; i++)
 		if (c->route->parts[i].missing && rowset_rows(&a->parts[i]) == 0)
 			rc = tell_missing(c, &c->route->parts[i], eb);
 	return rc;

@@ -5,6 +5,7 @@
 
 #include "base/assets.h"
 #include "base/log.h"
+#include "cgi-bin/links.h"
 #include "cgi-bin/render.h"
 #include "domain/metrics.h"
 #include "web/mustache.h"
@@ -67,6 +68,9 @@ struct tv *pages_context(const struct call *c)
 		tv_set_bool(m, top, place_key(m, c->route->page), true);
 	tv_set_text(m, top, "request_id", c->req->request_id);
 	tv_set_text(m, top, "version", TAKINGS_VERSION);
+	tv_set(m, top, "assets", tv_borrow(m, assets_version));
+	if (c->reply->status < 400)
+		links_put(c, top);
 	return top;
 }
 
@@ -165,25 +169,17 @@ static bool known_metric(const char *path)
 	       (*field == '\0' || strcmp(field, ".label") == 0 || strcmp(field, ".help") == 0);
 }
 
-static bool known_place(const char *place)
-{
-	for (int i = 0; i < PAGES && pages[i].route; i++)
-		if (strncmp(pages[i].route->page, place, strlen(place)) == 0 &&
-		    strcmp(pages[i].route->page + strlen(place), ".html") == 0)
-			return true;
-	return false;
-}
-
 static bool known_global(const char *path)
 {
 	static const char *const names[] = {
-		"is_page",   "request_id", "version",         "csrf",          "user",
-		"user.name", "user.role",  "user.is_analyst", "user.is_admin", "user.has_session"};
+		"is_page",       "request_id",       "version",   "csrf",
+		"user",          "user.name",        "user.role", "user.is_analyst",
+		"user.is_admin", "user.has_session", "nav_query", "assets"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], path) == 0)
 			return true;
 	if (strncmp(path, "at_", 3) == 0)
-		return known_place(path + 3);
+		return true; /* the navigation may know more pages than this program has */
 	return strncmp(path, "about_", 6) == 0 && known_metric(path + 6);
 }
 
@@ -208,7 +204,8 @@ static bool known_name(void *arg, const char *path)
 			return true;
 	}
 	/* What a handler puts into its own page is known when it is rendered. */
-	return known_global(path) || (k->route->handler && !strchr(path, '.'));
+	return known_global(path) || links_makes(k->route, path) ||
+	       (k->route->handler && !strchr(path, '.'));
 }
 
 static bool known_error(void *arg, const char *path)

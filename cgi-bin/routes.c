@@ -25,12 +25,24 @@
 #define P_CSRF {.name = "csrf", .type = PARAM_SECRET, .place = IN_BODY, .max = 200, .required = true, \
 	            .meaning = "The token of the form"}
 #define P_NEXT(where) {.name = "next", .type = PARAM_TEXT, .place = where, .max = 500, .meaning = "Page to go on to"}
+#define P_PERIOD(newest)                                                                           \
+	{.name = "period", .type = PARAM_WORD, .words = "newest|today|yesterday|week|7d|28d|91d|month|last_month|year|all", \
+	 .fallback = (newest), .meaning = "The days, where neither date nor from and to say them"}
+#define P_COMPARE                                                                                  \
+	{.name = "compare", .type = PARAM_WORD, .words = "previous|weekdays|year|none", .fallback = "previous", \
+	 .meaning = "Which days these are compared with"}
+#define P_STEP                                                                                     \
+	{.name = "step", .type = PARAM_WORD, .words = "day|week|month", .meaning = "What one point of a chart is; fits the days if absent"}
+/* What every page of figures takes: 8 parameters. */
+#define P_PAGE(newest) P_PERIOD(newest), P_DATE, P_FROM, P_TO, P_COMPARE, P_LOCATION, P_CURRENCY, P_BASIS
 #define P_FIXED(n, v) {.name = (n), .fallback = (v), .fixed = true}
 
 #define SUMMARY_COLUMNS                                                                            \
 	"date total_revenue total_orders avg_order_value peak_hour vs_previous_day vs_previous_day_status " \
 	"vs_same_weekday vs_same_weekday_status placed_orders counted_orders gross refunds item_sales items_sold " \
 	"by_order_date previous_day same_weekday today"
+#define SCOPE {.statement = "page_scope", .shape = PART_OBJECT, .key = "scope", .feeds = true}
+#define KNOWN {.statement = "page_known", .shape = PART_OBJECT, .key = "known", .missing = "no figures for these days"}
 #define ENVELOPE_COLUMNS "as_of range tz cutoff currency basis"
 #define ENVELOPE {.statement = "report_envelope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, \
 	              .missing = "the batch has not run yet: takings-batch run"}
@@ -92,21 +104,57 @@ static const struct route routes[] = {
                ENVELOPE},
 	 .doc = "Orders and revenue of the 24 hours of a day"},
 
+	/* The pages: the scope first, its days are the parameters of the statements after it. */
 	{.method = "GET",
 	 .path = "/admin/",
 	 .access = ACCESS_VIEWER,
 	 .page = "overview.html",
-	 .params = {P_DATE, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("from", NULL), P_FIXED("to", NULL),
-                P_FIXED("days", "1"), P_FIXED("span", "56"), P_FIXED("limit", "10"), P_FIXED("by", "revenue")},
-	 .parts = {{.statement = "report_envelope", .shape = PART_OBJECT, .key = "scope"},
-               {.statement = "report_summary", .shape = PART_OBJECT, .key = "summary"},
-               {.statement = "report_series", .shape = PART_ROWS, .key = "series", .missing = "no figures for this day"},
-               {.statement = "report_weekdays", .shape = PART_ROWS, .key = "weekdays"},
-               {.statement = "report_hours_of_day", .shape = PART_ROWS, .key = "hours"},
-               {.statement = "report_items", .shape = PART_ROWS, .key = "items"},
-               {.statement = "report_items_rest", .shape = PART_OBJECT, .key = "rest"},
-               {.statement = "report_restated", .shape = PART_ROWS, .key = "restated"}},
-	 .doc = "The day at a glance"},
+	 .params = {P_PAGE("newest"), P_FIXED("step", NULL), P_FIXED("days", "1"), P_FIXED("span", "56"), P_FIXED("limit", "10"),
+                P_FIXED("by", "revenue")},
+	 .parts = {SCOPE, KNOWN,
+               {.statement = "report_summary", .shape = PART_OBJECT, .key = "summary", .only = "is_day"},
+               {.statement = "report_series", .shape = PART_ROWS, .key = "series", .only = "is_day"},
+               {.statement = "report_weekdays", .shape = PART_ROWS, .key = "weekdays", .only = "is_day"},
+               {.statement = "report_hours_of_day", .shape = PART_ROWS, .key = "hours", .only = "is_day"},
+               {.statement = "report_items", .shape = PART_ROWS, .key = "items", .only = "is_day"},
+               {.statement = "report_items_rest", .shape = PART_OBJECT, .key = "rest", .only = "is_day"},
+               {.statement = "report_restated", .shape = PART_ROWS, .key = "restated"},
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals", .only = "is_range"}},
+	 .doc = "The days at a glance"},
+	{.method = "GET",
+	 .path = "/admin/revenue",
+	 .access = ACCESS_VIEWER,
+	 .page = "revenue.html",
+	 .params = {P_PAGE("28d"), P_STEP},
+	 .parts = {SCOPE, KNOWN,
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"},
+               {.statement = "page_days", .shape = PART_ROWS, .key = "days"}},
+	 .doc = "Revenue, from gross to net"},
+	{.method = "GET",
+	 .path = "/admin/orders",
+	 .access = ACCESS_VIEWER,
+	 .page = "orders.html",
+	 .params = {P_PAGE("28d"), P_STEP},
+	 .parts = {SCOPE, KNOWN,
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"},
+               {.statement = "page_days", .shape = PART_ROWS, .key = "days"}},
+	 .doc = "Orders and what became of them"},
+	{.method = "GET",
+	 .path = "/admin/items",
+	 .access = ACCESS_VIEWER,
+	 .page = "items.html",
+	 .params = {P_PAGE("28d"), P_FIXED("step", NULL)},
+	 .parts = {SCOPE, KNOWN,
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"}},
+	 .doc = "What was sold"},
+	{.method = "GET",
+	 .path = "/admin/hours",
+	 .access = ACCESS_VIEWER,
+	 .page = "hours.html",
+	 .params = {P_PAGE("28d"), P_FIXED("step", NULL)},
+	 .parts = {SCOPE, KNOWN,
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"}},
+	 .doc = "When people come"},
 };
 
 /* clang-format on */

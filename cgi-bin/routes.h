@@ -12,7 +12,7 @@
 
 struct call;
 
-enum { ROUTE_PARAMS = 14, ROUTE_PARTS = 10 };
+enum { ROUTE_PARAMS = 14, ROUTE_PARTS = 16 };
 
 enum param_type {
 	PARAM_DATE,
@@ -54,6 +54,9 @@ struct part {
 	const char *key;     /* NULL for PART_FIELDS */
 	const char *missing; /* not NULL: no row is an error 404 with this text */
 	const char *columns; /* JSON: these columns, in this order; every JSON part names them */
+	bool feeds;          /* the first part only: the columns of its row are parameters of the parts
+	                      * after it, before the request's; without a row they are not asked */
+	const char *only;    /* asked only where this column of the first part is true */
 };
 
 /* Who may ask. A role may do what the ones before it may. */

@@ -11,4 +11,8 @@ struct asset {
 /* Sorted by path; the last row has path NULL. */
 extern const struct asset assets[];
 
+/* Of the files in static/css and static/js: what a page adds to their addresses (?v=), so
+ * that browsers may keep them until they change. */
+extern const char assets_version[];
+
 #endif

@@ -1,34 +1,11 @@
 -- report.sql: the answers of /api/admin/analytics and of the pages.
 
 -- name: report_envelope
--- What stands beside the figures of every answer; below as_of to basis, what the
--- pages say besides: neighbouring days, which rows count, when it was computed.
+-- What stands beside the figures of every answer.
 SELECT now() AS as_of,
        json_build_object('from', starts_at, 'to', ends_at, 'tz', timezone, 'cutoff', cutoff_hours,
                           'from_date', from_day, 'to_date', to_day, 'complete', complete) AS range,
-       timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis,
-       to_day AS to_date, newest_day, due_day, newest_day < due_day AS late, revenue_profile, today,
-       (SELECT min(business_date) FROM daily_revenue_cache) AS first_day,
-       (SELECT max(business_date) FROM daily_revenue_cache WHERE business_date < from_day) AS previous_day,
-       (SELECT min(business_date) FROM daily_revenue_cache WHERE business_date > to_day) AS next_day,
-       to_day = today - 1 AS is_yesterday, to_char(to_day, 'FMDay') AS weekday,
-       (SELECT sum(order_count) = 0 FROM daily_revenue_cache d
-        WHERE business_date BETWEEN from_day AND to_day AND d.currency = s.currency
-          AND (:location_id::int IS NULL OR location_id = :location_id::int)) AS closed,
-       (SELECT string_agg(DISTINCT d.currency, ', ') FROM daily_revenue_cache d
-        WHERE business_date BETWEEN from_day AND to_day AND d.currency <> s.currency AND order_count > 0
-          AND (:location_id::int IS NULL OR location_id = :location_id::int)) AS other_currencies,
-       CASE WHEN counted_statuses <> '' THEN counted_statuses WHEN revenue_profile = 'restaurant' THEN 'SERVED' END
-           AS counted_words,
-       to_char(make_interval(hours => cutoff_hours), 'HH24:MI') AS day_begins,
-       trim_scale(extract(epoch FROM ends_at - starts_at) / 3600) AS hours_n, -- 23 or 25 where the clock is changed
-       ends_at - starts_at <> days_n * interval '24 hours' AS clock_changed,
-       (computed_at AT TIME ZONE timezone)::date AS computed_date,
-       to_char(computed_at AT TIME ZONE timezone, 'HH24:MI') AS computed_time,
-       (computed_at AT TIME ZONE timezone)::date = (now() AT TIME ZONE timezone)::date AS computed_today,
-       :basis = 'transaction_date' AS by_transaction, :location_id::int AS location_id, :currency::text AS currency_asked,
-       concat('&location_id=' || :location_id::int, '&currency=' || :currency::text) AS keep, -- for links to other days
-       CASE WHEN :basis = 'transaction_date' THEN '&basis=transaction_date' END AS keep_basis
+       timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s
 
 -- name: report_missing

@@ -36,35 +36,110 @@
 	system.addEventListener('change', announce)
 	matchMedia('print').addEventListener('change', announce)
 
+	// ---- menus: one open at a time, closed by Escape and by a click elsewhere
+
+	const menus = [...document.querySelectorAll('details.menu')]
+	const closeMenus = (but) => menus.forEach((m) => { if (m !== but) m.open = false })
+	for (const menu of menus) menu.addEventListener('toggle', () => { if (menu.open) closeMenus(menu) })
+	document.addEventListener('click', (e) => closeMenus(e.target.closest?.('details.menu')))
+
 	// ---- keys
 
-	const dialog = find('#keys')
+	const dialog = find('#keys'), search = find('#search')
+	for (const box of [dialog, search]) box.addEventListener('click', (e) => { if (e.target === box) box.close() })
 	find('[data-keys-open]').addEventListener('click', () => dialog.showModal())
-	dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close() })
+	find('[data-search-open]').addEventListener('click', () => openSearch())
 
 	const follow = (selector) => {
 		const link = find(selector)
 		if (link) location.assign(link.href)
+	}
+	const chooseDays = () => {
+		const menu = find('[data-menu="period"]')
+		if (!menu) return
+		menu.open = true
+		find('#date').focus()
 	}
 	const keys = {
 		ArrowLeft: () => follow('a[rel="prev"]'),
 		'[': () => follow('a[rel="prev"]'),
 		ArrowRight: () => follow('a[rel="next"]'),
 		']': () => follow('a[rel="next"]'),
-		n: () => follow('a[data-newest]'),
-		d: () => find('#date')?.focus(),
+		d: chooseDays,
+		'/': () => openSearch(),
 		'?': () => dialog.showModal(),
 	}
+	for (const link of document.querySelectorAll('a[data-key]')) keys[link.dataset.key] = () => location.assign(link.href)
+
 	document.addEventListener('keydown', (e) => {
-		if (e.key === 'Escape' && e.target.matches?.('.term button')) e.target.blur()
+		if (e.key === 'Escape') {
+			if (e.target.matches?.('.term button')) e.target.blur()
+			const menu = e.target.closest?.('details.menu[open]') ?? menus.find((m) => m.open)
+			closeMenus()
+			menu?.querySelector('summary').focus()
+		}
 		// [ ] and ? need AltGr (Ctrl + Alt) on some keyboards.
 		const modified = (e.ctrlKey !== e.altKey) || e.metaKey || (e.shiftKey && e.key.startsWith('Arrow'))
-		if (e.defaultPrevented || modified || dialog.open) return
+		if (e.defaultPrevented || modified || dialog.open || search.open) return
 		if (e.target.closest?.('input, select, textarea, [role="region"]')) return
 		const act = Object.hasOwn(keys, e.key) ? keys[e.key] : null
 		if (!act) return
 		e.preventDefault()
 		act()
+	})
+
+	// ---- going to a page or an item by its name
+
+	const field = find('#search-q'), list = find('#search-list')
+	const pages = [...document.querySelectorAll('.nav li a')].map((a) => ({ text: a.textContent, href: a.href, kind: 'Page' }))
+	let items = null, asked = 0, at = 0
+
+	function openSearch() {
+		field.value = ''
+		tell([])
+		search.showModal()
+		suggest()
+	}
+
+	function tell(found) {
+		at = 0
+		list.replaceChildren(...found.map(({ text, href, kind }, i) => {
+			const row = document.createElement('li'), link = document.createElement('a'), what = document.createElement('span')
+			link.href = href
+			link.textContent = text
+			what.className = 'soft'
+			what.textContent = kind
+			link.append(what)
+			if (i === 0) link.setAttribute('aria-current', 'true')
+			row.append(link)
+			return row
+		}))
+	}
+
+	async function suggest() {
+		const words = field.value.trim().toLowerCase(), turn = ++asked
+		const fits = ({ text }) => text.toLowerCase().includes(words)
+		tell(pages.filter(fits))
+		if (!words) return
+		items ??= fetch('/api/admin/analytics/top-items?limit=100').then((r) => (r.ok ? r.json() : { items: [] })).catch(() => ({ items: [] }))
+		const sold = (await items).items.map((i) => ({ text: i.name, href: `/admin/items/${encodeURIComponent(i.item_id)}`, kind: 'Item' }))
+		if (turn === asked) tell([...pages.filter(fits), ...sold.filter(fits)].slice(0, 9))
+	}
+
+	field.addEventListener('input', suggest)
+	field.addEventListener('keydown', (e) => {
+		const links = [...list.querySelectorAll('a')]
+		const step = { ArrowDown: 1, ArrowUp: -1 }[e.key]
+		if (step && links.length) {
+			e.preventDefault()
+			links[at]?.removeAttribute('aria-current')
+			at = (at + step + links.length) % links.length
+			links[at].setAttribute('aria-current', 'true')
+		}
+		if (e.key === 'Enter' && links[at]) {
+			e.preventDefault()
+			location.assign(links[at].href)
+		}
 	})
 
 	// ---- tables under charts

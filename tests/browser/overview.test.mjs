@@ -240,7 +240,7 @@ describe('overview', () => {
 			const at = await focused()
 			if (order.at(-1) !== at) order.push(at)
 		}
-		assert.deepEqual(order, ['prev', 'next', 'date', 'Show', 'Newest', 'Revenue'])
+		assert.deepEqual([...order.slice(0, 2), order[2].startsWith('Days: '), ...order.slice(3)], ['prev', 'next', true, 'Revenue'])
 		assert.equal(await page.locator('#about-revenue').isVisible(), true)
 		await page.keyboard.press('Escape')
 		assert.equal(await page.locator('#about-revenue').isVisible(), false)
@@ -272,10 +272,12 @@ describe('overview', () => {
 		const url = new URL(page.url())
 		assert.deepEqual(Object.fromEntries(url.searchParams), { date: url.searchParams.get('date'), location_id: '0', currency: 'EUR', basis: 'transaction_date' })
 		assert.ok(url.searchParams.get('date') < day)
+		await page.click('[data-menu="period"] summary')
 		await page.fill('#date', day)
-		await page.click('.pick button')
+		await page.click('form:has(#date) button')
 		assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), { date: day, location_id: '0', currency: 'EUR', basis: 'transaction_date' })
 		assert.match(await textOf('.facts'), /on the day they happened.*Location 0 only/)
+		await page.click('[data-menu="period"] summary')
 		await page.click('a[data-newest]')
 		assert.equal(await page.locator('#revenue').count(), 1)
 		await close()
@@ -352,8 +354,8 @@ describe('overview', () => {
 		await close()
 	})
 
-	for (const [query, status, words] of [['date=2030-01-01', 404, 'no figures for this day'], ['date=14.11.2025', 422, 'date must be a date YYYY-MM-DD'],
-		['day=1', 422, 'there is no parameter day here'], [() => `date=${day}&location_id=4711`, 404, 'no figures for this day']])
+	for (const [query, status, words] of [['date=2030-01-01', 404, 'no figures for these days'], ['date=14.11.2025', 422, 'date must be a date YYYY-MM-DD'],
+		['day=1', 422, 'there is no parameter day here'], [() => `date=${day}&location_id=4711`, 404, 'no figures for these days']])
 		it(`explains ${typeof query === 'string' ? query : 'an unknown location'}: ${status}`, async () => {
 			const target = `/admin/?${typeof query === 'string' ? query : query()}`
 			const reply = await instance.get(target)
