@@ -52,3 +52,15 @@ LANGUAGE sql STABLE AS $$
 	)
 	SELECT a, z, last, len, z >= base.today, b, b + len - 1, oldest, newest, base.today FROM base
 $$;
+
+-- money() and money_ratio() where the currency's digits are known: the planner takes them
+-- into the statement, which it cannot do with a function that reads a table.
+CREATE FUNCTION money_of(minor numeric, digits int) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT round(minor / 10::numeric ^ digits, digits)
+$$;
+
+CREATE FUNCTION money_ratio_of(minor numeric, n numeric, digits int) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN n = 0 THEN round(0::numeric, digits) ELSE half_even(minor / n / 10::numeric ^ digits, digits) END
+$$;

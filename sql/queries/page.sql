@@ -7,7 +7,7 @@
 -- No row before the first run.
 SELECT p.from_day, p.to_day, p.last_day, p.days_n, p.base_from, p.base_to, p.running, p.newest_day, p.today,
        p.oldest_day AS first_day, s.due_day, p.newest_day < s.due_day AS late,
-       s.currency, s.timezone AS tz, s.revenue_profile, s.cutoff_hours,
+       s.currency, money_exponent(s.currency) AS money_digits, s.timezone AS tz, s.revenue_profile, s.cutoff_hours,
        CASE WHEN p.from_day = p.to_day THEN p.to_day END AS date, -- of the statements of one day
        p.to_day AS to_date, p.from_day = p.to_day AS is_day, p.from_day <> p.to_day AS is_range,
        p.days_n > 0 AS has_days, p.running AND p.from_day <> p.to_day AND p.days_n > 0 AS so_far,
@@ -76,22 +76,22 @@ WITH figure AS MATERIALIZED (
 	  AND currency = :currency AND (:location_id::int IS NULL OR location_id = :location_id::int)
 	GROUP BY is_now
 )
-SELECT money(n.minor, c) AS total_revenue, orders_shown(:revenue_profile, n.counted, n.placed) AS total_orders,
-       CASE WHEN n.counted > 0 THEN money_ratio(n.minor, n.counted, c) END AS avg_order_value, n.qty AS items_sold,
+SELECT money_of(n.minor, :money_digits::int) AS total_revenue, orders_shown(:revenue_profile, n.counted, n.placed) AS total_orders,
+       CASE WHEN n.counted > 0 THEN money_ratio_of(n.minor, n.counted, :money_digits::int) END AS avg_order_value, n.qty AS items_sold,
        n.placed::bigint AS placed_orders, n.counted::bigint AS counted_orders, n.n AS days_computed,
-       money(n.gross + n.discount, c) AS before_discounts, money(n.discount, c) AS discounts, money(n.gross, c) AS gross,
-       money(n.refund, c) AS refunds, money(n.by_order, c) AS revenue, money(n.tax, c) AS tax,
-       money(n.shipping, c) AS shipping, money(n.by_order - n.tax - n.shipping, c) AS net, money(n.tip, c) AS tips,
-       money(n.minor - n.by_order, c) AS dated_otherwise, money(n.items, c) AS item_sales,
-       money(b.minor, c) AS base_revenue, orders_shown(:revenue_profile, b.counted, b.placed) AS base_orders,
-       CASE WHEN b.counted > 0 THEN money_ratio(b.minor, b.counted, c) END AS base_avg_order_value,
+       money_of(n.gross + n.discount, :money_digits::int) AS before_discounts, money_of(n.discount, :money_digits::int) AS discounts, money_of(n.gross, :money_digits::int) AS gross,
+       money_of(n.refund, :money_digits::int) AS refunds, money_of(n.by_order, :money_digits::int) AS revenue, money_of(n.tax, :money_digits::int) AS tax,
+       money_of(n.shipping, :money_digits::int) AS shipping, money_of(n.by_order - n.tax - n.shipping, :money_digits::int) AS net, money_of(n.tip, :money_digits::int) AS tips,
+       money_of(n.minor - n.by_order, :money_digits::int) AS dated_otherwise, money_of(n.items, :money_digits::int) AS item_sales,
+       money_of(b.minor, :money_digits::int) AS base_revenue, orders_shown(:revenue_profile, b.counted, b.placed) AS base_orders,
+       CASE WHEN b.counted > 0 THEN money_ratio_of(b.minor, b.counted, :money_digits::int) END AS base_avg_order_value,
        b.qty AS base_items_sold, b.placed::bigint AS base_placed_orders,
        gr.rate AS revenue_change, gr.status = 'ok' AS has_revenue_change, gr.status = 'new' AS is_revenue_new,
        gr.status IN ('no_base', 'incomplete_base', 'incomplete') AS has_no_base,
        go.rate AS orders_change, go.status = 'ok' AS has_orders_change, go.status = 'new' AS is_orders_new,
        ga.rate AS avg_order_value_change, ga.status = 'ok' AS has_avg_order_value_change,
        gi.rate AS items_sold_change, gi.status = 'ok' AS has_items_sold_change
-FROM (SELECT :currency::text AS c) cur
+FROM (SELECT) one
 LEFT JOIN figure n ON n.is_now
 LEFT JOIN figure b ON NOT b.is_now,
 LATERAL growth(n.minor, n.n, b.minor, b.n, :days_n::int) gr,
@@ -118,15 +118,15 @@ WITH figure AS MATERIALIZED (
 	LEFT JOIN figure n ON n.business_date = d::date
 	LEFT JOIN figure b ON b.business_date = d::date - (:from_day::date - :base_from::date)
 )
-SELECT min(day) AS date, max(day) AS to_date, count(*) AS days_n, money(sum(minor), :currency) AS revenue,
+SELECT min(day) AS date, max(day) AS to_date, count(*) AS days_n, money_of(sum(minor), :money_digits::int) AS revenue,
        orders_shown(:revenue_profile, sum(counted), sum(placed)) AS orders,
-       CASE WHEN sum(counted) > 0 THEN money_ratio(sum(minor), sum(counted), :currency) END AS avg_order_value,
+       CASE WHEN sum(counted) > 0 THEN money_ratio_of(sum(minor), sum(counted), :money_digits::int) END AS avg_order_value,
        sum(qty) AS items_sold, sum(placed) = 0 AS closed, count(minor) = 0 AS uncomputed, count(minor) < count(*) AS has_gap,
        count(*) < CASE :step WHEN 'week' THEN 7 WHEN 'month' THEN (unit + interval '1 month')::date - unit ELSE 1 END AS is_partial,
        :running::boolean AND bool_or(day = :last_day::date) AND :step <> 'day' AS is_running,
-       min(base_day) AS base_date, money(sum(base_minor), :currency) AS base_revenue,
+       min(base_day) AS base_date, money_of(sum(base_minor), :money_digits::int) AS base_revenue,
        orders_shown(:revenue_profile, sum(base_counted), sum(base_placed)) AS base_orders,
-       CASE WHEN sum(base_counted) > 0 THEN money_ratio(sum(base_minor), sum(base_counted), :currency) END AS base_avg_order_value,
+       CASE WHEN sum(base_counted) > 0 THEN money_ratio_of(sum(base_minor), sum(base_counted), :money_digits::int) END AS base_avg_order_value,
        sum(base_qty) AS base_items_sold, count(base_minor) > 0 AS has_base,
        to_char(min(day), 'Dy') AS weekday
 FROM day GROUP BY unit ORDER BY unit DESC
