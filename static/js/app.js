@@ -21,20 +21,82 @@
 	function setTheme(theme) {
 		if (theme === 'auto') delete root.dataset.theme
 		else root.dataset.theme = theme
-		find('[data-theme-name]').textContent = theme
+		const name = find('[data-theme-name]')
+		if (name) name.textContent = theme
 		announce()
 	}
 
 	const tools = find('[data-tools]')
-	tools.hidden = false
-	find('[data-theme-name]').textContent = root.dataset.theme || 'auto'
-	find('[data-theme-switch]').addEventListener('click', () => {
-		const next = names[(names.indexOf(root.dataset.theme || 'auto') + 1) % names.length]
-		setTheme(next)
-		remember(next)
-	})
+	if (tools) {
+		tools.hidden = false
+		find('[data-theme-name]').textContent = root.dataset.theme || 'auto'
+		find('[data-theme-switch]').addEventListener('click', () => {
+			const next = names[(names.indexOf(root.dataset.theme || 'auto') + 1) % names.length]
+			setTheme(next)
+			remember(next)
+		})
+	}
 	system.addEventListener('change', announce)
 	matchMedia('print').addEventListener('change', announce)
+
+	// ---- tables under charts
+
+	for (const details of document.querySelectorAll('details.data')) {
+		details.open = false
+		details.dataset.ready = ''
+	}
+	const printed = []
+	addEventListener('beforeprint', () => {
+		for (const details of document.querySelectorAll('details.data:not([open])')) {
+			if (find(`[data-chart="${details.dataset.of}"]`)?.classList.contains('is-off')) printed.push(details)
+			details.open = details.open || printed.includes(details)
+		}
+	})
+	addEventListener('afterprint', () => { for (const details of printed.splice(0)) details.open = false })
+
+	// ---- saving what is seen
+
+	const cellText = (cell) => {
+		const key = cell.scope === 'row' ? cell.parentElement.dataset : {}
+		const text = cell.dataset.value ?? key.date ?? key.hour ?? cell.textContent.trim()
+		// A spreadsheet would run a cell that begins like a formula.
+		const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text
+		return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+	}
+	const csv = (table) => [...table.rows].map((row) => [...row.cells].map(cellText).join(',') + '\r\n').join('')
+
+	function save(name, url) {
+		const link = document.createElement('a')
+		link.href = url
+		link.download = name
+		link.click()
+		setTimeout(() => URL.revokeObjectURL(url), 1000)
+	}
+
+	function button(label, act) {
+		const b = document.createElement('button')
+		b.type = 'button'
+		b.textContent = label
+		b.addEventListener('click', act)
+		return b
+	}
+
+	for (const details of document.querySelectorAll('details.data')) {
+		const name = `takings-${details.dataset.of}-${find('#date')?.value}`
+		const line = document.createElement('p')
+		line.className = 'save'
+		line.append(
+			button('Save as CSV', () =>
+				save(`${name}.csv`, URL.createObjectURL(new Blob(['\ufeff', csv(details.querySelector('table'))], { type: 'text/csv' })))),
+			button('Save as PNG', () =>
+				document.dispatchEvent(new CustomEvent('savechart', { detail: { chart: details.dataset.of, save: (url) => save(`${name}.png`, url) } }))))
+		details.append(line)
+	}
+
+	// The longest share bar fills its column; without script a bar is its share of the whole.
+	const bars = [...document.querySelectorAll('svg.share')]
+	const most = Math.max(...bars.map((b) => Number(b.dataset.share)))
+	if (most > 0) for (const b of bars) b.setAttribute('viewBox', `0 0 ${most} 1`)
 
 	// ---- menus: one open at a time, closed by Escape and by a click elsewhere
 
@@ -46,6 +108,7 @@
 	// ---- keys
 
 	const dialog = find('#keys'), search = find('#search')
+	if (!dialog) return // a page without the frame
 	for (const box of [dialog, search]) box.addEventListener('click', (e) => { if (e.target === box) box.close() })
 	find('[data-keys-open]').addEventListener('click', () => dialog.showModal())
 	find('[data-search-open]').addEventListener('click', () => openSearch())
@@ -141,63 +204,4 @@
 			location.assign(links[at].href)
 		}
 	})
-
-	// ---- tables under charts
-
-	for (const details of document.querySelectorAll('details.data')) {
-		details.open = false
-		details.dataset.ready = ''
-	}
-	const printed = []
-	addEventListener('beforeprint', () => {
-		for (const details of document.querySelectorAll('details.data:not([open])')) {
-			if (find(`[data-chart="${details.dataset.of}"]`)?.classList.contains('is-off')) printed.push(details)
-			details.open = details.open || printed.includes(details)
-		}
-	})
-	addEventListener('afterprint', () => { for (const details of printed.splice(0)) details.open = false })
-
-	// ---- saving what is seen
-
-	const cellText = (cell) => {
-		const key = cell.scope === 'row' ? cell.parentElement.dataset : {}
-		const text = cell.dataset.value ?? key.date ?? key.hour ?? cell.textContent.trim()
-		// A spreadsheet would run a cell that begins like a formula.
-		const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text
-		return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-	}
-	const csv = (table) => [...table.rows].map((row) => [...row.cells].map(cellText).join(',') + '\r\n').join('')
-
-	function save(name, url) {
-		const link = document.createElement('a')
-		link.href = url
-		link.download = name
-		link.click()
-		setTimeout(() => URL.revokeObjectURL(url), 1000)
-	}
-
-	function button(label, act) {
-		const b = document.createElement('button')
-		b.type = 'button'
-		b.textContent = label
-		b.addEventListener('click', act)
-		return b
-	}
-
-	for (const details of document.querySelectorAll('details.data')) {
-		const name = `takings-${details.dataset.of}-${find('#date')?.value}`
-		const line = document.createElement('p')
-		line.className = 'save'
-		line.append(
-			button('Save as CSV', () =>
-				save(`${name}.csv`, URL.createObjectURL(new Blob(['\ufeff', csv(details.querySelector('table'))], { type: 'text/csv' })))),
-			button('Save as PNG', () =>
-				document.dispatchEvent(new CustomEvent('savechart', { detail: { chart: details.dataset.of, save: (url) => save(`${name}.png`, url) } }))))
-		details.append(line)
-	}
-
-	// The longest share bar fills its column; without script a bar is its share of the whole.
-	const bars = [...document.querySelectorAll('svg.share')]
-	const most = Math.max(...bars.map((b) => Number(b.dataset.share)))
-	if (most > 0) for (const b of bars) b.setAttribute('viewBox', `0 0 ${most} 1`)
 })()
