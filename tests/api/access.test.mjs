@@ -19,7 +19,7 @@ const NAMES = ['anonymous', 'viewer', 'analyst', 'admin', 'key:ingest', 'key:rea
 let site, callers
 
 before(async () => {
-	site = await startInstance({ RATE_LIMIT_ADDRESSES: '0', RATE_LIMIT_USERS: '0', RATE_LIMIT_KEYS: '0' })
+	site = await startInstance()
 	callers = await makeCallers(site)
 }, { timeout: 120_000 })
 

@@ -10,7 +10,7 @@ const API = '/api/admin/analytics'
 let site, truth
 
 before(async () => {
-	site = await startInstance({ BUSINESS_TIMEZONE: 'Europe/Berlin', BUSINESS_DAY_CUTOFF: '4' })
+	site = await startInstance({ BUSINESS_TIMEZONE: 'Europe/Berlin', BUSINESS_DAY_CUTOFF: '4', ANALYTICS_CACHE_TTL: '0' })
 	truth = site.truth()
 })
 after(() => site?.destroy())

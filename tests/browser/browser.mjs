@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
+import { logIn } from '../lib/callers.mjs'
 import { scratch } from '../lib/servers.mjs'
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -23,9 +24,20 @@ export function launch() {
 	})
 }
 
+let session // of the pages that are opened from here on
+
+// Logs in as `owner`, or as somebody else; null logs out.
+export async function signIn(instance, username = 'owner', password = instance?.password()) {
+	session = instance ? { cookie: (await logIn(instance, username, password)).cookie, url: instance.url('') } : undefined
+}
+
 // A page whose `troubles` lists console errors, exceptions, policy reports and requests to other hosts.
 export async function openPage(browser, origin, { viewport = WIDE, colorScheme = 'light', javaScriptEnabled = true, ...more } = {}) {
 	const context = await browser.newContext({ viewport, colorScheme, javaScriptEnabled, locale: 'en-GB', ...more })
+	if (session) {
+		const [name, value] = session.cookie.split('=')
+		await context.addCookies([{ name, value, url: session.url }])
+	}
 	const page = await context.newPage()
 	page.troubles = []
 	page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) page.troubles.push(`console: ${m.text()}`) })

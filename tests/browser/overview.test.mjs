@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { startInstance } from '../lib/instance.mjs'
 import { must, root, until } from '../lib/process.mjs'
-import { PHONE, WIDE, assertAccessible, assertNoSidewaysScroll, drawn, launch, openPage } from './browser.mjs'
+import { PHONE, WIDE, assertAccessible, assertNoSidewaysScroll, drawn, launch, openPage, signIn } from './browser.mjs'
 
 const NNBSP = '\u202f'
 const money = (n) => `${n < 0 ? '\u2212' : ''}€${NNBSP}${Math.abs(n).toLocaleString('en-US', { minimumFractionDigits: 2 })}`
@@ -34,6 +34,7 @@ describe('overview', () => {
 	before(async () => {
 		instance = await startInstance()
 		origin = instance.url('')
+		await signIn(instance)
 		browser = await launch()
 		// The newest day with sales whose neighbours are computed too: the newest day may be a closed one.
 		day = await sql(`SELECT max(business_date) FROM daily_revenue_cache WHERE served_count > 0

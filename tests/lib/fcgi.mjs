@@ -1,5 +1,6 @@
 // fcgi.mjs: takings-web alone, without nginx: a socket, and requests in FastCGI.
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
@@ -39,14 +40,15 @@ export class Web {
 		web.socket = path.join(scratch(), `web${++serial}.sock`)
 		web.log = ''
 		web.child = spawn(path.join(binDir, 'takings-web'), [], { cwd: emptyCwd(), stdio: ['ignore', 'ignore', 'pipe'],
-			env: { ...cleanEnv, ...settings, WEB_SOCKET: web.socket } })
+			env: { ...cleanEnv, JWT_SECRET: randomBytes(32).toString('hex'), AUTH_MODE: 'open', ANALYTICS_CACHE_TTL: '0', ...settings,
+				WEB_SOCKET: web.socket } })
 		web.child.stderr.on('data', (d) => { web.log += d })
 		await until(() => existsSync(web.socket) && web.log.includes('"serving"'), { what: 'takings-web' })
 		return web
 	}
 
-	// { status, json, ms }
-	get(target) {
+	// { status, headers, text, json, ms }; `params` are CGI parameters besides, `body` what is posted.
+	get(target, { method = 'GET', params: more = {}, body = '' } = {}) {
 		const [uri, query = ''] = target.split('?')
 		const begun = Date.now()
 		return new Promise((resolve, reject) => {
@@ -58,14 +60,20 @@ export class Web {
 				const text = answerOf(bytes)
 				if (text === null) return
 				socket.destroy()
-				const [head, body] = text.split(/\r?\n\r?\n/, 2)
-				const status = Number(/^Status: (\d+)/m.exec(head)?.[1] ?? 200)
-				resolve({ status, json: JSON.parse(body), ms: Date.now() - begun })
+				const at = text.indexOf('\r\n\r\n'), answer = text.slice(at + 4)
+				const headers = {}
+				for (const [, name, value] of text.slice(0, at).matchAll(/^([\w-]+): (.*?)\r?$/gm))
+					(headers[name.toLowerCase()] ??= []).push(value)
+				const isJson = /json/.test(headers['content-type']?.[0]) && answer
+				resolve({ status: Number(headers.status?.[0] ?? 200), headers, text: answer, json: isJson ? JSON.parse(answer) : undefined,
+					ms: Date.now() - begun })
 			})
 			socket.on('close', () => reject(new Error(`${target}: no answer\n${this.log}`)))
-			const params = [['REQUEST_METHOD', 'GET'], ['DOCUMENT_URI', uri], ['QUERY_STRING', query]].map(([n, v]) => param(n, v))
+			const given = { REQUEST_METHOD: method, DOCUMENT_URI: uri, QUERY_STRING: query, REMOTE_ADDR: '127.0.0.1',
+				SERVER_ADDR: '127.0.0.1', CONTENT_LENGTH: String(Buffer.byteLength(body)), ...more }
+			const params = Object.entries(given).map(([n, v]) => param(n, v))
 			socket.write(Buffer.concat([record(BEGIN, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), record(PARAMS, Buffer.concat(params)),
-				record(PARAMS, Buffer.alloc(0)), record(STDIN, Buffer.alloc(0))]))
+				record(PARAMS, Buffer.alloc(0)), ...(body ? [record(STDIN, Buffer.from(body))] : []), record(STDIN, Buffer.alloc(0))]))
 		})
 	}
 
