@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/failpoint.h"
 #include "base/num.h"
 #include "base/words.h"
 #include "cgi-bin/answer.h"
 #include "cgi-bin/cache.h"
 #include "web/limits.h"
 #include "cgi-bin/pages.h"
+#include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
 
 /* ---- what handlers use -------------------------------------------------- */
@@ -128,6 +129,8 @@ static bool admitted(struct call *c)
 		call_refuse(c, 0, NULL, &eb);
 		return false;
 	}
+	if (rc == ERR_INVALID)
+		stats_auth_failed();
 	if (rc == ERR_INVALID || c->who.kind == IDENTITY_NONE) {
 		ask_to_log_in(c, &eb);
 		return false;
@@ -358,22 +361,17 @@ static void dispatch(struct call *c)
 		answer_route(c);
 }
 
-static void log_call(const struct call *c)
-{
-	LOG(LOG_DEBUG, "request", LOG_STR("method", c->req->method_text), LOG_STR("path", c->req->path),
-	    LOG_INT("status", c->reply->status), LOG_INT("us", clock_mono_us() - c->start_us),
-	    LOG_STR("request_id", c->req->request_id), LOG_END);
-}
-
 void gate_handle(const struct request *req, struct reply *reply, void *arg)
 {
 	struct web *w = arg;
 	struct call c = {.web = w, .conf = w->conf_in_force, .req = req, .reply = reply};
 	c.start_us = clock_mono_us();
 	c.deadline_ms = c.start_us / 1000 + conf_int(c.conf, CONF_QUERY_TIMEOUT) * 1000;
+	stats_call_begin(&c);
+	failpoint_pass(FP_web_request);
 	dispatch(&c);
 	if (c.route && !c.route->page)
 		allow_origin(&c);
 	cache_release(c.cached);
-	log_call(&c);
+	stats_call_end(&c);
 }

@@ -9,6 +9,7 @@
 #include "cgi-bin/audit.h"
 #include "web/limits.h"
 #include "cgi-bin/pages.h"
+#include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
 #include "web/json.h"
 #include "web/secret.h"
@@ -54,6 +55,7 @@ static enum err note_failure(struct call *c, const char *username, struct errbuf
 	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
+	stats_auth_failed();
 	/* The name is not logged: people type their password into the wrong field. */
 	LOG(LOG_WARNING, "login_failed", LOG_STR("address", c->req->remote_addr),
 	    LOG_STR("request_id", c->req->request_id), LOG_END);

@@ -13,7 +13,9 @@
 #include "cgi-bin/cache.h"
 #include "cgi-bin/gate.h"
 #include "web/limits.h"
+#include "cgi-bin/metrics.h"
 #include "cgi-bin/pages.h"
+#include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
 #include "db/analytics.h"
 #include "db/statement.h"
@@ -45,6 +47,8 @@ static enum err check_budget(struct web *w, struct errbuf *eb)
 static enum err check_settings(const struct conf *conf, struct errbuf *eb)
 {
 	enum err rc = analytics_conf_check(conf, eb);
+	if (rc == ERR_OK)
+		rc = metrics_conf_check(conf, eb);
 	if (rc == ERR_OK)
 		rc = token_secret_check(conf_name(CONF_JWT_SECRET), conf_str(conf, CONF_JWT_SECRET), eb);
 	if (rc == ERR_OK && conf_is_set(conf, CONF_JWT_SECRET_PREVIOUS))
@@ -183,6 +187,7 @@ int main(int argc, char **argv)
 		crash_forbid_core();
 	LOG(LOG_INFO, "start", LOG_STR("version", TAKINGS_VERSION), LOG_END);
 	statement_load_all();
+	stats_init();
 	web_init(&w, conf);
 	enum err rc = serve(&w, &eb);
 	if (rc != ERR_OK)
@@ -190,5 +195,6 @@ int main(int argc, char **argv)
 	else
 		LOG(LOG_INFO, "stopped", LOG_END);
 	web_fini(&w);
+	stats_fini();
 	return rc == ERR_OK ? 0 : 1;
 }

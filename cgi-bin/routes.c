@@ -68,6 +68,11 @@ static const struct route routes[] = {
 	 .handler = health_ready_handle,
 	 .tag = "Service",
 	 .doc = "Whether the program can answer from its database"},
+	{.method = "GET",
+	 .path = "/metrics",
+	 .handler = metrics_handle, /* who may ask: metrics_allowed */
+	 .tag = "Service",
+	 .doc = "Counters and durations in the text format of Prometheus"},
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",

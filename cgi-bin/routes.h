@@ -100,5 +100,6 @@ void health_handle(struct call *c);
 void health_live_handle(struct call *c);
 void health_ready_handle(struct call *c);
 void home_handle(struct call *c);
+void metrics_handle(struct call *c);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "db/analytics.h"
@@ -153,6 +154,7 @@ static void pause_ms(int ms)
 static void *watch_main(void *arg)
 {
 	struct watch *watch = arg;
+	crash_thread_begin();
 	bool told = false; /* one line for a loss, however long it lasts */
 	while (!is_stopping(watch)) {
 		struct errbuf eb = {0};
@@ -172,6 +174,7 @@ static void *watch_main(void *arg)
 		told = true;
 		pause_ms(RETRY_MS);
 	}
+	crash_thread_end();
 	return NULL;
 }
 

@@ -320,12 +320,26 @@ void db_values(const struct statement *s, const struct db_param *params,
 		values[i] = param_text(params, s->params[i]);
 }
 
+static db_observe_fn observer;
+
+void db_observe(db_observe_fn fn)
+{
+	observer = fn;
+}
+
+void db_observed(const struct statement *s, int64_t since_us)
+{
+	if (observer)
+		observer(s, clock_mono_us() - since_us);
+}
+
 enum err db_query(struct db *db, const char *statement, const struct db_param *params,
                   struct rowset *rs, struct errbuf *eb)
 {
 	const struct statement *s = statement_find(statement);
 	const char *values[STATEMENT_PARAMS];
 	PGresult *res = NULL;
+	int64_t begun_us = clock_mono_us();
 	must(s != NULL);
 	if (rs)
 		rs->result = NULL;
@@ -337,6 +351,7 @@ enum err db_query(struct db *db, const char *statement, const struct db_param *p
 	if (rc == ERR_OK)
 		rc = finish(db, &res, eb);
 	db->statement = NULL;
+	db_observed(s, begun_us);
 	if (rc != ERR_OK || !rs)
 		PQclear(res);
 	else

@@ -89,6 +89,13 @@ enum { DB_ASKS = 16 };
 MUST_CHECK enum err db_query_all(struct db *db, const struct db_ask *asks, int n,
                                  const struct db_limits *limits, struct errbuf *eb);
 
+/* Told of each named statement that was answered or refused, from the thread that asked,
+ * with the time from asking (in a batch: from the answer before it) to the answer. One for
+ * the process, before any thread starts; NULL: nobody. */
+struct statement;
+typedef void (*db_observe_fn)(const struct statement *s, int64_t us);
+void db_observe(db_observe_fn fn);
+
 /* The columns a statement answers with, as a rowset without rows. */
 MUST_CHECK enum err db_describe(struct db *db, const char *statement, struct rowset *rs,
                                 struct errbuf *eb);

@@ -34,6 +34,9 @@ enum err db_give_up(struct db *db, struct errbuf *eb);
 
 bool db_succeeded(const PGresult *res);
 
+/* Tells who observes that `s`, asked at this monotonic time, has its answer. */
+void db_observed(const struct statement *s, int64_t since_us);
+
 /* Texts in the order of the statement's numbers; every one must be given. */
 void db_values(const struct statement *s, const struct db_param *params,
                const char *values[STATEMENT_PARAMS]);

@@ -243,9 +243,15 @@ static enum err read_end(struct batch *b, struct errbuf *eb)
 
 static enum err run(struct batch *b, const struct db_ask *asks, int n, struct errbuf *eb)
 {
+	int64_t at_us = clock_mono_us();
 	enum err rc = send_all(b, asks, n, eb);
-	for (int i = 0; rc == ERR_OK && i < b->n; i++)
+	for (int i = 0; rc == ERR_OK && i < b->n; i++) {
 		rc = read_step(b, &b->steps[i], eb);
+		if (b->steps[i].prepares)
+			continue;
+		db_observed(b->steps[i].statement, at_us);
+		at_us = clock_mono_us();
+	}
 	b->db->statement = NULL;
 	if (rc == ERR_OK)
 		rc = read_end(b, eb);

@@ -121,6 +121,11 @@ const struct statement *statement_find(const char *name)
 	return NULL;
 }
 
+const struct statement *statement_get(int i)
+{
+	return i >= 0 && i < set.n ? &set.rows[i] : NULL;
+}
+
 int statement_count(void)
 {
 	return set.n;

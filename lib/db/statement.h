@@ -25,6 +25,8 @@ void statement_load_all(void);
 /* NULL if there is none. */
 const struct statement *statement_find(const char *name);
 
+/* By index; NULL past the last one. */
+const struct statement *statement_get(int i);
 int statement_count(void);
 
 #endif
