@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cgi-bin/call.h"
+#include "cgi-bin/cache.h"
+#include "cgi-bin/watch.h"
 #include "web/fcgi.h"
 #include "web/json.h"
 
@@ -98,7 +99,33 @@ static void put_connections(struct json *j, struct web *w, const struct rowset *
 	json_pair_int(j, "open", s.open);
 	if (rs)
 		json_pair_int(j, "server_limit", rowset_int(rs, 0, "connections_limit"));
+	json_pair_text(j, "breaker", breaker_name(s.breaker));
 	json_end_object(j);
+}
+
+/* `listening`: hears of changes, and so may keep answers. */
+static void put_cache(struct json *j, struct web *w)
+{
+	struct cache_stats s;
+	cache_stats_get(w->cache, &s);
+	json_key(j, "cache");
+	json_begin_object(j);
+	json_key(j, "listening");
+	json_put_bool(j, watch_state_get(w->watch).listening);
+	json_pair_int(j, "entries", s.entries);
+	json_pair_int(j, "bytes", s.bytes);
+	json_end_object(j);
+}
+
+/* Of all web programs over this database: the newest sign of life. */
+static void put_database(struct json *j, const struct rowset *rs)
+{
+	json_pair_int(j, "schema_version", rowset_int(rs, 0, "schema_version"));
+	json_key(j, "web_heartbeat_age_s");
+	if (rowset_get(rs, 0, "web_age_s"))
+		json_put_int(j, rowset_int(rs, 0, "web_age_s"));
+	else
+		json_put_null(j);
 }
 
 void health_handle(struct call *c)
@@ -139,6 +166,9 @@ void health_handle(struct call *c)
 	json_pair_text(&j, "version", TAKINGS_VERSION);
 	json_pair_int(&j, "uptime_s", (clock_mono_ms() - w->start_ms) / 1000);
 	put_connections(&j, w, up ? &rs : NULL);
+	put_cache(&j, w);
+	if (up)
+		put_database(&j, &rs);
 	json_end_object(&j);
 	json_end(&j);
 	buf_putc(&reply->body, '\n');

@@ -239,9 +239,8 @@ static enum err put_database(struct buf *out, struct call *c, struct errbuf *eb)
 	struct rowset state = {0}, sizes = {0};
 	const struct db_ask asks[] = {{"stats_state", DB_NO_PARAMS, &state},
 	                              {"stats_tables", DB_NO_PARAMS, &sizes}};
-	const struct db_limits limits = {.deadline_ms = c->deadline_ms,
-	                                 .watch_fd = c->req->client_fd,
-	                                 .tag = c->req->request_id};
+	const struct db_limits limits = {
+		.deadline_ms = c->deadline_ms, .watch_fd = c->req->client_fd, .tag = c->req->request_id};
 	bool due = tables_are_due();
 	int64_t waited_us;
 	enum err rc = pool_ask(c->web->pool, asks, due ? 2 : 1, WAIT_MS, &limits, &waited_us, eb);

@@ -7,7 +7,10 @@ SELECT b.status AS batch_status, extract(epoch FROM now() - b.at)::bigint AS bat
        o.status AS order_status, extract(epoch FROM now() - o.at)::bigint AS order_age_s,
        (SELECT status FROM batch_run WHERE snapshot IS NOT NULL AND status <> 'running'
         ORDER BY run_id DESC LIMIT 1) AS order_run_status,
-       current_setting('max_connections')::int AS connections_limit
+       current_setting('max_connections')::int AS connections_limit,
+       (SELECT max(version) FROM schema_migration) AS schema_version,
+       extract(epoch FROM now() - w.at)::bigint AS web_age_s
 FROM (SELECT) one
 LEFT JOIN heartbeat b ON b.component = 'batch'
 LEFT JOIN heartbeat o ON o.component = 'order_db'
+LEFT JOIN heartbeat w ON w.component = 'web'

@@ -207,6 +207,8 @@ test('health: every part by name', async () => {
 	assert.equal(json.status, 'ok')
 	assert.deepEqual(Object.keys(json.checks), ['analytics_db', 'order_db', 'redis', 'ingest', 'stream', 'batch'])
 	assert.ok(json.uptime_s >= 0 && json.version && json.connections.web <= json.connections.server_limit)
+	assert.deepEqual([json.connections.breaker, json.cache.listening], ['closed', true])
+	assert.ok(json.schema_version >= 4 && json.web_heartbeat_age_s < 30)
 	assert.equal((await site.get('/health/live')).status, 200)
 	assert.equal((await site.get('/health/ready')).status, 200)
 })
