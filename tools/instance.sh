@@ -24,6 +24,7 @@
 #                 of their own beside another
 #   BIN_DIR       where the programs are taken from (build/ of the checkout)
 #   RUN_AS        the user that root runs it all as (postgres)
+#   LIMIT_LOOPBACK  1: nginx counts the requests of this machine too, and refuses what is too much
 #   settings of the programs (docs/CONFIG.md), but for the databases and addresses, which are the
 #   instance's own
 #
@@ -182,9 +183,13 @@ copy_files() {
 	chmod -R u=rwX,go=rX static.new
 	rm -rf static
 	mv static.new static
-	sed -e "s|@DIR@|$DIR|g" -e "s|@PORT@|$PORT|g" "$HERE/nginx/local.conf.in" >nginx.conf
+	sed -e "s|@DIR@|$DIR|g" -e "s|@PORT@|$PORT|g" -e "s|@LIMIT_LOOPBACK@|$((${LIMIT_LOOPBACK:-0} != 0))|" \
+		"$HERE/nginx/local.conf.in" >nginx.conf
+	private_dir takings
+	cp "$HERE"/nginx/*.conf takings/
+	chmod 644 takings/*.conf
 	rm -f .env # the programs read one of the directory they run in
-	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static log tmp nginx.conf
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static log tmp takings nginx.conf
 }
 
 # Kept small without a log rotation: this is a development instance.

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { binDir, must, root, run, until } from '../lib/process.mjs'
 import { freePort, scratch } from '../lib/servers.mjs'
 import { batch, openSmallShop } from '../lib/shop.mjs'
-import { Web } from '../lib/web.mjs'
+import { Web, snippets } from '../lib/web.mjs'
 
 const file = (name) => readFileSync(path.join(root, 'deploy', name), 'utf8')
 
@@ -19,16 +19,16 @@ describe('deploy/nginx.conf', () => {
 	before(async () => {
 		const shop = await openSmallShop(2)
 		await shop.expectRun(0)
-		web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url() })
+		web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), JWT_SECRET: 'only-for-tests-'.repeat(4), PUBLIC_ORIGIN: 'https://takings.example.com' })
 		dir = path.join(scratch(), 'site')
-		mkdirSync(dir)
+		mkdirSync(path.join(dir, 'takings'), { recursive: true })
+		snippets(path.join(dir, 'takings'))
 		port = await freePort()
 		const name = (n) => path.join(dir, n)
 		await must('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1',
 			'-subj', '/CN=takings.example.com', '-keyout', name('key.pem'), '-out', name('cert.pem')])
-		writeFileSync(name('htpasswd'), `anna:${(await must('openssl', ['passwd', '-apr1', 'a good one'])).trim()}\n`)
 		const site = file('nginx.conf').replace(/ssl_certificate .*;/, `ssl_certificate ${name('cert.pem')};`)
-			.replace(/ssl_certificate_key .*;/, `ssl_certificate_key ${name('key.pem')};`).replace(/\/etc\/nginx\/takings\.htpasswd;/, `${name('htpasswd')};`)
+			.replace(/ssl_certificate_key .*;/, `ssl_certificate_key ${name('key.pem')};`)
 			.replace('/run/takings/web.sock', path.join(web.dir, 'web.sock')).replace('/var/log/nginx/takings.log', name('access.log'))
 			.replace('root /usr/local/share/takings', `root ${root}`).replaceAll(/listen (\[::\]:)?443/g, (_, v6) => `listen ${v6 ? '[::1]' : '127.0.0.1'}:${port}`)
 			.replaceAll(/listen (\[::\]:)?80;/g, `listen unix:${name('80.sock')};`).replace(`listen unix:${name('80.sock')};`, '')
@@ -41,8 +41,8 @@ describe('deploy/nginx.conf', () => {
 		await web?.stop()
 	})
 
-	const get = (target, auth) => new Promise((resolve, reject) => {
-		https.get({ host: '127.0.0.1', port, path: target, auth, rejectUnauthorized: false, servername: 'takings.example.com' }, (res) => {
+	const get = (target) => new Promise((resolve, reject) => {
+		https.get({ host: '127.0.0.1', port, path: target, rejectUnauthorized: false, servername: 'takings.example.com' }, (res) => {
 			res.resume()
 			res.on('end', () => resolve({ status: res.statusCode, headers: res.headers }))
 		}).on('error', reject)
@@ -54,19 +54,20 @@ describe('deploy/nginx.conf', () => {
 		assert.doesNotMatch(done.stderr, /\[(warn|emerg)\](?!.*"user")/)
 	})
 
-	it('asks for a password, but the monitoring not', async () => {
+	it('leads to the login, with every header, and lets the monitoring in', async () => {
 		nginx = spawn('/usr/sbin/nginx', [...args(), ...(process.getuid() === 0 ? ['-g', 'user root;'] : [])], { stdio: 'ignore' })
 		await until(async () => (await get('/health/live').catch(() => ({}))).status === 200, { what: 'nginx' })
-		assert.equal((await get('/admin/')).status, 401)
+		assert.equal((await get('/admin/')).status, 303)
 		assert.equal((await get('/api/admin/analytics/summary')).status, 401)
-		assert.equal((await get('/admin/', 'anna:a bad one')).status, 401)
-		const page = await get('/admin/', 'anna:a good one')
+		const page = await get('/admin/login')
 		assert.equal(page.status, 200)
-		assert.match(page.headers['strict-transport-security'], /max-age=\d+/)
-		assert.match(page.headers['content-security-policy'], /default-src 'none'/)
-		assert.ok(page.headers['x-request-id'])
 		const css = await get('/static/css/takings.css')
-		assert.deepEqual([css.status, css.headers['content-type']], [200, 'text/css'])
+		assert.deepEqual([css.status, css.headers['content-type']], [200, 'text/css; charset=utf-8'])
+		for (const { headers } of [page, css, await get('/static/nothing')]) {
+			assert.match(headers['strict-transport-security'], /^max-age=\d+$/)
+			assert.match(headers['content-security-policy'], /default-src 'none'/)
+			assert.ok(headers['x-request-id'])
+		}
 	})
 })
 

@@ -1,7 +1,7 @@
 // web.mjs: takings-web behind nginx over an analytics_db of the test's own: no demo data, so that a
 // test says itself what is in the tables, and what is wrong with the database.
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { request } from './instance.mjs'
 import { binDir, cleanEnv, root, run, until } from './process.mjs'
@@ -9,15 +9,23 @@ import { freePort, scratch } from './servers.mjs'
 
 let serial = 0
 
+// What the files of nginx/ and deploy/ include as takings/*.conf.
+export function snippets(dir) {
+	for (const name of readdirSync(path.join(root, 'nginx'))) if (name.endsWith('.conf')) copyFileSync(path.join(root, 'nginx', name), path.join(dir, name))
+}
+
 export class Web {
-	// `settings`: environment of takings-web.
-	static async start(settings) {
+	// `settings`: environment of takings-web. `limited`: nginx counts the test's own requests too.
+	static async start(settings, { limited = false } = {}) {
 		const web = new Web()
 		web.port = await freePort()
 		web.dir = path.join(scratch(), `web${++serial}`)
-		for (const name of ['', 'log', 'tmp']) mkdirSync(path.join(web.dir, name))
+		for (const name of ['', 'log', 'tmp', 'takings']) mkdirSync(path.join(web.dir, name))
+		snippets(path.join(web.dir, 'takings'))
+		symlinkSync(path.join(root, 'static'), path.join(web.dir, 'static'))
 		const conf = readFileSync(path.join(root, 'nginx/local.conf.in'), 'utf8')
-		writeFileSync(path.join(web.dir, 'nginx.conf'), conf.replaceAll('@DIR@', web.dir).replaceAll('@PORT@', web.port))
+		writeFileSync(path.join(web.dir, 'nginx.conf'), conf.replaceAll('@DIR@', web.dir).replaceAll('@PORT@', web.port)
+			.replaceAll('@LIMIT_LOOPBACK@', limited ? '1' : '0'))
 		web.log = ''
 		web.program = spawn(path.join(binDir, 'takings-web'), [],
 			{ cwd: web.dir, env: { ...cleanEnv, WEB_SOCKET: path.join(web.dir, 'web.sock'), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] })
