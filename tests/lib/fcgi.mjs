@@ -1,12 +1,12 @@
 // fcgi.mjs: takings-web alone, without nginx: a socket, and requests in FastCGI.
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { binDir, cleanEnv, until } from './process.mjs'
 import { emptyCwd } from './shop.mjs'
 import { scratch } from './servers.mjs'
+import { OPEN } from './web.mjs'
 
 const BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6
 
@@ -40,7 +40,7 @@ export class Web {
 		web.socket = path.join(scratch(), `web${++serial}.sock`)
 		web.log = ''
 		web.child = spawn(path.join(binDir, 'takings-web'), [], { cwd: emptyCwd(), stdio: ['ignore', 'ignore', 'pipe'],
-			env: { ...cleanEnv, JWT_SECRET: randomBytes(32).toString('hex'), AUTH_MODE: 'open', ANALYTICS_CACHE_TTL: '0', ...settings,
+			env: { ...cleanEnv, ...OPEN, ...settings,
 				WEB_SOCKET: web.socket } })
 		web.child.stderr.on('data', (d) => { web.log += d })
 		await until(() => existsSync(web.socket) && web.log.includes('"serving"'), { what: 'takings-web' })

@@ -1,11 +1,19 @@
 // web.mjs: takings-web behind nginx over an analytics_db of the test's own: no demo data, so that a
 // test says itself what is in the tables, and what is wrong with the database.
 import { spawn } from 'node:child_process'
+<<<<<<< HEAD
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+=======
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+>>>>>>> ec7ee59 (docs: the settings of who may come in)
 import path from 'node:path'
 import { request } from './instance.mjs'
 import { binDir, cleanEnv, root, run, until } from './process.mjs'
 import { freePort, scratch } from './servers.mjs'
+
+// No login, nothing kept: a test changes tables behind the program's back.
+export const OPEN = { JWT_SECRET: randomBytes(32).toString('hex'), AUTH_MODE: 'open', ANALYTICS_CACHE_TTL: '0' }
 
 let serial = 0
 
@@ -28,14 +36,17 @@ export class Web {
 			.replaceAll('@LIMIT_LOOPBACK@', limited ? '1' : '0'))
 		web.log = ''
 		web.program = spawn(path.join(binDir, 'takings-web'), [],
-			{ cwd: web.dir, env: { ...cleanEnv, WEB_SOCKET: path.join(web.dir, 'web.sock'), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] })
+			{ cwd: web.dir, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(web.dir, 'web.sock'), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] })
 		web.program.stderr.on('data', (d) => { web.log += d })
 		// Only root may, and must, say as whom its workers run: they have to reach the socket.
 		const user = process.getuid() === 0 ? ['-g', 'user root;'] : []
 		web.nginx = spawn('/usr/sbin/nginx', ['-p', web.dir, '-c', 'nginx.conf', '-e', 'log/nginx.log', ...user], { stdio: 'ignore' })
 		process.once('exit', () => { web.program.kill('SIGKILL'); web.nginx.kill('SIGTERM') })
 		await until(async () => {
-			if (web.program.exitCode !== null) throw new Error(`takings-web ended: ${web.log}`)
+			if (web.program.exitCode !== null) {
+				web.nginx.kill('SIGTERM')
+				throw new Error(`takings-web ended: ${web.log}`)
+			}
 			return (await web.get('/health/live').catch(() => ({}))).status === 200
 		}, { what: 'takings-web' })
 		return web
@@ -58,4 +69,4 @@ export class Web {
 
 // takings-web that is expected to refuse its settings: what `run` tells.
 export const refusedStart = (settings, cwd) =>
-	run(path.join(binDir, 'takings-web'), [], { cwd, limit: 10_000, env: { ...cleanEnv, WEB_SOCKET: path.join(scratch(), 'none.sock'), ...settings } })
+	run(path.join(binDir, 'takings-web'), [], { cwd, limit: 10_000, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(scratch(), 'none.sock'), ...settings } })
