@@ -197,7 +197,7 @@ static enum err check_times(const json_t *root, int64_t now_s, struct token_clai
 		return refuse(eb, "does not say when it was issued");
 	if (out->expires_at <= out->issued_at || out->expires_at - out->issued_at > TOKEN_LIFE_S)
 		return refuse(eb, "is good for too long");
-	if (now_s >= out->expires_at)
+	if (now_s - TOKEN_SKEW_S >= out->expires_at)
 		return refuse(eb, "has expired");
 	if (out->issued_at > now_s + TOKEN_SKEW_S)
 		return refuse(eb, "is from the future");

@@ -18,7 +18,7 @@ enum {
 	TOKEN_BYTES = 4096,       /* the longest that is looked at */
 	TOKEN_SECRET_MIN = 32,    /* bytes of a secret */
 	TOKEN_LIFE_S = 12 * 3600, /* the longest life of a token */
-	TOKEN_SKEW_S = 60,        /* how far ahead the clock that signed may be */
+	TOKEN_SKEW_S = 60,        /* how far the clock that signed may be from ours */
 };
 
 /* Borrowed. */
