@@ -11,10 +11,11 @@
 #include "base/words.h"
 #include "cgi-bin/answer.h"
 #include "cgi-bin/cache.h"
-#include "web/limits.h"
+#include "cgi-bin/feature.h"
 #include "cgi-bin/pages.h"
 #include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
+#include "web/limits.h"
 
 /* ---- what handlers use -------------------------------------------------- */
 
@@ -323,6 +324,15 @@ static void refuse_route(struct call *c, const char *allowed)
 	}
 }
 
+static bool is_switched_on(struct call *c)
+{
+	struct errbuf eb = {0};
+	if (feature_check(c->route->feature, c->conf, &eb) == ERR_OK)
+		return true;
+	call_refuse(c, 404, "feature_disabled", &eb);
+	return false;
+}
+
 static bool parameters_fit(struct call *c)
 {
 	struct errbuf eb = {0};
@@ -353,7 +363,7 @@ static void dispatch(struct call *c)
 		refuse_route(c, allowed);
 		return;
 	}
-	if (!admitted(c) || !parameters_fit(c))
+	if (!is_switched_on(c) || !admitted(c) || !parameters_fit(c))
 		return;
 	if (c->route->handler)
 		c->route->handler(c);

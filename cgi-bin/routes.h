@@ -78,8 +78,12 @@ struct route {
 	struct part parts[ROUTE_PARTS];
 	const char *page;                /* template file in templates/, NULL: JSON */
 	void (*handler)(struct call *c); /* instead of parts, or before them: see call.h */
+	int feature;                     /* CONF_ENABLE_...: 404 where it is off; 0: always there */
 	const char *tag;                 /* group in the API's documentation; NULL: not documented */
 	const char *doc;                 /* one sentence */
+	/* What the documentation cannot see in a handler; a row of parts needs neither. */
+	const char *answer; /* a shape of fields.def, or a media type such as text/plain */
+	const char *also;   /* more statuses: "401 409" as problems, "503=" with the answer's shape */
 };
 
 /* NULL past the last one. */
@@ -101,5 +105,8 @@ void health_live_handle(struct call *c);
 void health_ready_handle(struct call *c);
 void home_handle(struct call *c);
 void metrics_handle(struct call *c);
+void info_handle(struct call *c);
+void openapi_handle(struct call *c);
+void docs_handle(struct call *c);
 
 #endif

@@ -1,0 +1,35 @@
+/* feature.c: which parts there are, and whether one may be asked. */
+#include "cgi-bin/feature.h"
+
+#include <assert.h>
+
+static_assert((int)CONF_SERVER_HOST == 0,
+              "0 stands for no setting, so the first one must be no feature's");
+
+static const struct feature features[] = {
+	{"forecasting", CONF_ENABLE_FORECASTING},
+	{"anomaly_detection", CONF_ENABLE_ANOMALY_DETECTION},
+	{"realtime", CONF_ENABLE_REALTIME_ANALYTICS},
+	{"cohorts", CONF_ENABLE_COHORT_ANALYSIS},
+	{"funnels", CONF_ENABLE_FUNNEL_ANALYSIS},
+	{"journeys", CONF_ENABLE_USER_JOURNEY},
+	{"stream", 0},
+	{"redis", 0},
+	{"kafka", 0},
+	{"s3", 0},
+};
+
+enum { FEATURES = sizeof features / sizeof *features };
+
+const struct feature *feature_get(int i)
+{
+	return i >= 0 && i < FEATURES ? &features[i] : NULL;
+}
+
+enum err feature_check(int setting, const struct conf *conf, struct errbuf *eb)
+{
+	if (setting == 0 || conf_bool(conf, (enum conf_id)setting))
+		return ERR_OK;
+	return err_set(eb, ERR_NOT_FOUND, "this is switched off here (%s)",
+	               conf_name((enum conf_id)setting));
+}
