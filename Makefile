@@ -72,7 +72,7 @@ $(B)/gen/git_sha.h: $(wildcard .git/logs/HEAD)
 	@mkdir -p $(@D)
 	@printf '#define TAKINGS_GIT_SHA "%s"\n' "$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)" > $@
 
-$(B)/obj/cgi-bin/metrics.o: $(B)/gen/git_sha.h
+$(B)/obj/cgi-bin/metrics.o $(B)/obj/cgi-bin/info.o: $(B)/gen/git_sha.h
 
 $(B)/obj/lib/db/source_mysql.o: CPPFLAGS += $(MARIADB_CFLAGS)
 

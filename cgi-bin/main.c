@@ -12,14 +12,15 @@
 #include "base/words.h"
 #include "cgi-bin/cache.h"
 #include "cgi-bin/gate.h"
-#include "web/limits.h"
 #include "cgi-bin/metrics.h"
+#include "cgi-bin/openapi.h"
 #include "cgi-bin/pages.h"
 #include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
 #include "db/analytics.h"
 #include "db/statement.h"
 #include "web/fcgi.h"
+#include "web/limits.h"
 #include "web/token.h"
 
 /* More connections than the server lends would fail one day, under load. */
@@ -157,6 +158,12 @@ static int answer_argument(const char *word)
 		print_routes();
 		return 0;
 	}
+	if (strcmp(word, "--openapi") == 0) {
+		openapi_init();
+		(void)fputs(buf_str(openapi_text()), stdout);
+		openapi_fini();
+		return 0;
+	}
 	bool version = strcmp(word, "--version") == 0;
 	(void)fprintf(version ? stdout : stderr,
 	              version ? "takings-web %s\n"
@@ -188,6 +195,7 @@ int main(int argc, char **argv)
 	LOG(LOG_INFO, "start", LOG_STR("version", TAKINGS_VERSION), LOG_END);
 	statement_load_all();
 	stats_init();
+	openapi_init();
 	web_init(&w, conf);
 	enum err rc = serve(&w, &eb);
 	if (rc != ERR_OK)
@@ -196,5 +204,6 @@ int main(int argc, char **argv)
 		LOG(LOG_INFO, "stopped", LOG_END);
 	web_fini(&w);
 	stats_fini();
+	openapi_fini();
 	return rc == ERR_OK ? 0 : 1;
 }

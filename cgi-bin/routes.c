@@ -8,15 +8,15 @@
 /* Tables are laid out by hand: a row reads as one thing. */
 /* clang-format off */
 
-#define P_DATE {.name = "date", .type = PARAM_DATE, .meaning = "One business day; the last computed one if absent"}
-#define P_FROM {.name = "from", .type = PARAM_DATE, .meaning = "First business day of a range"}
-#define P_TO {.name = "to", .type = PARAM_DATE, .meaning = "Last business day of a range, included"}
+#define P_DATE {.name = "date", .type = PARAM_DATE, .meaning = "One business day; the last computed one if absent. Not together with from and to"}
+#define P_FROM {.name = "from", .type = PARAM_DATE, .meaning = "First business day of a range; needs to"}
+#define P_TO {.name = "to", .type = PARAM_DATE, .meaning = "Last business day of a range, included; needs from"}
 #define P_LOCATION                                                                                 \
-	{.name = "location_id", .type = PARAM_INT, .min = 0, .max = 2147483647, .meaning = "One location; all if absent"}
-#define P_CURRENCY {.name = "currency", .type = PARAM_CURRENCY, .meaning = "ISO 4217 code; the site's if absent"}
+	{.name = "location_id", .type = PARAM_INT, .min = 0, .max = 2147483647, .example = "0", .meaning = "One location; all if absent"}
+#define P_CURRENCY {.name = "currency", .type = PARAM_CURRENCY, .example = "EUR", .meaning = "ISO 4217 code; the site's if absent"}
 #define P_BASIS                                                                                    \
 	{.name = "basis", .type = PARAM_WORD, .words = "order_date|transaction_date", .fallback = "order_date", \
-	 .meaning = "Whether refunds and cancellations count on the order's day or on their own"}
+	 .example = "order_date", .meaning = "Whether refunds and cancellations count on the order's day or on their own"}
 #define READ_API .access = ACCESS_VIEWER, .scopes = SCOPE_READ, .tag = "Analytics"
 #define P_USERNAME {.name = "username", .type = PARAM_TEXT, .place = IN_BODY, .min = 1, .max = 64, .required = true, \
 	                .example = "owner", .meaning = "Name of the user; case does not matter"}
@@ -54,25 +54,37 @@
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
 	{.method = "POST", .path = "/auth/token", .body = BODY_JSON, .handler = auth_token_handle, .tag = "Access",
-	 .params = {P_USERNAME, P_PASSWORD}, .doc = "A bearer token for a user's name and password"},
+	 .params = {P_USERNAME, P_PASSWORD}, .answer = "Token", .also = "401 429 503", .doc = "A bearer token for a user's name and password"},
 	{.method = "GET", .path = "/admin/login", .page = "login.html", .handler = login_page_handle,
 	 .params = {P_NEXT(IN_QUERY)}, .doc = "The form to log in with"},
 	{.method = "POST", .path = "/admin/login", .page = "login.html", .body = BODY_FORM, .handler = login_handle,
 	 .params = {P_USERNAME, P_PASSWORD, P_CSRF, P_NEXT(IN_BODY)}, .doc = "Log in"},
 	{.method = "POST", .path = "/admin/logout", .page = "login.html", .access = ACCESS_VIEWER, .body = BODY_FORM,
 	 .handler = logout_handle, .params = {P_CSRF}, .doc = "Log out"},
-	{.method = "GET", .path = "/health", .handler = health_handle, .tag = "Service", .doc = "Whether everything works, and what does not"},
-	{.method = "GET", .path = "/health/live", .handler = health_live_handle, .tag = "Service", .doc = "Whether the program answers"},
+	{.method = "GET", .path = "/health", .handler = health_handle, .tag = "Service", .answer = "Health", .also = "503=",
+	 .doc = "Whether everything works, and what does not"},
+	{.method = "GET", .path = "/health/live", .handler = health_live_handle, .tag = "Service", .answer = "Alive", .doc = "Whether the program answers"},
 	{.method = "GET",
 	 .path = "/health/ready",
 	 .handler = health_ready_handle,
 	 .tag = "Service",
+	 .answer = "Alive",
+	 .also = "503",
 	 .doc = "Whether the program can answer from its database"},
 	{.method = "GET",
 	 .path = "/metrics",
 	 .handler = metrics_handle, /* who may ask: metrics_allowed */
 	 .tag = "Service",
+	 .answer = "text/plain",
+	 .also = "401 403",
+	 .scopes = SCOPE_READ,
 	 .doc = "Counters and durations in the text format of Prometheus"},
+	{.method = "GET", .path = "/info", .handler = info_handle, .tag = "Service", .answer = "Info",
+	 .doc = "What runs here, and what it can do"},
+	{.method = "GET", .path = "/openapi.json", .handler = openapi_handle, .tag = "Service", .answer = "application/json",
+	 .doc = "This description of the API"},
+	{.method = "GET", .path = "/docs", .handler = docs_handle, .page = "docs.html", .doc = "The API, to try out"},
+	{.method = "GET", .path = "/redoc", .handler = docs_handle, .page = "redoc.html", .doc = "The API, to read"},
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",
@@ -89,9 +101,9 @@ static const struct route routes[] = {
 	 .path = "/api/admin/analytics/top-items",
 	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY,
-                {.name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .fallback = "10", .meaning = "Items listed"},
+                {.name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .fallback = "10", .example = "5", .meaning = "Items listed"},
                 {.name = "by", .type = PARAM_WORD, .words = "revenue|quantity|orders", .fallback = "revenue",
-                 .meaning = "What makes an item a top item"},
+                 .example = "quantity", .meaning = "What makes an item a top item"},
                 P_FIXED("basis", "order_date"), P_FIXED("days", "30")},
 	 .parts = {{.statement = "report_items",
                 .shape = PART_ROWS,

@@ -31,7 +31,7 @@ compile() { # COMPILER
 
 tidy() {
 	local flags
-	make --no-print-directory -s build/gen/assets.c
+	make --no-print-directory -s build/gen/assets.c build/gen/git_sha.h
 	read -ra flags <<<"-std=c17 -D_GNU_SOURCE -DTAKINGS_VERSION=\"0\" -Ilib -I. -Ibuild/gen $(pkg-config --cflags libpq libmariadb)"
 	printf '%s\0' "${units[@]}" | xargs -0 -n 4 -P "$jobs" sh -c 'clang-tidy --quiet "$@" 2>/dev/null -- '"$(printf '%q ' "${flags[@]}")" sh
 }
