@@ -5,6 +5,7 @@
 #   run       start, stay in the foreground, stop everything on Ctrl-C
 #   up        start in the background                    (make start)
 #   down      stop                                       (make stop)
+#   reload    a new web program (from BIN_DIR) in place of the running one; no request is lost
 #   status    what runs; exit code 3 if it does not
 #   env       the settings as shell assignments:  eval "$(make -s env)"
 #   token     a bearer token of the user `owner`, while it runs
@@ -169,7 +170,8 @@ copy_program() { # FROM TO
 	mv "$2.new" "$2"
 }
 
-copy_files() {
+# The service user's copies of what runs. Where something runs already, each file changes at once.
+copy_programs() {
 	local bin=${BIN_DIR:-$HERE/build} name
 	private_dir bin log tmp
 	for name in takings-web takings-batch takings-stream; do
@@ -177,19 +179,30 @@ copy_files() {
 	done
 	copy_program "$HERE/tools/lib_supervise.sh" bin/supervise
 	if [ ! -e bin/takings-web ] || [ ! -e bin/takings-batch ]; then die "there are no programs in $bin; run: make build"; fi
-	"${AS[@]}" test -x bin/takings-web || die "$DIR is on a file system that runs no programs; set INSTANCE_DIR"
 	rm -rf static.new
 	cp -R "$HERE/static" static.new
 	chmod -R u=rwX,go=rX static.new
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static.new log tmp
+	if [ ! -e static ]; then
+		mv static.new static
+		return
+	fi
+	(umask 022 && cd static.new && find . -type d -exec mkdir -p ../static/{} \; -o -type f -exec mv -f {} ../static/{} \;)
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" static
+	rm -rf static.new
+}
+
+copy_files() {
 	rm -rf static
-	mv static.new static
+	copy_programs
+	"${AS[@]}" test -x bin/takings-web || die "$DIR is on a file system that runs no programs; set INSTANCE_DIR"
 	sed -e "s|@DIR@|$DIR|g" -e "s|@PORT@|$PORT|g" -e "s|@LIMIT_LOOPBACK@|$((${LIMIT_LOOPBACK:-0} != 0))|" \
 		"$HERE/nginx/local.conf.in" >nginx.conf
 	private_dir takings
 	cp "$HERE"/nginx/*.conf takings/
 	chmod 644 takings/*.conf
 	rm -f .env # the programs read one of the directory they run in
-	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" bin static log tmp takings nginx.conf
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" takings nginx.conf
 }
 
 # Kept small without a log rotation: this is a development instance.
@@ -456,6 +469,26 @@ cmd_down() {
 	if [ $was = yes ]; then say stopped; else say "not running"; fi
 }
 
+cmd_reload() {
+	local try
+	load_settings
+	find_dir
+	if [ ! -d "$DIR" ]; then die "not running; make start starts it"; fi
+	claim_dir "$DIR"
+	lock
+	running || die "not running; make start starts it"
+	cd "$DIR"
+	copy_programs
+	rm -f reloaded
+	kill -USR1 "$SUPERVISOR"
+	for ((try = 0; try < 300; try++)); do
+		[ ! -s reloaded ] || break
+		sleep 0.1
+	done
+	[ "$(cat reloaded 2>/dev/null)" = ok ] || die "the new web program did not start, the old one goes on; see $DIR/log/web.log"
+	say "reloaded"
+}
+
 cmd_status() {
 	load_settings
 	find_dir
@@ -537,6 +570,7 @@ case ${1-} in
 run) cmd_run ;;
 up) cmd_up ;;
 down) cmd_down ;;
+reload) cmd_reload ;;
 status) cmd_status ;;
 env) cmd_env ;;
 token) cmd_token ;;
@@ -564,6 +598,6 @@ maria-stop)
 	server_dir "$@"
 	maria_stop "$DIR"
 	;;
-*) die "usage: instance.sh run | up | down | status | env | token | destroy | pg-start DIR | pg-stop DIR | pg-crash DIR |
+*) die "usage: instance.sh run | up | down | reload | status | env | token | destroy | pg-start DIR | pg-stop DIR | pg-crash DIR |
        maria-start DIR PORT | maria-stop DIR" ;;
 esac

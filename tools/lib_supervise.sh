@@ -3,6 +3,8 @@
 # is due. instance.sh copies it to DIR/bin/supervise and starts it in DIR, as the service user, with
 # the batch's settings in the environment and WEB_DATABASE_URL for the web program.
 #
+# SIGUSR1 replaces the web program by a new one without losing a request: the successor takes the socket
+# over, then the old one is asked to finish what it has. How that went stands in the file `reloaded`.
 # SIGTERM stops all of them. Should it be killed outright, the next start sweeps up what it left.
 set -eu
 
@@ -14,7 +16,6 @@ say() { printf '{"ts":"%(%FT%T%z)T","program":"supervise","message":"%s"}\n' -1 
 # Each program gets a process group of its own, so that its children can be found when it is gone.
 # The web program never sees how to reach order_db.
 start_web() {
-	rm -f web.sock
 	env -u DATABASE_URL -u MIGRATE_DATABASE_URL -u DEMO_DATABASE_URL -u WEB_DATABASE_URL \
 		ANALYTICS_DATABASE_URL="$WEB_DATABASE_URL" WEB_SOCKET="$PWD/web.sock" \
 		setsid bin/takings-web >>log/web.log 2>&1 </dev/null &
@@ -69,11 +70,38 @@ batch_when_due() {
 	fi
 }
 
-stop() { # NAME: asks, and after 5 s insists
+socket_id() { stat -c '%d:%i' web.sock 2>/dev/null || :; }
+
+# The old program serves until the new one has put its socket in the place of the old one.
+reload_web() {
+	local before old=${pid[web]-} try
+	before=$(socket_id)
+	launch web
+	for ((try = 0; try < 100; try++)); do
+		if [ "$(socket_id)" != "$before" ]; then break; fi
+		alive web || break
+		nap 0.1
+	done
+	if [ "$(socket_id)" = "$before" ]; then
+		bury web
+		pid[web]=$old
+		say "the new web program did not start ($ended): the old one goes on; see web.log"
+		echo failed >reloaded
+		return
+	fi
+	if [ -n "$old" ]; then
+		pid[old]=$old
+		stop old
+	fi
+	say "web is reloaded"
+	echo ok >reloaded
+}
+
+stop() { # NAME: asks, and after 7 s insists
 	local try
 	[ -n "${pid[$1]-}" ] || return 0
 	kill -TERM "${pid[$1]}" 2>/dev/null || :
-	for ((try = 0; try < 50; try++)); do
+	for ((try = 0; try < 70; try++)); do # takings-web takes 5 s at most
 		alive "$1" || break
 		nap 0.1
 	done
@@ -84,12 +112,18 @@ stop() { # NAME: asks, and after 5 s insists
 exec {never}<> <(:) # a descriptor that is never ready: sleeping without a process
 nap() { read -rt "$1" -u "$never" || :; }
 
+reloading=
+trap reloading=1 USR1
 stopping= # only noted: within a trap bash does not see its children end
 trap stopping=1 TERM INT HUP
 for name in nginx web; do fails[$name]=0 retry_at[$name]=0; done
 next_batch=$((EPOCHSECONDS + BATCH_INTERVAL_S))
 say started
 while [ -z "$stopping" ]; do
+	if [ -n "$reloading" ]; then
+		reloading=
+		reload_web
+	fi
 	keep web
 	keep nginx
 	batch_when_due

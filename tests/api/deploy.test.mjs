@@ -61,7 +61,7 @@ describe('deploy/nginx.conf', () => {
 		assert.equal((await get('/api/admin/analytics/summary')).status, 401)
 		const page = await get('/admin/login')
 		assert.equal(page.status, 200)
-		const css = await get('/static/css/takings.css')
+		const css = await get('/static/css/frame.css')
 		assert.deepEqual([css.status, css.headers['content-type']], [200, 'text/css; charset=utf-8'])
 		for (const { headers } of [page, css, await get('/static/nothing')]) {
 			assert.match(headers['strict-transport-security'], /^max-age=\d+$/)

@@ -67,7 +67,7 @@ describe('nginx', () => {
 
 	it('has the same security headers for its own answers as the program has', async () => {
 		const { headers: want } = await web.get('/health')
-		for (const target of ['/static/css/takings.css', '/static/nothing', '/admin/']) {
+		for (const target of ['/static/css/frame.css', '/static/nothing', '/admin/']) {
 			const { headers } = await web.get(target)
 			for (const name of SECURITY) assert.equal(headers[name], want[name], `${target}: ${name}`)
 			assert.equal(headers['strict-transport-security'], undefined) // there is no TLS here
@@ -75,7 +75,7 @@ describe('nginx', () => {
 	})
 
 	it('compresses JSON and pages into the same text, and HEAD has the same headers', async () => {
-		for (const target of ['/api/admin/analytics/hourly', '/admin/', '/static/css/takings.css']) {
+		for (const target of ['/api/admin/analytics/hourly', '/admin/', '/static/css/frame.css']) {
 			const plain = await web.get(target)
 			const packed = await new Promise((resolve, reject) => {
 				http.get({ port: web.port, host: '127.0.0.1', path: target, headers: { 'accept-encoding': 'gzip' } }, (res) => {
@@ -105,7 +105,7 @@ describe('nginx', () => {
 			const answer = await web.get('/auth/token', { method })
 			assert.deepEqual([answer.status, answer.json.status, answer.headers['retry-after']], [502, 502, '1'])
 		}
-		assert.equal((await web.get('/static/css/takings.css')).status, 200)
+		assert.equal((await web.get('/static/css/frame.css')).status, 200)
 	})
 })
 
