@@ -197,15 +197,9 @@ enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait
 {
 	struct db *db;
 	int64_t begun_us = clock_mono_us();
-<<<<<<< HEAD
-	for (int i = 0; i < n; i++) /* also where nothing is asked */
-		if (asks[i].rs)
-			asks[i].rs->result = NULL;
-=======
 	for (int i = 0; i < n; i++)
 		if (asks[i].rs)
 			*asks[i].rs = (struct rowset){0};
->>>>>>> 1370a43 (web: an expired token has a minute of grace, and no rows are left behind by an error)
 	enum err rc = enter(p, wait_ms, &db, eb);
 	*waited_us = clock_mono_us() - begun_us;
 	if (rc != ERR_OK)
