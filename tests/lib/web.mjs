@@ -1,12 +1,8 @@
 // web.mjs: takings-web behind nginx over an analytics_db of the test's own: no demo data, so that a
 // test says itself what is in the tables, and what is wrong with the database.
 import { spawn } from 'node:child_process'
-<<<<<<< HEAD
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
-=======
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
->>>>>>> ec7ee59 (docs: the settings of who may come in)
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { request } from './instance.mjs'
 import { binDir, cleanEnv, root, run, until } from './process.mjs'
