@@ -32,8 +32,8 @@ MUST_CHECK enum err pool_take(struct pool *p, enum pool_use use, int64_t wait_ms
 void pool_give(struct pool *p, struct db *db);
 
 /* Statements that only read, in one round trip and one snapshot: the errors of pool_take
- * and of db_query_all; after one every rowset is empty. Where a connection turns out to be lost before it answered, another
- * is tried once. *waited_us: how long it took to get a connection. */
+ * and of db_query_all; after one every rowset is empty. Where a connection turns out to be lost
+ * before it answered, another is tried once. *waited_us: how long it took to get a connection. */
 MUST_CHECK enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait_ms,
                              const struct db_limits *limits, int64_t *waited_us, struct errbuf *eb);
 

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 enum { COPY_FLUSH_BYTES = 64 * 1024 };
 
@@ -223,6 +224,13 @@ static PGconn *dial(const struct db_options *opt)
 	return conn;
 }
 
+/* Standard error is for lines of our log. */
+static void on_notice(void *arg, const char *message)
+{
+	(void)arg;
+	LOG(LOG_DEBUG, "server_notice", LOG_STR("message", message), LOG_END);
+}
+
 enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *eb)
 {
 	enum err rc = db_url_check(opt->name, opt->url, eb);
@@ -230,6 +238,8 @@ enum err db_open(struct db **out, const struct db_options *opt, struct errbuf *e
 		return rc;
 	struct db *db = mem_alloc(sizeof *db);
 	db->conn = dial(opt);
+	(void)snprintf(db->program, sizeof db->program, "%s", opt->program);
+	(void)PQsetNoticeProcessor(db->conn, on_notice, NULL);
 	db->limit_ms = opt->limit_ms;
 	db->prepared = mem_alloc((size_t)statement_count() * sizeof *db->prepared + 1);
 	if (PQstatus(db->conn) != CONNECTION_OK) {

@@ -21,6 +21,7 @@ struct db {
 	bool broken;           /* libpq's state is not what the next statement needs */
 	const char *statement; /* the one at work, for messages; NULL: none of the named */
 	char sqlstate[6];      /* of the last error */
+	char program[32];      /* application_name without a tag */
 };
 
 /* Where the connection failed, or a call of libpq that fails for no other reason. */

@@ -179,8 +179,7 @@ static bool send_one(struct batch *b, const struct db_ask *ask)
 static bool send_tag(struct batch *b)
 {
 	char name[96];
-	(void)snprintf(name, sizeof name, "%s %s", PQparameterStatus(b->db->conn, "application_name"),
-	               b->limits->tag);
+	(void)snprintf(name, sizeof name, "%s %s", b->db->program, b->limits->tag);
 	return send_one(
 		b, &(struct db_ask){.statement = "session_tag", .params = DB_PARAMS({"name", name})});
 }

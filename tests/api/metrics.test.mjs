@@ -7,11 +7,9 @@ import { until } from '../lib/process.mjs'
 import { parseMetrics, sample } from '../lib/prom.mjs'
 import { scratch } from '../lib/servers.mjs'
 import { emptyCwd, openSmallShop } from '../lib/shop.mjs'
-import { Web, refusedStart } from '../lib/web.mjs'
+import { OPEN, Web, refusedStart } from '../lib/web.mjs'
 
 const HOURLY = '/api/admin/analytics/hourly'
-// Whoever sits at the machine is an admin: these tests are not about who may.
-const SETTINGS = { AUTH_MODE: 'open', JWT_SECRET: 'only-for-tests-'.repeat(4) }
 const PROMISED = ['analytics_events_total', 'analytics_events_processed_per_second', 'analytics_query_duration_seconds',
 	'analytics_queries_total', 'analytics_pipeline_lag_seconds']
 
@@ -35,7 +33,7 @@ describe('/metrics', () => {
 	before(async () => {
 		shop = await openSmallShop(5)
 		await shop.expectRun(0)
-		web = await Web.start({ ...SETTINGS, ANALYTICS_DATABASE_URL: shop.cache.url(), LOG_LEVEL: 'DEBUG' })
+		web = await Web.start({ ...OPEN, ANALYTICS_DATABASE_URL: shop.cache.url(), LOG_LEVEL: 'DEBUG', ANALYTICS_CACHE_TTL: '300' })
 	})
 	after(() => web?.stop())
 
@@ -163,7 +161,7 @@ describe('/metrics', () => {
 describe('/metrics without a database', () => {
 	let web
 	before(async () => {
-		web = await Web.start({ ...SETTINGS, ANALYTICS_DATABASE_URL: `postgresql://me@/none?host=${scratch()}&port=1`, METRICS_ALLOW: '192.0.2.0/24, 127.0.0.1' })
+		web = await Web.start({ ...OPEN, ANALYTICS_DATABASE_URL: `postgresql://me@/none?host=${scratch()}&port=1`, METRICS_ALLOW: '192.0.2.0/24, 127.0.0.1' })
 	})
 	after(() => web?.stop())
 
@@ -183,7 +181,7 @@ describe('/metrics without a database', () => {
 
 	it('refuses to start with a METRICS_ALLOW that is none', async () => {
 		for (const list of ['10.0.0.0/33', 'localhost', '10.0.0', '::1/129', '10.0.0.1/']) {
-			const done = await refusedStart({ ...SETTINGS, ANALYTICS_DATABASE_URL: 'postgresql://me@127.0.0.1:1/none', METRICS_ALLOW: list }, emptyCwd())
+			const done = await refusedStart({ ...OPEN, ANALYTICS_DATABASE_URL: 'postgresql://me@127.0.0.1:1/none', METRICS_ALLOW: list }, emptyCwd())
 			assert.equal(done.code, 1)
 			assert.match(done.stderr, /"field":"METRICS_ALLOW"/, list)
 		}

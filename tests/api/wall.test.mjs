@@ -5,9 +5,8 @@ import zlib from 'node:zlib'
 import http from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { openSmallShop } from '../lib/shop.mjs'
-import { Web } from '../lib/web.mjs'
+import { OPEN, Web } from '../lib/web.mjs'
 
-const SETTINGS = { AUTH_MODE: 'open', JWT_SECRET: 'only-for-tests-'.repeat(4) }
 const SECURITY = ['content-security-policy', 'x-content-type-options', 'referrer-policy', 'cross-origin-opener-policy',
 	'cross-origin-resource-policy', 'permissions-policy']
 
@@ -38,7 +37,7 @@ describe('nginx', () => {
 	before(async () => {
 		shop = await openSmallShop(5)
 		await shop.expectRun(0)
-		web = await Web.start({ ...SETTINGS, ANALYTICS_DATABASE_URL: shop.cache.url() })
+		web = await Web.start({ ...OPEN, ANALYTICS_DATABASE_URL: shop.cache.url() })
 	})
 	after(() => web?.stop())
 
@@ -110,7 +109,7 @@ describe('nginx', () => {
 })
 
 describe('the outer limits', () => {
-	const base = { ...SETTINGS, ANALYTICS_DATABASE_URL: 'postgresql://me@/none?host=/nowhere&port=1', DEV: '1' }
+	const base = { ...OPEN, ANALYTICS_DATABASE_URL: 'postgresql://me@/none?host=/nowhere&port=1', DEV: '1' }
 	const many = async (web, n, target, method = 'GET') => {
 		const answers = await Promise.all(Array.from({ length: n }, () => web.get(target, { method })))
 		const refused = answers.filter((a) => a.status === 429)
