@@ -19,7 +19,7 @@ describe('deploy/nginx.conf', () => {
 	before(async () => {
 		const shop = await openSmallShop(2)
 		await shop.expectRun(0)
-		web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), JWT_SECRET: 'only-for-tests-'.repeat(4), PUBLIC_ORIGIN: 'https://takings.example.com' })
+		web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), AUTH_MODE: 'required', PUBLIC_ORIGIN: 'https://takings.example.com' })
 		dir = path.join(scratch(), 'site')
 		mkdirSync(path.join(dir, 'takings'), { recursive: true })
 		snippets(path.join(dir, 'takings'))
