@@ -155,16 +155,19 @@ WITH scope AS MATERIALIZED (
 	SELECT * FROM report_scope(:date::date, NULL, NULL, 1, :currency)
 ), final AS (
 	SELECT coalesce(max(to_day), current_date) AS day, max(newest_day) IS NULL AS empty FROM scope
+), figure AS MATERIALIZED (
+	SELECT r.*, s.currency, s.revenue_profile
+	FROM final f, scope s,
+	     LATERAL report_days(f.day - :span::int + 1, f.day, s.currency, :location_id::int, :basis = 'transaction_date') r
 )
-SELECT d::date AS date, money(r.revenue_minor, s.currency) AS revenue,
-       orders_shown(s.revenue_profile, r.counted, r.placed) AS orders,
+SELECT d::date AS date, money(r.revenue_minor, r.currency) AS revenue,
+       orders_shown(r.revenue_profile, r.counted, r.placed) AS orders,
        r.placed = 0 AS closed, r.placed IS NULL AS uncomputed, d::date = f.day AS is_shown,
        (f.day - d::date) % 7 = 0 AS is_weekday
 FROM final f
 CROSS JOIN generate_series((f.day - :span::int + 1)::timestamp, f.day::timestamp, interval '1 day') d
-LEFT JOIN scope s ON true
-LEFT JOIN LATERAL report_days(d::date, d::date, s.currency, :location_id::int, :basis = 'transaction_date') r ON true
-WHERE f.empty OR EXISTS (SELECT FROM report_days(f.day, f.day, s.currency, :location_id::int, false))
+LEFT JOIN figure r ON r.business_date = d::date
+WHERE f.empty OR EXISTS (SELECT FROM figure WHERE business_date = f.day)
 ORDER BY 1 DESC
 
 -- name: report_weekdays

@@ -34,6 +34,9 @@ describe(`calendar (SEED=${seed})`, () => {
 		assert.deepEqual(rows, [])
 	}
 
+	// A few days of every zone, most of them around a change of its clock.
+	const some = `(SELECT DISTINCT ON (zone) * FROM span ORDER BY zone, md5(concat(cutoff, from_day, ${seed}))) sample`
+
 	it('asks about every zone that PostgreSQL knows', async () => {
 		assert.deepEqual(await db.query(`
 			SELECT name FROM pg_timezone_names
@@ -49,6 +52,14 @@ describe(`calendar (SEED=${seed})`, () => {
 		            FROM span, business_days(zone, cutoff, from_day, to_day)`, 'SELECT * FROM day')
 	})
 
+	// The quick way is taken two days away from a change of the clock: so these days reach further.
+	it('starts one day alone where it starts among others', async () => {
+		await same(`SELECT zone, cutoff, d::date, business_day_start(zone, cutoff, d::date)
+		            FROM ${some}, generate_series(from_day - 3, to_day + 3, interval '1 day') d`,
+			`SELECT zone, cutoff, business_date, starts_at FROM ${some}, business_days(zone, cutoff, from_day - 3, to_day + 3)`)
+		assert.deepEqual(await db.query("SELECT business_day_start('Europe/Berlin', 4, NULL) AS none"), [{ none: null }])
+	})
+
 	it('counts the seconds of 24 hours', async () => {
 		await same('SELECT zone, cutoff, business_date, hour, seconds FROM span, business_hours(zone, cutoff, from_day, to_day)', 'SELECT * FROM hour')
 	})
@@ -56,6 +67,12 @@ describe(`calendar (SEED=${seed})`, () => {
 	it('puts an instant into its day', async () => {
 		await same(`SELECT zone, cutoff, clock, business_date(clock AT TIME ZONE clock_zone, zone, cutoff) FROM instant`,
 			'SELECT zone, cutoff, clock, day FROM instant')
+	})
+
+	it('puts the first and the last second of a day into it', async () => {
+		const days = `(SELECT day.* FROM ${some} JOIN day USING (zone, cutoff) WHERE day BETWEEN from_day AND to_day AND start_s < end_s) d`
+		await same(`SELECT zone, cutoff, day, business_date(to_timestamp(s), zone, cutoff) FROM ${days}, unnest(ARRAY[start_s, end_s - 1]) s`,
+			`SELECT zone, cutoff, day, day FROM ${days}`)
 	})
 
 	it('gives shifts that turn a clock of order_db into day and hour', async () => {
@@ -73,7 +90,8 @@ describe(`calendar (SEED=${seed})`, () => {
 			['Australia/Lord_Howe', 2, '2024-10-06']]
 		const values = turns.map(([zone, cutoff, day]) => `('${zone}', ${cutoff}, date '${day}')`).join()
 		const clocks = `(SELECT t.*, c AS clock, business_date(c AT TIME ZONE zone, zone, cutoff) AS day
-			FROM (VALUES ${values}) t(zone, cutoff, turn), generate_series(turn - interval '1 day', turn + interval '2 days', interval '7 minutes') c)`
+			FROM (VALUES ${values}) t(zone, cutoff, turn), generate_series(turn - interval '1 day', turn + interval '2 days', interval '7 minutes') c
+			OFFSET 0)` // so that the day is worked out once
 		assert.deepEqual(await db.query(`
 			SELECT k.zone, k.cutoff, k.clock::text, k.day::text, (SELECT (clock + make_interval(secs => shift_s - cutoff * 3600))::date::text
 				FROM business_shifts(zone, cutoff, zone, day, day) WHERE clock >= clock_from AND clock < clock_to) AS got
