@@ -47,10 +47,6 @@
 #define ENVELOPE {.statement = "report_envelope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, \
 	              .missing = "the batch has not run yet: takings-batch run"}
 
-/* The same where it comes first and the statements after it take their days from it. */
-#define ENVELOPE_FIRST {.statement = "report_envelope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, .feeds = true, \
-	                    .missing = "the batch has not run yet: takings-batch run"}
-
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
 	{.method = "POST", .path = "/auth/token", .body = BODY_JSON, .handler = auth_token_handle, .tag = "Access",
@@ -129,9 +125,9 @@ static const struct route routes[] = {
 	 .path = "/api/admin/analytics/daily",
 	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30")},
-	 .parts = {ENVELOPE_FIRST,
-               {.statement = "report_daily", .shape = PART_ROWS, .key = "days", .missing = "no figures for these days",
-                .columns = "date total_revenue total_orders avg_order_value placed_orders counted_orders gross refunds item_sales items_sold"}},
+	 .parts = {{.statement = "report_daily", .shape = PART_ROWS, .key = "days", .missing = "no figures for these days",
+                .columns = "date total_revenue total_orders avg_order_value placed_orders counted_orders gross refunds item_sales items_sold"},
+               ENVELOPE},
 	 .doc = "Each business day of a range, by default of the last 30 computed ones"},
 
 	/* The pages: the scope first, its days are the parameters of the statements after it. */

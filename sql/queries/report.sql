@@ -1,13 +1,11 @@
 -- report.sql: the answers of /api/admin/analytics and of the pages.
 
 -- name: report_envelope
--- What stands beside the figures of every answer. The last columns are for the statements
--- it feeds.
+-- What stands beside the figures of every answer.
 SELECT now() AS as_of,
        json_build_object('from', starts_at, 'to', ends_at, 'tz', timezone, 'cutoff', cutoff_hours,
                           'from_date', from_day, 'to_date', to_day, 'complete', complete) AS range,
-       timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis,
-       from_day, to_day, revenue_profile, money_exponent(currency) AS money_digits
+       timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s
 
 -- name: report_missing
@@ -89,19 +87,15 @@ GROUP BY d.currency ORDER BY d.currency
 
 -- name: report_daily
 -- A row a business day, oldest first; days that are not computed have none.
-SELECT business_date AS date, money_of(minor, :money_digits::int) AS total_revenue,
-       orders_shown(:revenue_profile, counted, placed) AS total_orders,
-       money_ratio_of(minor, counted, :money_digits::int) AS avg_order_value,
-       placed::bigint AS placed_orders, counted::bigint AS counted_orders, money_of(gross, :money_digits::int) AS gross,
-       money_of(refund, :money_digits::int) AS refunds, money_of(items, :money_digits::int) AS item_sales, qty AS items_sold
-FROM (SELECT business_date, sum(CASE WHEN :basis = 'transaction_date' THEN booked_minor ELSE revenue_minor END) AS minor,
-             sum(order_count) AS placed, sum(served_count) AS counted, sum(gross_minor) AS gross,
-             sum(refund_minor) AS refund, sum(item_minor) AS items, sum(item_qty) AS qty
-      FROM daily_revenue_cache
-      WHERE business_date BETWEEN :from_day::date AND :to_day::date AND currency = :currency
-        AND (:location_id::int IS NULL OR location_id = :location_id::int)
-      GROUP BY business_date) d
-ORDER BY business_date
+SELECT d.business_date AS date, money(d.revenue_minor, s.currency) AS total_revenue,
+       orders_shown(s.revenue_profile, d.counted, d.placed) AS total_orders,
+       money_ratio(d.revenue_minor, d.counted, s.currency) AS avg_order_value,
+       d.placed::bigint AS placed_orders, d.counted::bigint AS counted_orders,
+       money(d.gross_minor, s.currency) AS gross, money(d.refund_minor, s.currency) AS refunds,
+       money(d.item_minor, s.currency) AS item_sales, d.item_qty AS items_sold
+FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s,
+     LATERAL report_days(s.from_day, s.to_day, s.currency, :location_id::int, :basis = 'transaction_date') d
+ORDER BY d.business_date
 
 -- name: report_hours
 -- 24 wall-clock hours. No row where the day is not computed.
