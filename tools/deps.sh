@@ -41,7 +41,10 @@ packages_of() {
 		echo libcmocka-dev mariadb-server-core mariadb-client-core chromium python3 openssl
 		;;
 	lint) echo clang clang-format clang-tidy libclang-rt-14-dev ;;
-	bench) echo python3-sqlalchemy python3-psycopg2 wrk ;;
+	bench)
+		echo python3-sqlalchemy python3-psycopg2 wrk python3-fastapi python3-uvicorn python3-uvloop python3-httptools
+		echo python3-asyncpg python3-ujson
+		;;
 	*) die "no such group: $1 (build, run, test, lint, bench)" ;;
 	esac
 }
