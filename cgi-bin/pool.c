@@ -205,13 +205,16 @@ enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait
 	if (rc != ERR_OK)
 		return rc;
 	bool idled = db != NULL;
-	rc = idled ? db_query_all(db, asks, n, limits, eb) : connect_one(p, &db, eb);
-	if (idled && worth_another(p, &db, rc, eb)) {
-		idled = false;
-		rc = connect_one(p, &db, eb);
-	}
-	if (!idled && rc == ERR_OK)
+	if (idled)
 		rc = db_query_all(db, asks, n, limits, eb);
+	if (!idled || worth_another(p, &db, rc, eb)) {
+		rc = connect_one(p, &db, eb);
+		/* A server that hangs lets nobody in until it goes on: that is not the statement's time. */
+		if (rc == ERR_OK && limits->deadline_ms && clock_mono_ms() >= limits->deadline_ms)
+			rc = err_set(eb, ERR_DB_DOWN, "the server took too long to let us in");
+		if (rc == ERR_OK)
+			rc = db_query_all(db, asks, n, limits, eb);
+	}
 	leave(p, db, rc);
 	return rc;
 }

@@ -10,8 +10,9 @@
 #include "base/clock.h"
 #include "db/db_internal.h"
 
-/* A cancel that comes between two statements of a pipeline has no effect: it is repeated. */
-enum { CANCEL_AGAIN_MS = 200 };
+/* A cancel that comes between two statements of a pipeline has no effect: it is repeated. A
+ * server that does not heed it for a second is not slow but hangs. */
+enum { CANCEL_AGAIN_MS = 200, CANCEL_HEEDED_MS = 1000 };
 
 /* An answer that is to come; each ask is one, and so is each statement prepared for it. */
 struct step {
@@ -136,7 +137,8 @@ static enum err wait_once(struct batch *b, bool busy, struct errbuf *eb)
 		b->cancel_fd = cancel_begin(db->conn);
 		b->cancelled_ms = now_ms;
 	}
-	if (db->limit_ms && now_ms - b->heard_ms > db->limit_ms)
+	bool unheeded = b->why == ERR_TIMEOUT && now_ms > b->limits->deadline_ms + CANCEL_HEEDED_MS;
+	if (unheeded || (db->limit_ms && now_ms - b->heard_ms > db->limit_ms))
 		return db_give_up(db, eb);
 	return ERR_OK;
 }

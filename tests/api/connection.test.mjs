@@ -62,7 +62,7 @@ describe('the web program', () => {
 			proxy.frozen = true
 			const { status, ms } = await web.get(target)
 			assert.equal(status, 503)
-			assert.ok(ms > 2500 && ms < 2500 + 2000 * slow, `${target}: ${ms} ms`)
+			assert.ok(ms > 1500 && ms < 2500 + 2000 * slow, `${target}: ${ms} ms`)
 			proxy.thaw()
 			assert.equal((await web.get(target)).status, 200)
 		}
