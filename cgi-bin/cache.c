@@ -182,8 +182,10 @@ void cache_stats_get(struct cache *c, struct cache_stats *out)
 
 void cache_free(struct cache *c)
 {
-	while (c->oldest)
-		drop(c, c->oldest);
+	for (struct entry *next, *e = c->oldest; e; e = next) {
+		next = e->newer;
+		cache_release(&e->cached);
+	}
 	(void)pthread_mutex_destroy(&c->lock);
 	free(c);
 }

@@ -218,14 +218,14 @@ static enum err find_key(struct call *c, const char *text, struct errbuf *eb)
 
 /* ---- what was shown -------------------------------------------------------- */
 
-static bool is_secure(const struct call *c)
+bool identity_is_secure(const struct call *c)
 {
 	return strncmp(conf_str(c->conf, CONF_PUBLIC_ORIGIN), "https://", 8) == 0;
 }
 
 static const char *cookie_name(const struct call *c)
 {
-	return is_secure(c) ? "__Host-sid" : "sid";
+	return identity_is_secure(c) ? "__Host-sid" : "sid";
 }
 
 const char *identity_cookie(const struct call *c, const char *name)
@@ -396,12 +396,12 @@ void identity_cookie_set(struct call *c, const char *value)
 {
 	reply_header_add(c->reply, "Set-Cookie",
 	                 arena_printf(c->req->arena, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s",
-	                              cookie_name(c), value, is_secure(c) ? "; Secure" : ""));
+	                              cookie_name(c), value, identity_is_secure(c) ? "; Secure" : ""));
 }
 
 void identity_cookie_clear(struct call *c)
 {
 	reply_header_add(c->reply, "Set-Cookie",
 	                 arena_printf(c->req->arena, "%s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s",
-	                              cookie_name(c), is_secure(c) ? "; Secure" : ""));
+	                              cookie_name(c), identity_is_secure(c) ? "; Secure" : ""));
 }

@@ -58,6 +58,9 @@ bool identity_csrf_right(const struct conf *conf, const char *hash, const char *
  * browser does not send that. False where neither is sent. */
 bool identity_same_site(const struct call *c);
 
+/* Whether people come over https, by PUBLIC_ORIGIN: then cookies are Secure. */
+bool identity_is_secure(const struct call *c);
+
 /* The cookie's name and attributes depend on whether PUBLIC_ORIGIN is https. */
 void identity_cookie_set(struct call *c, const char *value);
 void identity_cookie_clear(struct call *c);

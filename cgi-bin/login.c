@@ -187,10 +187,10 @@ static void show_form(struct call *c, int status, const char *message)
 	tv_set_text(c->req->arena, top, "next", safe_next(call_param(c, "next")));
 	pages_render(c, status, top);
 	if (!kept)
-		reply_header_add(c->reply, "Set-Cookie",
-		                 arena_printf(c->req->arena,
-		                              "%s=%s; Path=/admin/login; HttpOnly; SameSite=Strict",
-		                              LOGIN_COOKIE, buf_str(&cookie)));
+		reply_header_add(
+			c->reply, "Set-Cookie",
+			arena_printf(c->req->arena, "%s=%s; Path=/admin/login; HttpOnly; SameSite=Strict%s",
+		                 LOGIN_COOKIE, buf_str(&cookie), identity_is_secure(c) ? "; Secure" : ""));
 	buf_fini(&csrf);
 	buf_fini(&cookie);
 }

@@ -125,7 +125,7 @@ static enum err beat(struct db *db, struct errbuf *eb)
 }
 
 /* Listens until the connection is lost or the program stops. */
-static enum err listen_on(struct watch *watch, struct db *db, struct errbuf *eb)
+static void listen_on(struct watch *watch, struct db *db, struct errbuf *eb)
 {
 	int64_t beat_ms = 0, sweep_ms = 0;
 	enum err rc = ERR_OK;
@@ -142,7 +142,6 @@ static enum err listen_on(struct watch *watch, struct db *db, struct errbuf *eb)
 		if (rc == ERR_OK)
 			rc = db_wait_notify(db, TICK_MS, on_notify, watch, eb);
 	}
-	return rc;
 }
 
 static void pause_ms(int ms)
@@ -159,11 +158,10 @@ static void *watch_main(void *arg)
 	while (!is_stopping(watch)) {
 		struct errbuf eb = {0};
 		struct db *db = NULL;
-		enum err rc = begin_listening(watch, &db, &eb);
-		if (rc == ERR_OK) {
+		if (begin_listening(watch, &db, &eb) == ERR_OK) {
 			LOG(LOG_INFO, "listening", LOG_END);
 			told = false;
-			rc = listen_on(watch, db, &eb);
+			listen_on(watch, db, &eb);
 			set_listening(watch, false);
 		}
 		db_close(db);

@@ -431,7 +431,8 @@ static void test_frozen(void **state)
 	struct db_limits limits = {.deadline_ms = start_ms + 300, .watch_fd = -1};
 	const struct db_ask ask = {"frozen_one", DB_NO_PARAMS, &rs};
 	assert_int_equal(db_query_all(db, &ask, 1, &limits, &eb), ERR_DB_DOWN);
-	assert_in_range(clock_mono_ms() - start_ms, 1300, 2300); /* the deadline, and a second for the cancel */
+	assert_in_range(clock_mono_ms() - start_ms, 1300,
+	                2300); /* the deadline, and a second for the cancel */
 	assert_true(db_given_up(db));
 	assert_false(db_alive(db));
 	db_close(db);
