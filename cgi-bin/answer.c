@@ -127,9 +127,12 @@ void answer_write_json(const struct answer *a, struct buf *out)
 	for (int i = 0; i < a->n; i++) {
 		const struct part *p = &a->route->parts[i];
 		const struct rowset *rs = &a->parts[i];
+		struct render_columns columns = {0};
+		if (rowset_rows(rs))
+			render_columns_find(rs, p->columns, &columns);
 		if (p->shape == PART_FIELDS) {
 			if (rowset_rows(rs))
-				render_json_fields(&j, rs, 0, p->columns);
+				render_json_fields(&j, rs, 0, &columns);
 			continue;
 		}
 		json_key(&j, p->key);
@@ -137,7 +140,7 @@ void answer_write_json(const struct answer *a, struct buf *out)
 			json_begin_array(&j);
 		for (int row = 0; row < rowset_rows(rs); row++) {
 			json_begin_object(&j);
-			render_json_fields(&j, rs, row, p->columns);
+			render_json_fields(&j, rs, row, &columns);
 			json_end_object(&j);
 		}
 		if (p->shape == PART_ROWS)

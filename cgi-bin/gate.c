@@ -173,7 +173,10 @@ static bool is_new_enough(struct call *c)
 
 static void put_key(const struct call *c, struct buf *key)
 {
-	buf_printf(key, "%d;%d;", route_index(c->route), (int)c->who.role);
+	buf_putint(key, route_index(c->route));
+	buf_putc(key, ';');
+	buf_putint(key, c->who.role);
+	buf_putc(key, ';');
 	params_print(&c->params, key);
 }
 

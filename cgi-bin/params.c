@@ -221,8 +221,11 @@ const char *params_get(const struct param_values *values, const char *name)
 void params_print(const struct param_values *values, struct buf *out)
 {
 	for (const struct db_param *p = values->list; p->name; p++) {
-		if (p->text)
-			buf_printf(out, "%zu:%s", strlen(p->text), p->text);
+		if (p->text) {
+			buf_putint(out, (int64_t)strlen(p->text));
+			buf_putc(out, ':');
+			buf_puts(out, p->text);
+		}
 		buf_putc(out, ';');
 	}
 }

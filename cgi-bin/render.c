@@ -86,19 +86,21 @@ static int column_of(const struct rowset *rs, const char *name, size_t n)
 	return -1;
 }
 
-void render_json_fields(struct json *j, const struct rowset *rs, int row, const char *columns)
+void render_columns_find(const struct rowset *rs, const char *names, struct render_columns *out)
 {
-	if (!columns) {
-		for (int col = 0; col < rowset_cols(rs); col++) {
-			json_key(j, rowset_name(rs, col));
-			put_value(j, rs, row, col);
-		}
-		return;
+	out->n = 0;
+	for (const char *p = names; *p; p += strcspn(p, " "), p += *p == ' ') {
+		must(out->n < RENDER_COLUMNS);
+		out->at[out->n++] = column_of(rs, p, strcspn(p, " "));
 	}
-	for (const char *p = columns; *p; p += strcspn(p, " "), p += *p == ' ') {
-		int col = column_of(rs, p, strcspn(p, " "));
-		json_key(j, rowset_name(rs, col));
-		put_value(j, rs, row, col);
+}
+
+void render_json_fields(struct json *j, const struct rowset *rs, int row,
+                        const struct render_columns *columns)
+{
+	for (int i = 0; i < columns->n; i++) {
+		json_key(j, rowset_name(rs, columns->at[i]));
+		put_value(j, rs, row, columns->at[i]);
 	}
 }
 

@@ -11,9 +11,19 @@
 #include "web/json.h"
 #include "web/tv.h"
 
-/* The columns of one row as fields of the object that is open. `columns`: only
- * these, separated by spaces; NULL: all. */
-void render_json_fields(struct json *j, const struct rowset *rs, int row, const char *columns);
+enum { RENDER_COLUMNS = 32 };
+
+struct render_columns {
+	int n;
+	int at[RENDER_COLUMNS];
+};
+
+/* Where the rowset has these columns, which are separated by spaces. */
+void render_columns_find(const struct rowset *rs, const char *names, struct render_columns *out);
+
+/* These columns of one row as fields of the object that is open. */
+void render_json_fields(struct json *j, const struct rowset *rs, int row,
+                        const struct render_columns *columns);
 
 /* One row as a template object. `today` (YYYY-MM-DD) decides whether years are
  * shown, `currency` is used where the row has no column of that name. */

@@ -97,8 +97,12 @@ static int status_index(int status)
 /* Milliseconds with one decimal. */
 static void put_timing(struct buf *out, const char *name, int64_t us)
 {
-	buf_printf(out, "%s%s;dur=%lld.%lld", out->len ? ", " : "", name, (long long)(us / 1000),
-	           (long long)(us % 1000 / 100));
+	buf_puts(out, out->len ? ", " : "");
+	buf_puts(out, name);
+	buf_puts(out, ";dur=");
+	buf_putint(out, us / 1000);
+	buf_putc(out, '.');
+	buf_putint(out, us % 1000 / 100);
 }
 
 static void set_server_timing(struct call *c, int64_t total_us)

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 64 * 1024 };
+enum {
+	BLOCK_BYTES = 64 * 1024,
+	PRINTF_BYTES = 128, /* what is usually printed at once; more is printed a second time */
+};
 
 struct arena_block {
 	struct arena_block *next; /* older block */
@@ -128,11 +131,15 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	char text[PRINTF_BYTES];
+	int n = vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	must(n >= 0);
 	char *p = arena_alloc(a, (size_t)n + 1);
-	(void)vsnprintf(p, (size_t)n + 1, fmt, again);
+	if ((size_t)n < sizeof text)
+		memcpy(p, text, (size_t)n + 1);
+	else
+		(void)vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	return p;
 }

@@ -1,13 +1,15 @@
 /* buf.c: doubling growth, nothing else. */
 #include "base/buf.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+
+/* What is usually printed at once; more is printed a second time. */
+enum { PRINTF_BYTES = 128 };
 
 void buf_init(struct buf *b)
 {
@@ -61,7 +63,15 @@ void buf_putc(struct buf *b, char c)
 
 void buf_putint(struct buf *b, int64_t v)
 {
-	buf_printf(b, "%" PRId64, v);
+	char text[20];
+	char *p = text + sizeof text;
+	uint64_t n = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	if (v < 0)
+		*--p = '-';
+	buf_put(b, p, (size_t)(text + sizeof text - p));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
@@ -69,11 +79,14 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	reserve(b, PRINTF_BYTES);
+	int n = vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);
 	va_end(ap);
 	must(n >= 0);
-	reserve(b, (size_t)n);
-	(void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+	if ((size_t)n >= b->cap - b->len) {
+		reserve(b, (size_t)n);
+		(void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+	}
 	va_end(again);
 	b->len += (size_t)n;
 }

@@ -23,6 +23,7 @@ size_t utf8_char_len(const char *s, size_t n)
 	return len;
 }
 
+/* One that plain_len stops at. */
 static void put_ascii(struct buf *b, char c)
 {
 	switch (c) {
@@ -44,16 +45,28 @@ static void put_ascii(struct buf *b, char c)
 	default:
 		break;
 	}
-	if ((unsigned char)c < 0x20 || c == 0x7f || c == '<' || c == '>' || c == '&')
-		buf_printf(b, "\\u%04x", (unsigned)(unsigned char)c);
-	else
-		buf_putc(b, c);
+	buf_printf(b, "\\u%04x", (unsigned)(unsigned char)c);
+}
+
+/* How many of the first bytes stand for themselves. */
+static size_t plain_len(const char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\' && s[i] != '<' &&
+	       s[i] != '>' && s[i] != '&')
+		i++;
+	return i;
 }
 
 void json_text_put(struct buf *b, const char *s, size_t n)
 {
 	buf_putc(b, '"');
 	for (size_t i = 0; i < n;) {
+		size_t plain = plain_len(s + i, n - i);
+		buf_put(b, s + i, plain);
+		i += plain;
+		if (i == n)
+			break;
 		size_t len = utf8_char_len(s + i, n - i);
 		if (len == 0) {
 			buf_puts(b, "\\ufffd");

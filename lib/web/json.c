@@ -161,8 +161,10 @@ void json_end(const struct json *j)
 /* Skips digits; NULL if there is none. */
 static const char *digits(const char *s)
 {
-	size_t n = strspn(s, "0123456789");
-	return n ? s + n : NULL;
+	const char *p = s;
+	while (*p >= '0' && *p <= '9')
+		p++;
+	return p > s ? p : NULL;
 }
 
 bool json_number_valid(const char *s)

@@ -82,9 +82,11 @@ void reply_clear(struct reply *r)
 /* RFC 9110, 5.6.2: token. */
 static bool is_token(const char *s)
 {
-	static const char *const token = "!#$%&'*+-.^_`|~0123456789"
-									 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	return *s && s[strspn(s, token)] == '\0';
+	const char *p = s;
+	while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+	       (*p && strchr("-!#$%&'*+.^_`|~", *p)))
+		p++;
+	return *s && *p == '\0';
 }
 
 static bool has_control(const char *s)
@@ -217,7 +219,10 @@ void reply_problem(struct reply *r, const struct request *req, int status, const
 
 static void put_header(struct buf *out, const char *name, const char *value)
 {
-	buf_printf(out, "%s: %s\r\n", name, value);
+	buf_puts(out, name);
+	buf_put(out, ": ", 2);
+	buf_puts(out, value);
+	buf_put(out, "\r\n", 2);
 }
 
 static void put_headers(const struct reply *r, const struct request *req, struct buf *out)
