@@ -1,9 +1,11 @@
 /* answer.c: asking the database, and its rows as JSON. */
 #include "cgi-bin/answer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "cgi-bin/csv.h"
 #include "cgi-bin/render.h"
 
 enum { POOL_WAIT_MS = 5000, FED_COLUMNS = 64 };
@@ -151,4 +153,34 @@ void answer_write_json(const struct answer *a, struct buf *out)
 	json_end_object(&j);
 	json_end(&j);
 	buf_putc(out, '\n');
+}
+
+/* A value of any part's first row that has a column of the name; "" where none has. */
+static const char *first_text(const struct answer *a, const char *name)
+{
+	for (int i = 0; i < a->n; i++)
+		for (int col = 0; col < rowset_cols(&a->parts[i]); col++)
+			if (rowset_rows(&a->parts[i]) && strcmp(rowset_name(&a->parts[i], col), name) == 0) {
+				const char *text = rowset_text(&a->parts[i], 0, col);
+				return text ? text : "";
+			}
+	return "";
+}
+
+enum err answer_write_csv(const struct answer *a, const char *key, struct buf *out, char *file,
+                          size_t file_n, struct errbuf *eb)
+{
+	const char *from = first_text(a, "from_day"), *to = first_text(a, "to_day");
+	for (int i = 0; i < a->n; i++) {
+		const struct part *p = &a->route->parts[i];
+		if (p->shape != PART_ROWS || (key && strcmp(p->key, key) != 0))
+			continue;
+		if (rowset_cols(&a->parts[i]) == 0)
+			break;
+		csv_write(&a->parts[i], p->columns, out);
+		(void)snprintf(file, file_n, "takings-%s-%s%s%s.csv", p->key, from,
+		               strcmp(from, to) == 0 ? "" : "-", strcmp(from, to) == 0 ? "" : to);
+		return ERR_OK;
+	}
+	return err_set_field(eb, ERR_NOT_FOUND, "table", "there is no such table for these days");
 }

@@ -19,4 +19,9 @@ void answer_fini(struct answer *a);
 /* The answer as JSON, by the columns of each part. */
 void answer_write_json(const struct answer *a, struct buf *out);
 
+/* One list of it as CSV, by its columns, and the name of a file for it: the list called `key`, or
+ * where that is NULL the first one. ERR_NOT_FOUND where it was not asked for these days. */
+MUST_CHECK enum err answer_write_csv(const struct answer *a, const char *key, struct buf *out,
+                                     char *file, size_t file_n, struct errbuf *eb);
+
 #endif

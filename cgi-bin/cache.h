@@ -11,11 +11,12 @@
 #include "base/buf.h"
 #include "cgi-bin/answer.h"
 
-enum { CACHE_ETAG = 40 };
+enum { CACHE_ETAG = 40, CACHE_FILE = 64 };
 
 struct cached {
 	struct answer answer;  /* rows; n = 0 where only the text is of use */
-	struct buf body;       /* JSON; empty for pages */
+	struct buf body;       /* JSON or CSV; empty for pages */
+	char file[CACHE_FILE]; /* CSV: the name to save it under */
 	char etag[CACHE_ETAG]; /* with its quotes; "" for pages */
 	int64_t made_ms;       /* monotonic */
 	int64_t data_version;  /* the figures are at least this new */

@@ -11,6 +11,7 @@
 #include "base/words.h"
 #include "cgi-bin/answer.h"
 #include "cgi-bin/cache.h"
+#include "cgi-bin/csv.h"
 #include "cgi-bin/feature.h"
 #include "cgi-bin/pages.h"
 #include "cgi-bin/stats.h"
@@ -191,6 +192,12 @@ static void set_etag(struct cached *made)
 	(void)snprintf(made->etag, sizeof made->etag, "\"%s\"", text);
 }
 
+static bool wants_csv(const struct call *c)
+{
+	const char *format = call_param(c, "format");
+	return format && strcmp(format, "csv") == 0;
+}
+
 static enum err make_answer(struct call *c, int64_t data_version, struct cached *made,
                             struct errbuf *eb)
 {
@@ -198,7 +205,11 @@ static enum err make_answer(struct call *c, int64_t data_version, struct cached 
 	enum err rc = answer_ask(c, &made->answer, eb);
 	if (rc == ERR_OK && !c->route->page) {
 		int64_t begun_us = clock_mono_us();
-		answer_write_json(&made->answer, &made->body);
+		if (wants_csv(c))
+			rc = answer_write_csv(&made->answer, NULL, &made->body, made->file, sizeof made->file,
+			                      eb);
+		else
+			answer_write_json(&made->answer, &made->body);
 		answer_fini(&made->answer);
 		set_etag(made);
 		c->render_us += clock_mono_us() - begun_us;
@@ -247,14 +258,38 @@ static bool is_known(const struct call *c)
 	return strcmp(c->req->if_none_match, "*") == 0;
 }
 
-static void reply_json(struct call *c)
+static void name_file(struct call *c, const char *file)
+{
+	reply_header_set(c->reply, "Content-Disposition",
+	                 arena_printf(c->req->arena, "attachment; filename=\"%s\"", file));
+}
+
+static void reply_data(struct call *c)
 {
 	bool known = is_known(c);
-	reply_begin(c->reply, known ? 304 : 200, "application/json");
+	reply_begin(c->reply, known ? 304 : 200, wants_csv(c) ? CSV_TYPE : "application/json");
+	if (wants_csv(c))
+		name_file(c, c->cached->file);
 	reply_header_set(c->reply, "ETag", c->cached->etag);
 	reply_header_set(c->reply, "Cache-Control", "private, no-cache");
 	if (!known)
 		buf_put(&c->reply->body, c->cached->body.data, c->cached->body.len);
+}
+
+/* A table of a page; spreadsheets take it for UTF-8 by its first character. */
+static enum err reply_table(struct call *c, struct errbuf *eb)
+{
+	char file[CACHE_FILE];
+	const char *table = call_param(c, "table");
+	if (!table)
+		return err_set_field(eb, ERR_INVALID, "table", "table is missing");
+	reply_begin(c->reply, 200, CSV_TYPE);
+	buf_puts(&c->reply->body, "\xef\xbb\xbf");
+	enum err rc =
+		answer_write_csv(&c->cached->answer, table, &c->reply->body, file, sizeof file, eb);
+	if (rc == ERR_OK)
+		name_file(c, file);
+	return rc;
 }
 
 static void answer_route(struct call *c)
@@ -264,10 +299,12 @@ static void answer_route(struct call *c)
 		return;
 	enum err rc = find_answer(c, &eb);
 	int64_t begun_us = clock_mono_us();
-	if (rc == ERR_OK && c->route->page)
+	if (rc == ERR_OK && c->route->page && wants_csv(c))
+		rc = reply_table(c, &eb);
+	else if (rc == ERR_OK && c->route->page)
 		rc = pages_write(c, &c->cached->answer, &eb);
 	else if (rc == ERR_OK)
-		reply_json(c);
+		reply_data(c);
 	c->render_us += clock_mono_us() - begun_us;
 	if (rc != ERR_OK) {
 		call_refuse(c, 0, NULL, &eb);

@@ -14,7 +14,7 @@ static bool is_one_of(const char *name, const char *const *names)
 }
 
 static const char *const days_names[] = {"period", "date", "from", "to", NULL};
-static const char *const never_kept[] = {"cursor", "format", NULL};
+static const char *const never_kept[] = {"cursor", "format", "table", NULL};
 static const char *const of_all_pages[] = {"period",      "date",     "from",  "to", "compare",
                                            "location_id", "currency", "basis", NULL};
 
@@ -65,6 +65,13 @@ static void put_word(const struct call *c, struct tv *top, const char *name)
 		tv_set_bool(c->req->arena, top, arena_printf(c->req->arena, "is_%s_%s", name, word), true);
 }
 
+/* What was asked for, to stand in the form again. */
+static void put_value(const struct call *c, struct tv *top, const char *name)
+{
+	tv_set_text(c->req->arena, top, arena_printf(c->req->arena, "value_%s", name),
+	            call_param(c, name));
+}
+
 /* The given ones of these names: "?a=1&b=2", or "a=1&b=2&" where more follows. */
 static void put_some(const struct call *c, struct tv *top, const char *key,
                      const char *const *names, bool ends_open)
@@ -98,6 +105,8 @@ void links_put(const struct call *c, struct tv *top)
 		put_change(c, top, p->name);
 		if (p->type == PARAM_WORD)
 			put_word(c, top, p->name);
+		if (p->type == PARAM_TEXT)
+			put_value(c, top, p->name);
 	}
 }
 
@@ -113,6 +122,8 @@ bool links_makes(const struct route *route, const char *name)
 		if (strncmp(name, "fields_", 7) == 0 && strncmp(name + 7, param, n) == 0 &&
 		    (name[7 + n] == '\0' || strcmp(name + 7 + n, ".name") == 0 ||
 		     strcmp(name + 7 + n, ".value") == 0))
+			return true;
+		if (strncmp(name, "value_", 6) == 0 && strcmp(name + 6, param) == 0)
 			return true;
 		if (strncmp(name, "is_", 3) == 0 && strncmp(name + 3, param, n) == 0 && name[3 + n] == '_')
 			return true;

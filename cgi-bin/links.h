@@ -5,8 +5,10 @@
  *   but_NAME      the given ones but this, as "a=1&b=2&", to be followed by another
  *   fields_NAME   the same as a list of name and value, for the hidden fields of a form
  *   is_NAME_WORD  true for the word in force, of a PARAM_WORD
+ *   value_NAME    what was given, of a PARAM_TEXT
  * period, date, from and to are one thing, called period; to change it also forgets `step`.
- * A cursor and a format are never kept. `nav_query` is what other pages understand too,
+ * A cursor and what a table is saved as are never kept. `nav_query` is what other pages understand
+ * too,
  * "?a=1&b=2" or ""; `data_query` what the API understands, "a=1&b=2&". */
 #ifndef TAKINGS_CGI_LINKS_H
 #define TAKINGS_CGI_LINKS_H

@@ -349,6 +349,17 @@ static bool can_answer(const struct route *route, int status)
 	return false;
 }
 
+static void put_csv(struct json *j)
+{
+	json_key(j, "text/csv");
+	json_begin_object(j);
+	json_key(j, "schema");
+	json_begin_object(j);
+	json_pair_text(j, "type", "string");
+	json_end_object(j);
+	json_end_object(j);
+}
+
 static void put_answer_content(struct json *j, const struct route *route)
 {
 	bool media = route->answer && strchr(route->answer, '/');
@@ -365,6 +376,9 @@ static void put_answer_content(struct json *j, const struct route *route)
 		schema_put_answer_ref(j, route);
 	}
 	json_end_object(j);
+	for (int i = 0; i < ROUTE_PARAMS && route->params[i].name; i++)
+		if (strcmp(route->params[i].name, "format") == 0)
+			put_csv(j);
 	json_end_object(j);
 }
 

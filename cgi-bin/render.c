@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "domain/format.h"
+#include "web/escape.h"
 
 /* ---- JSON -------------------------------------------------------------- */
 
@@ -77,7 +78,7 @@ static void put_value(struct json *j, const struct rowset *rs, int row, int col)
 	}
 }
 
-static int column_of(const struct rowset *rs, const char *name, size_t n)
+int render_column(const struct rowset *rs, const char *name, size_t n)
 {
 	for (int col = 0; col < rowset_cols(rs); col++)
 		if (strlen(rowset_name(rs, col)) == n && strncmp(rowset_name(rs, col), name, n) == 0)
@@ -91,7 +92,7 @@ void render_columns_find(const struct rowset *rs, const char *names, struct rend
 	out->n = 0;
 	for (const char *p = names; *p; p += strcspn(p, " "), p += *p == ' ') {
 		must(out->n < RENDER_COLUMNS);
-		out->at[out->n++] = column_of(rs, p, strcspn(p, " "));
+		out->at[out->n++] = render_column(rs, p, strcspn(p, " "));
 	}
 }
 
@@ -123,6 +124,14 @@ static const char *row_currency(const struct rowset *rs, int row, const char *fa
 	return fallback;
 }
 
+/* Ids that are texts go into paths. */
+static bool is_id(const struct rowset *rs, int col)
+{
+	size_t n = strlen(rowset_name(rs, col));
+	return rowset_kind(rs, col) == ROWSET_TEXT && n > 3 &&
+	       strcmp(rowset_name(rs, col) + n - 3, "_id") == 0;
+}
+
 static void put_text_twin(struct arena *a, struct tv *object, const struct rowset *rs, int row,
                           int col, const char *today, const char *currency)
 {
@@ -139,6 +148,11 @@ static void put_text_twin(struct arena *a, struct tv *object, const struct rowse
 	else
 		buf_puts(&text, value ? value : "");
 	tv_set_text(a, object, arena_printf(a, "%s_text", name), buf_str(&text));
+	if (is_id(rs, col) && value) {
+		buf_clear(&text);
+		escape_url(&text, value, strlen(value));
+		tv_set_text(a, object, arena_printf(a, "%s_url", name), buf_str(&text));
+	}
 	buf_fini(&text);
 	if (m && m->unit == UNIT_CHANGE)
 		tv_set_text(a, object, arena_printf(a, "%s_dir", name), direction(value));
@@ -166,5 +180,6 @@ bool render_tv_makes(const char *column, const char *key)
 	size_t n = strlen(column);
 	if (strncmp(column, key, n) != 0)
 		return false;
-	return key[n] == '\0' || strcmp(key + n, "_text") == 0 || strcmp(key + n, "_dir") == 0;
+	return key[n] == '\0' || strcmp(key + n, "_text") == 0 || strcmp(key + n, "_dir") == 0 ||
+	       strcmp(key + n, "_url") == 0;
 }

@@ -3,7 +3,8 @@
  * JSON: numbers print as they are, json is embedded, text is escaped, dates and
  * times are ISO 8601. Templates get every column under its name and, as NAME_text,
  * the way people write it: figures by their unit in the metric catalogue, dates in
- * words. A CHANGE also has NAME_dir: up, down, flat, or new where there is no base. */
+ * words. A CHANGE also has NAME_dir: up, down, flat, or new where there is no base; a text
+ * called SOMETHING_id has SOMETHING_id_url, for a path or a query. */
 #ifndef TAKINGS_CGI_RENDER_H
 #define TAKINGS_CGI_RENDER_H
 
@@ -24,6 +25,9 @@ void render_columns_find(const struct rowset *rs, const char *names, struct rend
 /* These columns of one row as fields of the object that is open. */
 void render_json_fields(struct json *j, const struct rowset *rs, int row,
                         const struct render_columns *columns);
+
+/* The column whose name are the `n` bytes at `name`; it must exist. */
+int render_column(const struct rowset *rs, const char *name, size_t n);
 
 /* One row as a template object. `today` (YYYY-MM-DD) decides whether years are
  * shown, `currency` is used where the row has no column of that name. */

@@ -35,8 +35,29 @@
 	{.name = "step", .type = PARAM_WORD, .words = "day|week|month", .meaning = "What one point of a chart is; fits the days if absent"}
 /* What every page of figures takes: 8 parameters. */
 #define P_PAGE(newest) P_PERIOD(newest), P_DATE, P_FROM, P_TO, P_COMPARE, P_LOCATION, P_CURRENCY, P_BASIS
+/* CSV holds the rows of the one part that has any number of them; of a page, those of `table`. */
+#define P_FORMAT {.name = "format", .type = PARAM_WORD, .words = "json|csv", .fallback = "json", .example = "json", .meaning = "json, or csv for a spreadsheet"}
+#define P_SAVE(tables)                                                                             \
+	{.name = "format", .type = PARAM_WORD, .words = "html|csv", .fallback = "html", .meaning = "csv saves a table of the page"}, \
+	{.name = "table", .type = PARAM_WORD, .words = (tables), .meaning = "Which table is saved"}
+#define P_BY {.name = "by", .type = PARAM_WORD, .words = "orders|revenue", .fallback = "orders", .meaning = "What the hours show"}
+#define P_CURSOR {.name = "cursor", .type = PARAM_INT, .min = 0, .max = 1000000, .fallback = "0", .meaning = "The rank after which to go on"}
+#define P_LIMIT(n, most) {.name = "limit", .type = PARAM_INT, .min = 1, .max = (most), .fallback = (n), .meaning = "Rows at most"}
+#define P_Q {.name = "q", .type = PARAM_TEXT, .max = 100, .example = "cake", .meaning = "A part of the name, or the id, of an item"}
+#define P_SORT                                                                                     \
+	{.name = "sort", .type = PARAM_WORD, .fallback = "revenue",                                    \
+	 .words = "revenue|revenue_up|quantity|quantity_up|orders|orders_up|change|change_up|name|name_down", \
+	 .meaning = "What comes first; without _up and _down the most, or A"}
+#define P_ITEM {.name = "item_id", .type = PARAM_TEXT, .place = IN_PATH, .min = 1, .max = 200, .required = true, .example = "401", \
+	            .meaning = "Id of the item in order_db"}
+#define P_NO_BASE P_FIXED("base_from", NULL), P_FIXED("base_to", NULL)
 #define P_FIXED(n, v) {.name = (n), .fallback = (v), .fixed = true}
 
+#define DAYS_COLUMNS                                                                               \
+	"date to_date days_n revenue orders avg_order_value items_sold base_date base_revenue base_orders base_avg_order_value base_items_sold"
+#define WEEKDAY_COLUMNS "weekday_n weekday days_n orders placed_orders orders_a_day revenue revenue_a_day avg_order_value"
+#define HOUR_COLUMNS "hour orders placed revenue seconds orders_an_hour revenue_an_hour"
+#define HEAT_COLUMNS "weekday_n hour days_n orders revenue seconds orders_an_hour revenue_an_hour"
 #define SUMMARY_COLUMNS                                                                            \
 	"date total_revenue total_orders avg_order_value peak_hour vs_previous_day vs_previous_day_status " \
 	"vs_same_weekday vs_same_weekday_status placed_orders counted_orders gross refunds item_sales items_sold " \
@@ -46,6 +67,14 @@
 #define ENVELOPE_COLUMNS "as_of range tz cutoff currency basis"
 #define ENVELOPE {.statement = "report_envelope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, \
 	              .missing = "the batch has not run yet: takings-batch run"}
+
+/* The same where it comes first and the statements after it take their days from it. */
+#define ENVELOPE_FIRST {.statement = "report_envelope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, .feeds = true, \
+	                    .missing = "the batch has not run yet: takings-batch run"}
+#define DAYS(...) {.statement = "page_days", .shape = PART_ROWS, .key = "days", .columns = DAYS_COLUMNS, __VA_ARGS__}
+#define BY_HOUR(...) {.statement = "report_by_hour", .shape = PART_ROWS, .key = "by_hour", .columns = HOUR_COLUMNS, __VA_ARGS__}
+#define BY_WEEKDAY {.statement = "report_by_weekday", .shape = PART_ROWS, .key = "by_weekday", .only = "is_range", .columns = WEEKDAY_COLUMNS}
+#define ITEMS {.statement = "report_items", .shape = PART_ROWS, .key = "items", .columns = "item_id name quantity revenue orders share"}
 
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
@@ -100,7 +129,7 @@ static const struct route routes[] = {
                 {.name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .fallback = "10", .example = "5", .meaning = "Items listed"},
                 {.name = "by", .type = PARAM_WORD, .words = "revenue|quantity|orders", .fallback = "revenue",
                  .example = "quantity", .meaning = "What makes an item a top item"},
-                P_FIXED("basis", "order_date"), P_FIXED("days", "30")},
+                P_FIXED("basis", "order_date"), P_FIXED("days", "30"), P_FORMAT},
 	 .parts = {{.statement = "report_items",
                 .shape = PART_ROWS,
                 .key = "items",
@@ -115,7 +144,7 @@ static const struct route routes[] = {
 	 .path = "/api/admin/analytics/hourly",
 	 READ_API,
 	 .params = {P_DATE, P_LOCATION, P_CURRENCY, P_FIXED("from", NULL), P_FIXED("to", NULL), P_FIXED("days", "1"),
-                P_FIXED("basis", "order_date")},
+                P_FIXED("basis", "order_date"), P_FORMAT},
 	 .parts = {{.statement = "report_hours", .shape = PART_ROWS, .key = "hours", .missing = "no figures for this day",
                 .columns = "hour orders revenue seconds placed"},
                ENVELOPE},
@@ -124,62 +153,159 @@ static const struct route routes[] = {
 	{.method = "GET",
 	 .path = "/api/admin/analytics/daily",
 	 READ_API,
-	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30")},
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_FORMAT},
 	 .parts = {{.statement = "report_daily", .shape = PART_ROWS, .key = "days", .missing = "no figures for these days",
                 .columns = "date total_revenue total_orders avg_order_value placed_orders counted_orders gross refunds item_sales items_sold"},
                ENVELOPE},
 	 .doc = "Each business day of a range, by default of the last 30 computed ones"},
+
+	{.method = "GET",
+	 .path = "/api/admin/analytics/series",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_NO_BASE,
+                {.name = "step", .type = PARAM_WORD, .words = "day|week|month", .fallback = "day", .example = "week", .meaning = "What one row is"}, P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "page_days", .shape = PART_ROWS, .key = "series", .missing = "no figures for these days",
+                .columns = "date to_date days_n revenue orders avg_order_value items_sold"}},
+	 .doc = "Days, weeks or months of a range, newest first; days that are not computed have no figures"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/bridge",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "report_bridge", .shape = PART_ROWS, .key = "bridge", .missing = "no figures for these days",
+                .columns = "line amount is_total"}},
+	 .doc = "From gross to net, line by line"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/locations",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "report_by_location", .shape = PART_ROWS, .key = "locations", .missing = "no figures for these days",
+                .columns = "location_id revenue orders avg_order_value revenue_share"}},
+	 .doc = "Revenue and orders of each location"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/statuses",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_FIXED("basis", NULL), P_FIXED("days", "30"), P_NO_BASE, P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "report_computed", .shape = PART_FIELDS, .missing = "no figures for these days", .columns = "days_computed"},
+               {.statement = "report_statuses", .shape = PART_ROWS, .key = "statuses", .columns = "status orders orders_share"}},
+	 .doc = "Orders placed by their status"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/weekdays",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "report_computed", .shape = PART_FIELDS, .missing = "no figures for these days", .columns = "days_computed"},
+               {.statement = "report_by_weekday", .shape = PART_ROWS, .key = "weekdays", .columns = WEEKDAY_COLUMNS}},
+	 .doc = "Orders and revenue by weekday"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/heatmap",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_FIXED("basis", NULL), P_FIXED("days", "30"), P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "report_heatmap", .shape = PART_ROWS, .key = "heatmap", .missing = "no figures for these days",
+                .columns = HEAT_COLUMNS}},
+	 .doc = "Orders and revenue by hour and weekday"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/items",
+	 READ_API,
+	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_FIXED("basis", NULL), P_FIXED("days", "30"), P_NO_BASE, P_Q, P_SORT,
+                P_CURSOR, P_LIMIT("50", 10000), P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "report_computed", .shape = PART_FIELDS, .missing = "no figures for these days", .columns = "days_computed"},
+               {.statement = "report_items_list", .shape = PART_ROWS, .key = "items",
+                .columns = "rank item_id name quantity revenue orders share"}},
+	 .doc = "All items, sorted and searched, page by page: the last rank is the next cursor"},
+	{.method = "GET",
+	 .path = "/api/admin/analytics/items/{item_id}",
+	 READ_API,
+	 .params = {P_ITEM, P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_FIXED("basis", NULL), P_FIXED("days", "30"), P_NO_BASE,
+                {.name = "step", .type = PARAM_WORD, .words = "day|week|month", .fallback = "day", .example = "week", .meaning = "What one row is"}, P_FORMAT},
+	 .parts = {ENVELOPE_FIRST,
+               {.statement = "page_item_name", .shape = PART_FIELDS, .missing = "there is no such item", .columns = "item_id name"},
+               {.statement = "report_item_days", .shape = PART_ROWS, .key = "series", .columns = "date to_date quantity revenue orders"}},
+	 .doc = "One item on each day of a range, newest first"},
 
 	/* The pages: the scope first, its days are the parameters of the statements after it. */
 	{.method = "GET",
 	 .path = "/admin/",
 	 .access = ACCESS_VIEWER,
 	 .page = "overview.html",
-	 .params = {P_PAGE("newest"), P_FIXED("step", NULL), P_FIXED("days", "1"), P_FIXED("span", "56"), P_FIXED("limit", "10"),
-                P_FIXED("by", "revenue")},
+	 .params = {P_PAGE("newest"), P_STEP, P_FIXED("days", "1"), P_FIXED("span", "56"), P_FIXED("limit", "10"), P_FIXED("by", "revenue"),
+                P_SAVE("days|items|by_hour|by_weekday|series|hours|weekdays")},
 	 .parts = {SCOPE, KNOWN,
                {.statement = "report_summary", .shape = PART_OBJECT, .key = "summary", .only = "is_day"},
-               {.statement = "report_series", .shape = PART_ROWS, .key = "series", .only = "is_day"},
-               {.statement = "report_weekdays", .shape = PART_ROWS, .key = "weekdays", .only = "is_day"},
-               {.statement = "report_hours_of_day", .shape = PART_ROWS, .key = "hours", .only = "is_day"},
-               {.statement = "report_items", .shape = PART_ROWS, .key = "items", .only = "is_day"},
-               {.statement = "report_items_rest", .shape = PART_OBJECT, .key = "rest", .only = "is_day"},
+               {.statement = "report_series", .shape = PART_ROWS, .key = "series", .only = "is_day", .columns = "date revenue orders"},
+               {.statement = "report_weekdays", .shape = PART_ROWS, .key = "weekdays", .only = "is_day", .columns = "date revenue orders avg_order_value"},
+               {.statement = "report_hours_of_day", .shape = PART_ROWS, .key = "hours", .only = "is_day", .columns = "hour orders revenue seconds"},
+               ITEMS,
+               {.statement = "report_items_rest", .shape = PART_OBJECT, .key = "rest"},
                {.statement = "report_restated", .shape = PART_ROWS, .key = "restated"},
-               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals", .only = "is_range"}},
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals", .only = "is_range"},
+               {.statement = "page_sparks", .shape = PART_OBJECT, .key = "sparks", .only = "is_range"},
+               DAYS(.only = "is_range"), BY_HOUR(.only = "is_range"), BY_WEEKDAY},
 	 .doc = "The days at a glance"},
 	{.method = "GET",
 	 .path = "/admin/revenue",
 	 .access = ACCESS_VIEWER,
 	 .page = "revenue.html",
-	 .params = {P_PAGE("28d"), P_STEP},
+	 .params = {P_PAGE("28d"), P_STEP, P_FIXED("by", "revenue"), P_SAVE("days|by_hour|bridge|locations|currencies")},
 	 .parts = {SCOPE, KNOWN,
                {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"},
-               {.statement = "page_days", .shape = PART_ROWS, .key = "days"}},
+               {.statement = "page_sparks", .shape = PART_OBJECT, .key = "sparks", .only = "is_range"},
+               DAYS(.only = "is_range"), BY_HOUR(.only = "is_day"),
+               {.statement = "report_bridge", .shape = PART_ROWS, .key = "bridge", .columns = "line amount is_total"},
+               {.statement = "report_by_location", .shape = PART_ROWS, .key = "locations", .only = "has_locations",
+                .columns = "location_id revenue orders avg_order_value revenue_share"},
+               {.statement = "report_by_currency", .shape = PART_ROWS, .key = "currencies", .only = "has_currencies",
+                .columns = "currency revenue orders avg_order_value"}},
 	 .doc = "Revenue, from gross to net"},
 	{.method = "GET",
 	 .path = "/admin/orders",
 	 .access = ACCESS_VIEWER,
 	 .page = "orders.html",
-	 .params = {P_PAGE("28d"), P_STEP},
+	 .params = {P_PAGE("28d"), P_STEP, P_FIXED("by", "orders"), P_SAVE("days|statuses|by_weekday|by_hour")},
 	 .parts = {SCOPE, KNOWN,
                {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"},
-               {.statement = "page_days", .shape = PART_ROWS, .key = "days"}},
+               {.statement = "page_orders", .shape = PART_OBJECT, .key = "fate"},
+               {.statement = "page_sparks", .shape = PART_OBJECT, .key = "sparks", .only = "is_range"},
+               DAYS(.only = "is_range"), BY_HOUR(.only = "is_day"),
+               {.statement = "report_statuses", .shape = PART_ROWS, .key = "statuses",
+                .columns = "status orders orders_share base_orders base_orders_share"},
+               BY_WEEKDAY},
 	 .doc = "Orders and what became of them"},
 	{.method = "GET",
 	 .path = "/admin/items",
 	 .access = ACCESS_VIEWER,
 	 .page = "items.html",
-	 .params = {P_PAGE("28d"), P_FIXED("step", NULL)},
+	 .params = {P_PAGE("28d"), P_FIXED("step", NULL), P_Q, P_SORT, P_CURSOR, P_LIMIT("50", 10000), P_SAVE("items")},
 	 .parts = {SCOPE, KNOWN,
-               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"}},
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"},
+               {.statement = "report_items_list", .shape = PART_ROWS, .key = "items",
+                .columns = "rank item_id name quantity revenue orders share item_sales_change"}},
 	 .doc = "What was sold"},
+	{.method = "GET",
+	 .path = "/admin/items/{item_id}",
+	 .access = ACCESS_VIEWER,
+	 .page = "item.html",
+	 .params = {P_ITEM, P_PAGE("28d"), P_STEP, P_SAVE("days")},
+	 .parts = {SCOPE,
+               {.statement = "page_item", .shape = PART_OBJECT, .key = "item", .missing = "this item was never sold"},
+               {.statement = "report_item_days", .shape = PART_ROWS, .key = "days", .columns = "date to_date quantity revenue orders base_quantity"}},
+	 .doc = "One item on each day"},
 	{.method = "GET",
 	 .path = "/admin/hours",
 	 .access = ACCESS_VIEWER,
 	 .page = "hours.html",
-	 .params = {P_PAGE("28d"), P_FIXED("step", NULL)},
+	 .params = {P_PAGE("28d"), P_FIXED("step", NULL), P_BY, P_SAVE("heatmap|by_hour")},
 	 .parts = {SCOPE, KNOWN,
-               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"}},
+               {.statement = "page_totals", .shape = PART_OBJECT, .key = "totals"},
+               {.statement = "page_heat", .shape = PART_ROWS, .key = "heat", .only = "is_range"},
+               {.statement = "report_heatmap", .shape = PART_ROWS, .key = "heatmap", .only = "is_range", .columns = HEAT_COLUMNS},
+               {.statement = "page_peaks", .shape = PART_ROWS, .key = "peaks", .only = "is_range"},
+               BY_HOUR(.only = NULL)},
 	 .doc = "When people come"},
 };
 

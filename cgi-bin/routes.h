@@ -12,7 +12,7 @@
 
 struct call;
 
-enum { ROUTE_PARAMS = 14, ROUTE_PARTS = 16 };
+enum { ROUTE_PARAMS = 18, ROUTE_PARTS = 16 };
 
 enum param_type {
 	PARAM_DATE,
@@ -53,7 +53,8 @@ struct part {
 	enum part_shape shape;
 	const char *key;     /* NULL for PART_FIELDS */
 	const char *missing; /* not NULL: no row is an error 404 with this text */
-	const char *columns; /* JSON: these columns, in this order; every JSON part names them */
+	const char *columns; /* JSON and CSV: these columns, in this order; every JSON part names them,
+	                      * of a page those that can be saved */
 	bool feeds;          /* the first part only: the columns of its row are parameters of the parts
 	                      * after it, before the request's; without a row they are not asked */
 	const char *only;    /* asked only where this column of the first part is true */

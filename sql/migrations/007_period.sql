@@ -10,17 +10,17 @@
 --   year      364 days before, or a multiple, so that weekdays meet
 --   none      no base
 -- No row before the first run.
-CREATE FUNCTION report_period(word text, one_day date, first_day date, final_day date, compare text, code text)
+CREATE FUNCTION report_period(word text, one_day date, first_day date, final_day date, compare text)
 RETURNS TABLE (from_day date, to_day date, last_day date, days_n int, running boolean,
                base_from date, base_to date, oldest_day date, newest_day date, today date)
 LANGUAGE sql STABLE AS $$
 	WITH here AS MATERIALIZED (
-		SELECT s.newest_day AS newest, s.today,
-		       (SELECT min(business_date) FROM daily_revenue_cache) AS oldest,
+		SELECT d.newest, d.oldest, business_date(now(), r.timezone, r.cutoff_hours) AS today,
 		       CASE WHEN word IN ('week', 'month', 'year') THEN word END AS unit,
 		       CASE WHEN word ~ '^[0-9]+d$' THEN rtrim(word, 'd')::int END AS n
-		FROM report_scope(NULL, NULL, NULL, 1, code) s
-		WHERE s.newest_day IS NOT NULL
+		FROM site JOIN rules r USING (rules_id),
+		     LATERAL (SELECT max(business_date) AS newest, min(business_date) AS oldest FROM daily_revenue_cache) d
+		WHERE d.newest IS NOT NULL
 	), span AS (
 		SELECT h.*, coalesce(one_day, first_day, CASE
 		           WHEN n IS NOT NULL THEN newest - n + 1
@@ -64,3 +64,6 @@ CREATE FUNCTION money_ratio_of(minor numeric, n numeric, digits int) RETURNS num
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT CASE WHEN n = 0 THEN round(0::numeric, digits) ELSE half_even(minor / n / 10::numeric ^ digits, digits) END
 $$;
+
+-- The days of one item.
+CREATE INDEX item_sales_cache_item ON item_sales_cache (item_id, business_date);

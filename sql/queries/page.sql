@@ -9,11 +9,13 @@ SELECT p.from_day, p.to_day, p.last_day, p.days_n, p.base_from, p.base_to, p.run
        p.oldest_day AS first_day, s.due_day, p.newest_day < s.due_day AS late,
        s.currency, money_exponent(s.currency) AS money_digits, s.timezone AS tz, s.revenue_profile, s.cutoff_hours,
        CASE WHEN p.from_day = p.to_day THEN p.to_day END AS date, -- of the statements of one day
-       p.to_day AS to_date, p.from_day = p.to_day AS is_day, p.from_day <> p.to_day AS is_range,
+       p.from_day AS "from", p.to_day AS "to", p.to_day AS to_date, p.from_day = p.to_day AS is_day, p.from_day <> p.to_day AS is_range,
        p.days_n > 0 AS has_days, p.running AND p.from_day <> p.to_day AND p.days_n > 0 AS so_far,
        p.from_day = p.to_day AND p.to_day = p.today AS is_today, p.to_day = p.today - 1 AS is_yesterday,
-       p.base_from IS NOT NULL AS has_base, s.complete, :basis = 'transaction_date' AS by_transaction,
-       coalesce(:step::text, CASE WHEN p.days_n <= 100 THEN 'day' WHEN p.days_n <= 800 THEN 'week' ELSE 'month' END) AS step,
+       coalesce(p.base_to >= p.oldest_day, false) AS has_base, s.complete, :basis = 'transaction_date' AS by_transaction,
+       st.step, st.step = 'day' AS by_day, st.step = 'week' AS by_week, st.step = 'month' AS by_month,
+       (SELECT count(DISTINCT location_id) > 1 FROM series) AND :location_id::int IS NULL AS has_locations,
+       (SELECT count(DISTINCT x.currency) > 1 FROM series x) AND :currency::text IS NULL AS has_currencies,
        CASE WHEN :date::date IS NOT NULL OR :from::date IS NOT NULL OR :period = 'newest' THEN NULL
             WHEN :period = 'all' THEN 'All days' WHEN :period ~ 'd$' THEN 'Last ' || p.days_n || ' days'
             WHEN :period IN ('week', 'month', 'year') THEN 'This ' || :period
@@ -49,8 +51,9 @@ SELECT p.from_day, p.to_day, p.last_day, p.days_n, p.base_from, p.base_to, p.run
        (s.computed_at AT TIME ZONE timezone)::date = (now() AT TIME ZONE timezone)::date AS computed_today,
        to_char(now() AT TIME ZONE timezone, 'HH24:MI') AS time_now,
        :location_id::int AS location_id, :currency::text AS currency_asked
-FROM report_period(:period, :date::date, :from::date, :to::date, :compare, :currency) p,
-     report_scope(NULL, p.from_day, greatest(p.from_day, p.last_day), 1, :currency) s
+FROM report_period(:period, :date::date, :from::date, :to::date, :compare) p,
+     report_scope(NULL, p.from_day, greatest(p.from_day, p.last_day), 1, :currency) s,
+     LATERAL (SELECT coalesce(:step::text, CASE WHEN p.days_n <= 100 THEN 'day' WHEN p.days_n <= 800 THEN 'week' ELSE 'month' END) AS step) st
 
 -- name: page_known
 -- One row where there are figures of the days, or will be soon.
@@ -127,6 +130,8 @@ SELECT min(day) AS date, max(day) AS to_date, count(*) AS days_n, money_of(sum(m
        min(base_day) AS base_date, money_of(sum(base_minor), :money_digits::int) AS base_revenue,
        orders_shown(:revenue_profile, sum(base_counted), sum(base_placed)) AS base_orders,
        CASE WHEN sum(base_counted) > 0 THEN money_ratio_of(sum(base_minor), sum(base_counted), :money_digits::int) END AS base_avg_order_value,
-       sum(base_qty) AS base_items_sold, count(base_minor) > 0 AS has_base,
-       to_char(min(day), 'Dy') AS weekday
+       sum(base_qty) AS base_items_sold, count(base_minor) > 0 AS has_base, sum(base_placed) = 0 AS base_closed, count(*) = 1 AS is_one_day,
+       CASE :step WHEN 'month' THEN to_char(unit, 'FMMonth YYYY')
+                  WHEN 'week' THEN to_char(min(day), 'FMDD Mon') || ' – ' || to_char(max(day), 'FMDD Mon') || CASE WHEN max(day) < now() - interval '300 days' THEN to_char(max(day), ' YYYY') ELSE '' END
+                  END AS unit_words
 FROM day GROUP BY unit ORDER BY unit DESC

@@ -5,7 +5,9 @@
 SELECT now() AS as_of,
        json_build_object('from', starts_at, 'to', ends_at, 'tz', timezone, 'cutoff', cutoff_hours,
                           'from_date', from_day, 'to_date', to_day, 'complete', complete) AS range,
-       timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis
+       timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis,
+       from_day, to_day, least(to_day, newest_day) AS last_day, newest_day, to_day >= today AS running, cutoff_hours,
+       revenue_profile, money_exponent(currency) AS money_digits, coalesce(:basis, 'order_date') = 'transaction_date' AS by_transaction
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s
 
 -- name: report_missing

@@ -56,15 +56,6 @@
 
 	// ---- saving what is seen
 
-	const cellText = (cell) => {
-		const key = cell.scope === 'row' ? cell.parentElement.dataset : {}
-		const text = cell.dataset.value ?? key.date ?? key.hour ?? cell.textContent.trim()
-		// A spreadsheet would run a cell that begins like a formula.
-		const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text
-		return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-	}
-	const csv = (table) => [...table.rows].map((row) => [...row.cells].map(cellText).join(',') + '\r\n').join('')
-
 	function save(name, url) {
 		const link = document.createElement('a')
 		link.href = url
@@ -82,15 +73,10 @@
 	}
 
 	for (const details of document.querySelectorAll('details.data')) {
-		const name = `takings-${details.dataset.of}-${find('#date')?.value}`
-		const line = document.createElement('p')
-		line.className = 'save'
-		line.append(
-			button('Save as CSV', () =>
-				save(`${name}.csv`, URL.createObjectURL(new Blob(['\ufeff', csv(details.querySelector('table'))], { type: 'text/csv' })))),
-			button('Save as PNG', () =>
-				document.dispatchEvent(new CustomEvent('savechart', { detail: { chart: details.dataset.of, save: (url) => save(`${name}.png`, url) } }))))
-		details.append(line)
+		const name = `takings-${details.dataset.of}-${find('main').dataset.days ?? ''}.png`
+		const line = details.querySelector('.save')
+		line?.append(button('Save as PNG', () =>
+			document.dispatchEvent(new CustomEvent('savechart', { detail: { chart: details.dataset.of, save: (url) => save(name, url) } }))))
 	}
 
 	// The longest share bar fills its column; without script a bar is its share of the whole.

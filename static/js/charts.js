@@ -1,44 +1,45 @@
 /* charts.js: draws each chart from the table under it. ECharts is fetched when the figures are
- * painted; if it does not come, the tables open instead. No figure exists here only. */
+ * painted; if it does not come, the tables open instead. No figure exists here only.
+ *
+ * A column is drawn where its header says data-plot: line, bar, or base (what it is compared with);
+ * all columns of figures are in the read-out. A row says data-state (closed, uncomputed) and
+ * data-partial; a click on its point follows the link in its first cell. */
 (function () {
 	'use strict'
 
 	const source = document.currentScript.dataset.echarts
 	const charts = []
 	const boxes = [...document.querySelectorAll('[data-chart]')]
-	const LABEL_PX = 72
 	const narrow = matchMedia('(max-width: 719px)')
+	const wide = matchMedia('(min-width: 900px)') // the style sheet hides the legend there
 
 	// ---- the figures, from the HTML
 
 	const tableOf = (name) => document.querySelector(`details[data-of="${name}"] table`)
 	const value = (cell) => (cell?.dataset.value === undefined ? null : Number(cell.dataset.value))
 
-	function readSeries() {
-		return [...tableOf('series').tBodies[0].rows].reverse().map((row) => {
-			const [day, revenue, orders] = row.cells
-			const state = revenue.dataset.state ?? 'open'
-			return {
-				date: row.dataset.date, label: day.textContent.trim(), value: value(revenue), state,
-				shown: 'shown' in row.dataset, weekday: 'weekday' in row.dataset,
-				text: state === 'open' ? [revenue.textContent, `${orders.textContent} orders`] : [state === 'closed' ? 'closed' : 'not computed'],
-				unit: revenue.textContent.match(/^[^\d\s\u202f]*/)[0].replace('\u2212', ''),
-			}
-		})
+	function read(name) {
+		const table = tableOf(name)
+		const heads = [...table.tHead.rows[0].cells].map((th, i) => ({ th, i })).filter(({ th }) => th.classList.contains('n'))
+		const columns = heads.map(({ th, i }) => ({ i, label: th.textContent.trim(), plot: th.dataset.plot }))
+		const rows = [...table.tBodies[0].rows].map((row) => ({
+			label: row.cells[0].textContent.trim(), short: shortDay(row.cells[0].textContent.trim()), href: row.querySelector('th a')?.href,
+			state: row.dataset.state ?? 'open', shown: 'shown' in row.dataset, weekday: 'weekday' in row.dataset, partial: row.dataset.partial,
+			cells: columns.map(({ i, label }) => {
+				const cell = row.cells[i]
+				return { label: cell?.dataset.ofDay ? `${label}, ${cell.dataset.ofDay}` : label, text: cell?.textContent.trim() ?? '', value: value(cell) }
+			}),
+		}))
+		// Tables begin with the newest day, charts end with it.
+		if (table.tBodies[0].rows[0]?.dataset.date) rows.reverse()
+		return { rows, columns }
 	}
 
-	const clock = (hour) => `${String(hour).padStart(2, '0')}:00`
-	const lived = { 0: ' (left out by the clock change)', 7200: ' (twice, by the clock change)' }
-
-	function readHours() {
-		return [...tableOf('hours').tBodies[0].rows].map((row) => {
-			const hour = Number(row.dataset.hour)
-			const [, orders, revenue] = row.cells
-			return {
-				label: `${clock(hour)}–${clock((hour + 1) % 24)}${lived[row.dataset.seconds] ?? ''}`, short: clock(hour),
-				value: value(orders), text: [`${orders.textContent} orders`, revenue.textContent],
-			}
-		})
+	// "Fri 14 Nov 2025" -> "14 Nov", "3 Nov – 9 Nov" -> "3 Nov", "November 2025" -> "Nov 2025", "Monday" -> "Mon"
+	function shortDay(label) {
+		if (/^[A-Z][a-z]+day$/.test(label)) return label.slice(0, 3)
+		const month = label.match(/^(\w{3})\w* (\d{4})$/)
+		return month ? `${month[1]} ${month[2]}` : label.replace(/^[A-Z]\w\w (?=\d)/, '').replace(/ – .*| so far$/, '').replace(/ \d{4}$/, '')
 	}
 
 	// ---- looks
@@ -47,7 +48,7 @@
 		const style = getComputedStyle(document.documentElement)
 		const token = (name) => style.getPropertyValue(`--${name}`).trim()
 		return { ink: token('ink'), soft: token('ink-soft'), line: token('line'), edge: token('edge'), paper: token('paper'),
-			accent: token('accent'), bar: token('bar'), strong: token('bar-strong') }
+			accent: token('accent'), bar: token('bar'), strong: token('bar-strong'), first: token('series-1') }
 	}
 
 	// 15400 -> 15.4k; exact figures are in the read-out and the table.
@@ -59,26 +60,37 @@
 
 	const text = (t, color) => ({ color: color ?? t.soft, fontFamily: 'Inter, sans-serif', fontSize: 12 })
 
-	// The lines of an axis: the lowest top above all bars with three or four steps of 1, 2, 2.5 or 5.
+	// The lines of an axis: the lowest top above all values with two to five steps of 1, 2, 2.5 or 5.
 	function scale(values, whole) {
-		const most = Math.max(...values, whole ? 4 : 1), least = Math.min(...values, 0)
+		const most = values.reduce((a, b) => Math.max(a, b), whole ? 4 : 1), least = values.reduce((a, b) => Math.min(a, b), 0)
 		const size = 10 ** Math.floor(Math.log10(most / 3))
 		const steps = [1, 2, 2.5, 5, 10].map((s) => s * size).filter((s) => !whole || Number.isInteger(s))
-		const tops = steps.map((step) => ({ step, n: Math.ceil(most / step) })).filter(({ n }) => n >= 2 && n <= 4)
+		const tops = steps.map((step) => ({ step, n: Math.ceil(most / step) })).filter(({ n }) => n >= 2 && n <= 5)
 		const { step, n } = tops.sort((x, y) => x.step * x.n - y.step * y.n || y.n - x.n)[0]
 		return { min: Math.floor(least / step) * step, max: step * n, interval: step }
 	}
 
-	function frame(t, rows, labels, axis, unit) {
+	// The rows whose labels stand under the chart: the weekday shown, else as many as there is room for.
+	function axisLabels({ box, rows, bars }) {
+		const marked = rows.flatMap((r, i) => (r.weekday ? [i] : []))
+		const list = marked.length ? marked : rows.map((_, i) => i)
+		const room = rows.reduce((n, r) => Math.max(n, r.short.length), 0) * 6.5 + (bars ? 16 : 36)
+		const every = Math.ceil(list.length * room / box.clientWidth)
+		return new Map(list.filter((_, k) => (list.length - 1 - k) % every === 0).map((i) => [i, rows[i].short]))
+	}
+
+	function frame(t, chart, axis, unit) {
+		const { bars } = chart, labels = axisLabels(chart)
 		return {
 			animation: false,
 			textStyle: text(t),
-			grid: { left: 0, right: 0, top: 16, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+			grid: { left: 0, right: chart.ends ? 88 : 4, top: 16, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+			tooltip: { trigger: 'axis', showContent: false, axisPointer: bars ? { type: 'none' } : { type: 'line', lineStyle: { color: t.edge, type: 'solid' } } },
 			xAxis: {
-				type: 'category', data: rows.map((r, i) => i),
+				type: 'category', data: chart.rows.map((r, i) => i), boundaryGap: bars,
 				axisLine: { lineStyle: { color: t.edge }, onZero: true }, axisTick: { show: false },
-				axisLabel: { ...text(t), interval: (i) => labels[i] !== undefined, formatter: (i) => labels[i] ?? '',
-					alignMaxLabel: 'right', margin: 12 },
+				axisLabel: { ...text(t), interval: (i) => labels.has(i), formatter: (i) => labels.get(Number(i)) ?? '',
+					alignMinLabel: bars ? undefined : 'left', alignMaxLabel: bars ? undefined : 'right', margin: 12 },
 			},
 			yAxis: {
 				type: 'value', ...axis, axisLine: { show: false }, axisTick: { show: false },
@@ -89,115 +101,154 @@
 		}
 	}
 
-	function seriesOption(box, rows, t) {
-		const weekdays = rows.flatMap((r, i) => (r.weekday ? [i] : []))
-		const every = Math.ceil(weekdays.length * LABEL_PX / box.clientWidth)
-		const labels = {}
-		weekdays.filter((_, k) => (weekdays.length - 1 - k) % every === 0)
-			.forEach((i) => { labels[i] = rows[i].label.replace(/^\S+ /, '').replace(/ \d{4}$/, '') })
-		const unit = rows.find((r) => r.unit)?.unit
-		const option = frame(t, rows, labels, scale(rows.map((r) => r.value)), unit ? `${unit}\u202f` : '')
-		const color = (r) => (r.shown ? t.accent : r.weekday ? t.strong : t.bar)
-		option.series = [{
-			type: 'bar', barCategoryGap: narrow.matches ? '22%' : '28%', barMaxWidth: 24,
-			data: rows.map((r) => ({ value: r.state === 'open' ? r.value : null, itemStyle: { color: color(r) } })),
-			emphasis: { itemStyle: { color: 'inherit', opacity: 0.75 } },
-		}, {
-			type: 'scatter', silent: true, symbol: 'circle', symbolSize: narrow.matches ? 4 : 0.01, symbolOffset: [0, -5],
-			itemStyle: { color: t.paper, borderColor: t.soft, borderWidth: narrow.matches ? 1 : 0 },
-			label: { show: !narrow.matches, formatter: 'closed', rotate: 90, position: 'top', align: 'left', verticalAlign: 'middle',
-				distance: 2, ...text(t) },
-			data: rows.map((r) => (r.state === 'closed' ? 0 : null)),
-		}]
-		document.querySelector('[data-closed-note]').hidden = !narrow.matches || !rows.some((r) => r.state === 'closed')
+	// ---- what is drawn: each gives a list of series
+
+	const valuesOf = (chart, k) => chart.rows.map((r) => (r.state === 'open' ? r.cells[k].value : null))
+
+	function endLabel(t, chart, name, color) {
+		return { endLabel: { show: chart.ends, formatter: name, distance: 8 + (chart.bars ? chart.box.clientWidth / chart.rows.length / 2 : 0), ...text(t, color) },
+			labelLayout: { moveOverlap: 'shiftY' } }
+	}
+
+	function base(t, chart, k) {
+		return [{ type: 'line', name: 'base', data: chart.rows.map((r) => r.cells[k].value), showSymbol: false, silent: true, z: 4,
+			lineStyle: { color: chart.bars ? t.soft : t.edge, width: 1 }, itemStyle: { color: t.edge }, ...endLabel(t, chart, 'before', t.soft) }]
+	}
+
+	// A week or month that still runs, or of which the days shown are a part only, is dotted.
+	function line(t, chart, k) {
+		const values = valuesOf(chart, k), last = values.length - 1
+		const isPart = (i) => chart.rows[i]?.partial !== undefined
+		const isAlone = (i) => (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null
+		const look = { type: 'line', z: 3, symbol: 'circle', symbolSize: 5, showSymbol: true, itemStyle: { color: t.first }, emphasis: { scale: 1.6, lineStyle: { width: 2 } } }
+		const solid = { ...look, data: values.map((v, i) => ({ value: isPart(i) ? null : v, symbolSize: isAlone(i) ? 5 : 0.01 })),
+			lineStyle: { color: t.first, width: 2 }, ...endLabel(t, chart, isPart(last) ? '' : chart.columns[k].label, t.first) }
+		if (!isPart(0) && !isPart(last)) return [solid]
+		const dots = (near, name) => ({ ...look, data: values.map((v, i) => (near(i) ? v : null)), symbolSize: 0.01,
+			lineStyle: { color: t.first, width: 2, type: 'dotted' }, ...endLabel(t, chart, name, t.first) })
+		return [solid, ...(isPart(0) ? [dots((i) => i <= 1, '')] : []), ...(isPart(last) ? [dots((i) => i >= last - 1, chart.columns[k].label)] : [])]
+	}
+
+	function bar(t, chart, k) {
+		const values = valuesOf(chart, k), weekdays = chart.rows.some((r) => r.weekday || r.shown)
+		const most = values.reduce((a, v) => Math.max(a, v ?? 0), 0), peak = 'peak' in chart.box.dataset && most > 0 ? values.indexOf(most) : -1
+		const color = (r, i) => (r.shown || i === peak ? t.accent : r.weekday ? t.strong : weekdays || peak >= 0 ? t.bar : t.first)
+		const part = { borderColor: t.first, borderType: 'dotted', borderWidth: 1.5, color: t.paper }, opacity = chart.compared ? 0.6 : 1
+		return [{ type: 'bar', z: 2, barCategoryGap: narrow.matches ? '22%' : '28%', barMaxWidth: 40,
+			data: values.map((v, i) => ({ value: v, itemStyle: chart.rows[i].partial === undefined ? { color: color(chart.rows[i], i), opacity } : part,
+				label: { show: i === peak, position: 'top', formatter: chart.rows[i].cells[k].text, ...text(t, t.ink) } })),
+			emphasis: { itemStyle: { color: 'inherit', opacity: 0.75 } } }]
+	}
+
+	function closed(t, chart) {
+		const few = chart.rows.length <= 62, words = few && !narrow.matches
+		return [{ type: 'scatter', silent: true, symbol: 'circle', symbolSize: words ? 0.01 : 4, symbolOffset: [0, -5],
+			itemStyle: { color: t.paper, borderColor: t.soft, borderWidth: words || !few ? 0 : 1 },
+			label: { show: words, formatter: 'closed', rotate: 90, position: 'top', align: 'left', verticalAlign: 'middle', distance: 2, ...text(t) },
+			data: chart.rows.map((r) => (r.state === 'closed' && few ? 0 : null)) }]
+	}
+
+	const kinds = { base, line, bar }
+
+	function optionOf(chart) {
+		const t = theme()
+		const drawn = chart.columns.flatMap((c, k) => (c.plot ? [k] : []))
+		const values = drawn.flatMap((k) => chart.rows.map((r) => r.cells[k].value)).filter((v) => v !== null)
+		const main = chart.columns.findIndex((c) => c.plot && c.plot !== 'base')
+		const sample = chart.rows.find((r) => r.cells[main].value !== null)?.cells[main].text ?? ''
+		const unit = sample.match(/^\u2212?([^\d\s\u202f\u2212–]+)\u202f/)?.[1]
+		chart.bars = chart.columns.some((c) => c.plot === 'bar')
+		chart.compared = chart.columns.some((c, k) => c.plot === 'base' && chart.rows.some((r) => r.cells[k].value !== null))
+		chart.ends = chart.compared && wide.matches && chart.box.classList.contains('is-tall')
+		const option = frame(t, chart, scale(values, !unit && values.every(Number.isInteger)), unit ? `${unit}\u202f` : '')
+		option.series = [...drawn.flatMap((k) => kinds[chart.columns[k].plot](t, chart, k)), ...closed(t, chart)]
 		return option
 	}
 
-	function hoursOption(box, rows, t) {
-		const most = Math.max(...rows.map((r) => r.value))
-		const peak = most > 0 ? rows.findIndex((r) => r.value === most) : -1
-		const labels = {}
-		rows.forEach((r, i) => { if (i % 4 === 0) labels[i] = r.short })
-		const option = frame(t, rows, labels, scale(rows.map((r) => r.value), true), '')
-		option.series = [{
-			type: 'bar', barCategoryGap: '28%',
-			data: rows.map((r, i) => ({ value: r.value, itemStyle: { color: i === peak ? t.accent : t.bar },
-				label: { show: i === peak, position: 'top', formatter: String(r.value), ...text(t, t.ink) } })),
-			emphasis: { itemStyle: { color: 'inherit', opacity: 0.75 } },
-		}]
-		return option
-	}
-
-	// ---- one chart: option, read-out, clicks
+	// ---- one chart: read-out, clicks
 
 	function pick(chart, event) {
 		const [i] = chart.view.convertFromPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [event.offsetX, event.offsetY])
 		return i >= 0 && i < chart.rows.length ? Math.round(i) : -1
 	}
 
-	function tell(chart, i) {
-		const row = chart.rows[i] ?? chart.rows[chart.rest]
-		chart.out.hidden = !row
-		if (!row) return
-		const strong = document.createElement('strong')
-		strong.textContent = row.text.join('  ·  ')
-		chart.out.replaceChildren(row.label, ' ', strong)
-		if (chart.told !== undefined) chart.view.dispatchAction({ type: 'downplay', seriesIndex: 0, dataIndex: chart.told })
-		if (i >= 0) chart.view.dispatchAction({ type: 'highlight', seriesIndex: 0, dataIndex: i })
-		chart.told = i >= 0 ? i : undefined
+	const element = (tag, ...children) => {
+		const e = document.createElement(tag)
+		e.append(...children)
+		return e
 	}
 
-	function open(chart, i) {
-		const link = chart.rows[i]?.date && tableOf(chart.name).querySelector(`tr[data-date="${chart.rows[i].date}"] a`)
-		if (link && !chart.rows[i].shown) location.assign(link.href)
+	// One line a figure, aligned by the decimal point.
+	function tipRow(cell) {
+		const at = cell.text.lastIndexOf('.')
+		return element('tr', element('th', cell.label), element('td', at < 0 ? cell.text : cell.text.slice(0, at)), element('td', at < 0 ? '' : cell.text.slice(at)))
+	}
+
+	function tell(chart, i, touched) {
+		const row = chart.rows[i], tip = chart.tip
+		tip.hidden = !row
+		if (!row) return
+		const note = { closed: 'closed', uncomputed: 'not computed' }[row.state]
+		const rows = row.cells.filter((c, k) => c.text && c.text !== '–' && (!note || chart.columns[k].plot === 'base'))
+		tip.replaceChildren(element('p', row.label), ...(note || row.partial ? [element('p', note ?? row.partial)] : []), element('table', element('tbody', ...rows.map(tipRow))))
+		if (touched && row.href && !row.shown) {
+			const link = element('a', 'Show')
+			link.href = row.href
+			tip.append(link)
+		}
+		const [x] = chart.view.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [i, 0])
+		const room = chart.box.clientWidth - tip.offsetWidth
+		tip.style.left = `${Math.max(0, Math.min(room, x < chart.box.clientWidth / 2 ? x + 16 : x - tip.offsetWidth - 16))}px`
 	}
 
 	function listen(chart) {
 		const zr = chart.view.getZr()
-		zr.on('mousemove', (e) => {
-			const i = pick(chart, e)
-			tell(chart, i)
-			zr.setCursorStyle(chart.rows[i]?.date && chart.rows[i].state !== 'uncomputed' ? 'pointer' : 'default')
-		})
-		zr.on('globalout', () => tell(chart, -1))
-		// A finger first reads; a mouse has read already.
 		let touched = false
 		chart.box.addEventListener('touchstart', () => { touched = true }, { passive: true })
-		zr.on('click', (e) => {
-			if (touched) tell(chart, pick(chart, e))
-			else open(chart, pick(chart, e))
+		zr.on('mousemove', (e) => {
+			const i = pick(chart, e), row = chart.rows[i]
+			tell(chart, i, touched)
+			zr.setCursorStyle(row?.href && !row.shown ? 'pointer' : 'default')
 		})
-	}
-
-	const kinds = {
-		series: { read: readSeries, option: seriesOption, rest: (rows) => rows.findIndex((r) => r.shown) },
-		hours: { read: readHours, option: hoursOption,
-			rest: (rows) => rows.reduce((best, r, i) => (r.value > rows[best].value ? i : best), 0) },
+		zr.on('globalout', () => { if (!touched) tell(chart, -1) })
+		// A finger first reads; a mouse has read already.
+		zr.on('click', (e) => {
+			const i = pick(chart, e), row = chart.rows[i]
+			if (touched) tell(chart, i, true)
+			else if (row?.href && !row.shown) location.assign(row.href)
+		})
+		document.addEventListener('pointerdown', (e) => { if (!chart.box.contains(e.target)) tell(chart, -1) })
 	}
 
 	function draw(chart) {
-		chart.view.setOption(kinds[chart.name].option(chart.box, chart.rows, theme()), { notMerge: true })
+		const begun = performance.now()
+		chart.view.setOption(optionOf(chart), { notMerge: true })
+		chart.view.getZr().flush()
+		chart.box.dataset.drawn = Math.round(performance.now() - begun)
 		tell(chart, -1)
 	}
 
 	function start(box) {
 		const name = box.dataset.chart
-		const rows = kinds[name].read()
-		const chart = { name, box, rows, rest: kinds[name].rest(rows), out: document.querySelector(`[data-readout="${name}"]`),
-			view: echarts.init(box, null, { renderer: 'canvas' }) }
+		const chart = { name, box, ...read(name), tip: element('div'), view: echarts.init(box, null, { renderer: 'canvas' }) }
+		chart.tip.className = 'tip'
+		chart.tip.hidden = true
+		box.append(chart.tip)
 		charts.push(chart)
 		listen(chart)
 		draw(chart)
+		let width = box.clientWidth
 		new ResizeObserver(() => {
+			if (box.clientWidth === width || box.clientWidth === 0) return
+			width = box.clientWidth
 			chart.view.resize()
 			draw(chart)
 		}).observe(box)
-		box.dataset.drawn = ''
 	}
 
 	const redraw = () => charts.forEach(draw)
 	document.addEventListener('themechange', redraw)
-	narrow.addEventListener('change', redraw)
+	for (const query of [narrow, wide]) query.addEventListener('change', redraw)
 	document.addEventListener('savechart', (e) => {
 		const chart = charts.find((c) => c.name === e.detail.chart)
 		if (chart) e.detail.save(chart.view.getDataURL({ pixelRatio: 2, backgroundColor: theme().paper }))
