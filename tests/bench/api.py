@@ -23,6 +23,11 @@ FLOAT = os.environ["API_FORM"] == "float"
 app = FastAPI(openapi_url=None)
 
 
+class Connection(asyncpg.Connection):
+    def _get_reset_query(self):
+        return ""  # else each request pays for RESET ALL and more, and there is nothing to reset
+
+
 async def prepare(connection):
     await connection.set_type_codec("json", encoder=ujson.dumps, decoder=ujson.loads, schema="pg_catalog")
     if FLOAT:
@@ -33,6 +38,7 @@ async def prepare(connection):
 async def startup():
     n = int(os.environ["API_POOL"])
     app.state.pool = await asyncpg.create_pool(os.environ["API_URL"], min_size=n, max_size=n, init=prepare,
+                                               connection_class=Connection,
                                                server_settings={"jit": "off", "timezone": "UTC"})
 
 

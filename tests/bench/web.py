@@ -270,7 +270,7 @@ class Bench(Stage):
     def best_fastapi(self):
         rates = {}
         for form in ("float", "decimal"):
-            for pool in (2, 4, 8):
+            for pool in (1, 2, 4):
                 self.start_fastapi(form, pool)
                 self.wrk("fastapi", seconds=1)
                 rates[form, pool] = self.wrk("fastapi", seconds=2)[0]
