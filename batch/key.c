@@ -11,12 +11,7 @@
 #include "domain/user.h"
 #include "web/secret.h"
 
-enum {
-	PREFIX_BYTES = 6, /* 8 characters; of no value to who wants to guess the rest */
-	PREFIX_TEXT = 3 + 8,
-	KEY_BYTES = 32,
-	NAME_MAX_BYTES = 100
-};
+enum { NAME_MAX_BYTES = 100 };
 
 struct wish {
 	const char *name, *scope, *last_day; /* NULL: not given */
@@ -52,13 +47,12 @@ static enum err check_day(struct db *db, const struct wish *w, struct errbuf *eb
 	return rc;
 }
 
-static enum err store(struct db *db, const struct wish *w, const struct buf *key, struct rowset *rs,
+static enum err store(struct db *db, const struct wish *w, struct buf *key, struct rowset *rs,
                       struct errbuf *eb)
 {
-	char prefix[PREFIX_TEXT + 1], hash[SECRET_DIGEST_TEXT];
+	char prefix[SECRET_KEY_PREFIX], hash[SECRET_DIGEST_TEXT];
 	struct buf detail;
-	(void)snprintf(prefix, sizeof prefix, "%s", buf_str(key));
-	secret_sha256_text(buf_str(key), key->len, hash);
+	secret_key_make(key, prefix, hash);
 	buf_init(&detail);
 	buf_puts(&detail, "{\"name\": ");
 	json_text_put(&detail, w->name, strlen(w->name));
@@ -82,9 +76,6 @@ static enum err key_add(struct db *db, const struct wish *w, struct errbuf *eb)
 	struct rowset rs = {0};
 	struct buf key;
 	buf_init(&key);
-	buf_puts(&key, "tk_");
-	secret_random_text(PREFIX_BYTES, &key);
-	secret_random_text(KEY_BYTES, &key);
 	enum err rc = check_day(db, w, eb);
 	if (rc == ERR_OK)
 		rc = store(db, w, &key, &rs, eb);

@@ -177,6 +177,18 @@ void secret_random_text(size_t bytes, struct buf *out)
 	sodium_memzero(text, sizeof text);
 }
 
+void secret_key_make(struct buf *key, char prefix[SECRET_KEY_PREFIX], char hash[SECRET_DIGEST_TEXT])
+{
+	enum { PREFIX_BYTES = 6, KEY_BYTES = 32 }; /* 6 bytes are 8 characters */
+	size_t begin = key->len;
+	buf_puts(key, "tk_");
+	secret_random_text(PREFIX_BYTES, key);
+	memcpy(prefix, buf_str(key) + begin, SECRET_KEY_PREFIX - 1);
+	prefix[SECRET_KEY_PREFIX - 1] = '\0';
+	secret_random_text(KEY_BYTES, key);
+	secret_sha256_text(buf_str(key) + begin, key->len - begin, hash);
+}
+
 void secret_sha256(const void *data, size_t n, unsigned char out[SECRET_DIGEST])
 {
 	(void)crypto_hash_sha256(out, data, n);

@@ -21,6 +21,7 @@ enum {
 	SECRET_DIGEST_TEXT = 65, /* the same in hex, and a NUL */
 	SECRET_AT_ONCE = 2,
 	SECRET_WAITING = 20,
+	SECRET_KEY_PREFIX = 12, /* how an API key begins, to recognise it by, and a NUL */
 };
 
 /* Whether a user may choose this password: its length, UTF-8 without NUL, not a common one, not
@@ -43,6 +44,11 @@ MUST_CHECK enum err secret_password_waste(const char *password, size_t n, struct
 
 /* `bytes` (1 to 64) random bytes as base64url without padding, appended. */
 void secret_random_text(size_t bytes, struct buf *out);
+
+/* A new API key, appended to `key`: "tk_" and 38 random bytes as text. Only its prefix (6 of
+ * them, of no value to who wants to guess the rest) and its SHA-256 are to be kept. */
+void secret_key_make(struct buf *key, char prefix[SECRET_KEY_PREFIX],
+                     char hash[SECRET_DIGEST_TEXT]);
 
 void secret_sha256(const void *data, size_t n, unsigned char out[SECRET_DIGEST]);
 
