@@ -1,4 +1,6 @@
 /* health.c: /health and its two short forms. */
+#include "cgi-bin/health.h"
+
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,12 +17,14 @@ enum { BATCH_LATE_S = 26 * 3600 };
 /* Who asks for health wants to know soon, above all where connections are scarce. */
 enum { WAIT_MS = 1000 };
 
-enum state { STATE_OK, STATE_DISABLED, STATE_DEGRADED, STATE_DOWN };
-
-static const char *const state_names[] = {"ok", "disabled", "degraded", "down"};
+const char *health_state_name(enum health_state state)
+{
+	static const char *const names[] = {"ok", "disabled", "degraded", "down"};
+	return names[state];
+}
 
 struct check {
-	enum state state;
+	enum health_state state;
 	const char *detail; /* NULL: nothing to say */
 };
 
@@ -35,13 +39,13 @@ static struct check check_analytics(enum err rc)
 {
 	switch (rc) {
 	case ERR_OK:
-		return (struct check){STATE_OK, NULL};
+		return (struct check){HEALTH_OK, NULL};
 	case ERR_BUSY:
-		return (struct check){STATE_DEGRADED, "every connection is at work"};
+		return (struct check){HEALTH_DEGRADED, "every connection is at work"};
 	case ERR_CONFIG:
-		return (struct check){STATE_DOWN, "its schema does not fit: run takings-batch migrate"};
+		return (struct check){HEALTH_DOWN, "its schema does not fit: run takings-batch migrate"};
 	default:
-		return (struct check){STATE_DOWN, "cannot be reached"};
+		return (struct check){HEALTH_DOWN, "cannot be reached"};
 	}
 }
 
@@ -49,13 +53,13 @@ static struct check check_batch(const struct rowset *rs)
 {
 	const char *status = rowset_get(rs, 0, "batch_status");
 	if (!status)
-		return (struct check){STATE_DEGRADED, "has never run: takings-batch run"};
+		return (struct check){HEALTH_DEGRADED, "has never run: takings-batch run"};
 	if (strcmp(status, "ok") != 0)
-		return (struct check){STATE_DEGRADED,
+		return (struct check){HEALTH_DEGRADED,
 		                      "the last run failed; takings-batch doctor says more"};
 	if (rowset_int(rs, 0, "batch_age_s") > BATCH_LATE_S)
-		return (struct check){STATE_DEGRADED, "has not run for over a day"};
-	return (struct check){STATE_OK, NULL};
+		return (struct check){HEALTH_DEGRADED, "has not run for over a day"};
+	return (struct check){HEALTH_OK, NULL};
 }
 
 /* The web program has no credentials of order_db; the batch tells. */
@@ -64,29 +68,58 @@ static struct check check_order_db(const struct rowset *rs)
 	const char *status = rowset_get(rs, 0, "order_status");
 	const char *run = rowset_get(rs, 0, "order_run_status");
 	if (!status)
-		return (struct check){STATE_DEGRADED, "not asked yet"};
+		return (struct check){HEALTH_DEGRADED, "not asked yet"};
 	if (strcmp(status, "ok") != 0)
-		return (struct check){STATE_DEGRADED,
+		return (struct check){HEALTH_DEGRADED,
 		                      "could not be read by the last run; figures stay as they were"};
 	if (run && strcmp(run, "ok") != 0 && strcmp(run, "nothing") != 0)
-		return (struct check){STATE_DEGRADED,
+		return (struct check){HEALTH_DEGRADED,
 		                      "the last run that read it did not end well; takings-batch doctor"
 		                      " says more"};
 	if (rowset_int(rs, 0, "order_age_s") > BATCH_LATE_S)
-		return (struct check){STATE_DEGRADED, "has not been read for over a day"};
-	return (struct check){STATE_OK, NULL};
+		return (struct check){HEALTH_DEGRADED, "has not been read for over a day"};
+	return (struct check){HEALTH_OK, NULL};
 }
 
-static void put_check(struct json *j, const char *name, struct check c, enum state *worst)
+enum err health_look(struct web *w, struct health *out, struct rowset *rs, struct errbuf *eb)
 {
-	json_key(j, name);
+	static const struct check off = {HEALTH_DISABLED, NULL};
+	static const struct check unknown = {HEALTH_DEGRADED,
+	                                     "unknown while analytics_db does not answer"};
+	enum err rc = read_state(w, rs, eb);
+	bool up = rc == ERR_OK;
+	const struct {
+		const char *name;
+		struct check check;
+	} all[HEALTH_CHECKS] = {{"analytics_db", check_analytics(rc)},
+	                        {"order_db", up ? check_order_db(rs) : unknown},
+	                        {"redis", off},
+	                        {"ingest", off},
+	                        {"stream", off},
+	                        {"batch", up ? check_batch(rs) : unknown}};
+	out->worst = HEALTH_OK;
+	for (int i = 0; i < HEALTH_CHECKS; i++) {
+		enum health_state state = all[i].check.state;
+		out->checks[i] = (struct health_check){all[i].name, state, all[i].check.detail};
+		if (state > out->worst && state != HEALTH_DISABLED)
+			out->worst = state;
+	}
+	return rc;
+}
+
+static void put_checks(struct json *j, const struct health *h)
+{
+	json_key(j, "checks");
 	json_begin_object(j);
-	json_pair_text(j, "status", state_names[c.state]);
-	if (c.detail)
-		json_pair_text(j, "detail", c.detail);
+	for (int i = 0; i < HEALTH_CHECKS; i++) {
+		json_key(j, h->checks[i].name);
+		json_begin_object(j);
+		json_pair_text(j, "status", health_state_name(h->checks[i].state));
+		if (h->checks[i].detail)
+			json_pair_text(j, "detail", h->checks[i].detail);
+		json_end_object(j);
+	}
 	json_end_object(j);
-	if (c.state > *worst && c.state != STATE_DISABLED)
-		*worst = c.state;
 }
 
 static void put_connections(struct json *j, struct web *w, const struct rowset *rs)
@@ -132,37 +165,20 @@ void health_handle(struct call *c)
 {
 	struct web *w = c->web;
 	struct reply *reply = c->reply;
-	static const struct check off = {STATE_DISABLED, NULL};
 	struct errbuf eb = {0};
 	struct rowset rs = {0};
-	struct json checks;
-	struct buf text;
-	enum state worst = STATE_OK;
-	enum err rc = read_state(w, &rs, &eb);
-	bool up = rc == ERR_OK;
-	struct check unknown = {STATE_DEGRADED, "unknown while analytics_db does not answer"};
+	struct health h;
+	struct json j;
+	bool up = health_look(w, &h, &rs, &eb) == ERR_OK;
 	if (!up)
 		log_err("health", &eb);
-	buf_init(&text);
-	json_init(&checks, &text);
-	json_begin_object(&checks);
-	put_check(&checks, "analytics_db", check_analytics(rc), &worst);
-	put_check(&checks, "order_db", up ? check_order_db(&rs) : unknown, &worst);
-	put_check(&checks, "redis", off, &worst);
-	put_check(&checks, "ingest", off, &worst);
-	put_check(&checks, "stream", off, &worst);
-	put_check(&checks, "batch", up ? check_batch(&rs) : unknown, &worst);
-	json_end_object(&checks);
-
-	struct json j;
-	reply_begin(reply, worst == STATE_DOWN ? 503 : 200, "application/json");
-	if (worst == STATE_DOWN)
+	reply_begin(reply, h.worst == HEALTH_DOWN ? 503 : 200, "application/json");
+	if (h.worst == HEALTH_DOWN)
 		reply_header_set(reply, "Retry-After", "1");
 	json_init(&j, &reply->body);
 	json_begin_object(&j);
-	json_pair_text(&j, "status", state_names[worst]);
-	json_key(&j, "checks");
-	json_put_raw(&j, buf_str(&text), text.len);
+	json_pair_text(&j, "status", health_state_name(h.worst));
+	put_checks(&j, &h);
 	json_pair_text(&j, "version", TAKINGS_VERSION);
 	json_pair_int(&j, "uptime_s", (clock_mono_ms() - w->start_ms) / 1000);
 	put_connections(&j, w, up ? &rs : NULL);
@@ -172,7 +188,6 @@ void health_handle(struct call *c)
 	json_end_object(&j);
 	json_end(&j);
 	buf_putc(&reply->body, '\n');
-	buf_fini(&text);
 	rowset_fini(&rs);
 }
 
