@@ -16,6 +16,7 @@ struct cached;
 struct fcgi_server;
 struct identities;
 struct limits;
+struct tv;
 struct watch;
 
 /* What all threads share. */
@@ -41,13 +42,20 @@ struct call {
 	struct param_values params;
 	int64_t start_us, deadline_ms; /* monotonic; QUERY_TIMEOUT is for the whole call */
 	int64_t queue_us, db_us, render_us;
+	int64_t limit_n, limit_left; /* of the asker in an hour, and how many are left; 0: no limit */
 	const struct cached *cached; /* the answer it was given, NULL for none; released at the end */
 	bool cache_hit;
-	bool handled; /* a handler that comes before parts sets it: the reply is complete */
+	bool handled;    /* a handler that comes before parts sets it: the reply is complete */
+	struct tv *more; /* what such a handler adds to the page of the parts; NULL: nothing */
+	int page_status; /* of that page; 0: 200 */
 };
 
 /* The value of a parameter of the route, NULL where absent without a fallback. */
 const char *call_param(const struct call *c, const char *name);
+
+/* Gives a fixed parameter of the route its value (borrowed) for the parts to come; nothing where
+ * the route has none of this name. */
+void call_param_set(struct call *c, const char *name, const char *value);
 
 /* Answers with an error: a page for a person, problem+json for a program. `status` and
  * `code` as for reply_problem. */

@@ -25,6 +25,13 @@ const char *call_param(const struct call *c, const char *name)
 	return params_get(&c->params, name);
 }
 
+void call_param_set(struct call *c, const char *name, const char *value)
+{
+	for (struct db_param *p = c->params.list; p->name; p++)
+		if (strcmp(p->name, name) == 0)
+			p->text = value;
+}
+
 static bool is_page(const struct call *c)
 {
 	return c->route ? c->route->page != NULL : strncmp(c->req->path, "/admin/", 7) == 0;
@@ -68,11 +75,18 @@ static bool within_limit(struct call *c, enum limit_class class, const char *id,
 		call_refuse(c, 429, "too_many_requests", &eb);
 		set_number(c, "Retry-After", left.retry_s);
 	}
-	if (per_hour > 0) {
-		set_number(c, "X-RateLimit-Limit", per_hour);
-		set_number(c, "X-RateLimit-Remaining", left.left);
-	}
+	c->limit_n = per_hour;
+	c->limit_left = left.left;
 	return allowed;
+}
+
+/* Whatever the answer became. */
+static void tell_limit(struct call *c)
+{
+	if (c->limit_n <= 0)
+		return;
+	set_number(c, "X-RateLimit-Limit", c->limit_n);
+	set_number(c, "X-RateLimit-Remaining", c->limit_left);
 }
 
 static bool within_own_limit(struct call *c)
@@ -113,7 +127,15 @@ static void ask_to_log_in(struct call *c, struct errbuf *eb)
 static bool is_forged(const struct call *c)
 {
 	const char *token = request_param(c->req, "HTTP_X_CSRF_TOKEN");
-	if (strcmp(c->route->method, "GET") == 0 || c->who.kind != IDENTITY_SESSION)
+	if (strcmp(c->route->method, "GET") == 0)
+		return false;
+	/* Without a login there is no cookie either: what a browser says of the page is all there is,
+	 * and what is no browser says nothing. */
+	if (c->who.kind == IDENTITY_OPEN)
+		return (*request_param(c->req, "HTTP_SEC_FETCH_SITE") ||
+		        *request_param(c->req, "HTTP_ORIGIN")) &&
+		       !identity_same_site(c);
+	if (c->who.kind != IDENTITY_SESSION)
 		return false;
 	if (*token == '\0' && c->route->body == BODY_FORM)
 		token = params_get(&c->params, "csrf");
@@ -420,6 +442,7 @@ void gate_handle(const struct request *req, struct reply *reply, void *arg)
 	stats_call_begin(&c);
 	failpoint_pass(FP_web_request);
 	dispatch(&c);
+	tell_limit(&c);
 	if (c.route && !c.route->page)
 		allow_origin(&c);
 	cache_release(c.cached);

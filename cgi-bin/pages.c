@@ -98,6 +98,8 @@ static struct tv *answer_context(const struct call *c, const struct answer *a)
 		else
 			tv_set(m, top, p->key, list->n ? list->items[0] : NULL);
 	}
+	for (size_t i = 0; c->more && i < c->more->n; i++)
+		tv_set(m, top, c->more->pairs[i].key, c->more->pairs[i].value);
 	return top;
 }
 
@@ -113,9 +115,31 @@ void pages_render(struct call *c, int status, const struct tv *top)
 
 enum err pages_write(struct call *c, const struct answer *a, struct errbuf *eb)
 {
-	reply_begin(c->reply, 200, "text/html; charset=utf-8");
+	reply_begin(c->reply, c->page_status ? c->page_status : 200, "text/html; charset=utf-8");
 	return mustache_render(page_template(a->route->page), answer_context(c, a), &c->reply->body,
 	                       eb);
+}
+
+static bool is_of_figures(const struct call *c)
+{
+	const struct part *first = c->route ? &c->route->parts[0] : NULL;
+	return first && first->key && strcmp(first->key, "scope") == 0;
+}
+
+/* What the page says besides the sentence: one of these is true, or none from 500 on. */
+static void put_reason(const struct call *c, struct tv *top, const struct errbuf *eb)
+{
+	struct arena *m = c->req->arena;
+	int status = c->reply->status;
+	bool forbidden = status == 403, signed_out = status == 401, limited = status == 429;
+	bool figures = !forbidden && !signed_out && !limited && is_of_figures(c);
+	tv_set_bool(m, top, "unavailable", status == 503);
+	tv_set_bool(m, top, "forbidden", forbidden);
+	tv_set_bool(m, top, "old_form", strcmp(eb->field, "csrf") == 0);
+	tv_set_bool(m, top, "signed_out", signed_out);
+	tv_set_bool(m, top, "limited", limited);
+	tv_set_bool(m, top, "figures", figures);
+	tv_set_bool(m, top, "other", !forbidden && !signed_out && !limited && !figures);
 }
 
 void pages_refuse(struct call *c, const struct errbuf *eb)
@@ -126,8 +150,7 @@ void pages_refuse(struct call *c, const struct errbuf *eb)
 	struct tv *top = pages_context(c);
 	tv_set_int(m, top, "status", c->reply->status);
 	tv_set_text(m, top, "detail", c->reply->status >= 500 ? NULL : eb->text);
-	tv_set_bool(m, top, "unavailable", c->reply->status == 503);
-	tv_set_bool(m, top, "forbidden", c->reply->status == 403);
+	put_reason(c, top, eb);
 	tv_set_bool(m, top, "is_page", false);
 	buf_clear(&c->reply->body);
 	if (mustache_render(t, top, &c->reply->body, &ignored) == ERR_OK)
@@ -187,11 +210,13 @@ static bool known_global(const char *path)
 static bool known_name(void *arg, const char *path)
 {
 	struct known *k = arg;
+	bool of_part = false;
 	for (int i = 0; i < ROUTE_PARTS && k->route->parts[i].statement; i++) {
 		const struct part *p = &k->route->parts[i];
 		size_t n = strlen(p->key);
 		if (strncmp(path, p->key, n) != 0 || (path[n] != '\0' && path[n] != '.'))
 			continue;
+		of_part = true;
 		struct errbuf ignored = {0};
 		struct rowset rs;
 		if (path[n] == '\0' || db_describe(k->db, p->statement, &rs, &ignored) != ERR_OK)
@@ -204,13 +229,14 @@ static bool known_name(void *arg, const char *path)
 			return true;
 	}
 	/* What a handler puts into its own page is known when it is rendered. */
-	return known_global(path) || links_makes(k->route, path) ||
-	       (k->route->handler && !strchr(path, '.'));
+	return known_global(path) || links_makes(k->route, path) || (k->route->handler && !of_part);
 }
 
 static bool known_error(void *arg, const char *path)
 {
-	static const char *const names[] = {"status", "detail", "unavailable", "forbidden"};
+	static const char *const names[] = {"status",    "detail",   "unavailable",
+	                                    "forbidden", "old_form", "signed_out",
+	                                    "limited",   "figures",  "other"};
 	(void)arg;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], path) == 0)

@@ -23,6 +23,8 @@ static enum err check_date(const struct param *p, const char *value, struct errb
 static enum err check_value(const struct param *p, const char *value, struct errbuf *eb)
 {
 	int64_t n, len;
+	if (p->blank && *value == '\0')
+		return ERR_OK;
 	switch (p->type) {
 	case PARAM_DATE:
 		return check_date(p, value, eb);
@@ -204,6 +206,8 @@ enum err params_parse(const struct route *route, const struct request *req,
 			                            : request_query_find(req, p->name);
 		if (rc == ERR_OK && p->required && !given)
 			rc = err_set_field(eb, ERR_INVALID, p->name, "%s is missing", p->name);
+		if (given && p->blank && *given == '\0')
+			given = NULL;
 		out->list[n++] = (struct db_param){p->name, given ? given : p->fallback};
 	}
 	out->list[n] = (struct db_param){NULL, NULL};

@@ -37,7 +37,8 @@ struct param {
 	const char *words;    /* PARAM_WORD: allowed ones, separated by | */
 	const char *fallback; /* NULL: SQL NULL, the statement decides */
 	bool required;
-	bool fixed; /* not from the request: always the fallback */
+	bool blank; /* "" is as good as absent: forms send every field they have */
+	bool fixed; /* not from the request: the fallback, or what a handler sets */
 	const char *example, *meaning;
 };
 
