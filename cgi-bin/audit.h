@@ -9,4 +9,8 @@
 MUST_CHECK enum err audit_write(const struct call *c, struct db *db, const char *actor,
                                 const char *action, const char *object, struct errbuf *eb);
 
+/* The same of who asks; `detail` is a JSON object. */
+MUST_CHECK enum err audit_note(const struct call *c, struct db *db, const char *action,
+                               const char *object, const char *detail, struct errbuf *eb);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "cgi-bin/audit.h"
 #include "web/limits.h"
@@ -21,12 +22,6 @@ static const char LOGIN_COOKIE[] =
 	"login"; /* before there is a session: binds the form to the browser */
 
 /* ---- who that is ----------------------------------------------------------- */
-
-struct person {
-	int64_t user_id;
-	const char *username;
-	int token_version;
-};
 
 static const char *lower(struct arena *a, const char *text)
 {
@@ -70,7 +65,7 @@ static enum err note_failure(struct call *c, const char *username, struct errbuf
 /* ERR_OK with who->user_id 0 where name or password are wrong; *wait_s where it was tried
  * too often and nothing was looked at. */
 static enum err recognise(struct call *c, const char *username, const char *password,
-                          struct person *who, int64_t *wait_s, struct errbuf *eb)
+                          struct login_person *who, int64_t *wait_s, struct errbuf *eb)
 {
 	struct rowset rs;
 	int64_t waited_us;
@@ -88,54 +83,84 @@ static enum err recognise(struct call *c, const char *username, const char *pass
 	if (*wait_s <= 0)
 		rc = compare(&rs, password, &right, eb);
 	if (right)
-		*who = (struct person){rowset_int(&rs, 0, "user_id"),
-		                       arena_strdup(c->req->arena, rowset_get(&rs, 0, "username")),
-		                       (int)rowset_int(&rs, 0, "token_version")};
+		*who = (struct login_person){rowset_int(&rs, 0, "user_id"),
+		                             arena_strdup(c->req->arena, rowset_get(&rs, 0, "username")),
+		                             (int)rowset_int(&rs, 0, "token_version")};
 	rowset_fini(&rs);
 	if (rc == ERR_OK && *wait_s <= 0 && !right)
 		rc = note_failure(c, username, eb);
 	return rc;
 }
 
-static void refuse_wait(struct call *c, int64_t wait_s, struct errbuf *eb)
-{
-	(void)err_set(eb, ERR_INVALID, "too many attempts: wait %lld s", (long long)wait_s);
-	call_refuse(c, 429, "too_many_requests", eb);
-	reply_header_set(c->reply, "Retry-After",
-	                 arena_printf(c->req->arena, "%lld", (long long)wait_s));
-}
-
-/* The person, or an answer that says no. For a page `form` shows the form again. */
-static bool admit(struct call *c, struct person *who,
-                  void (*again)(struct call *, int, const char *))
+bool login_admit(struct call *c, const char *username, const char *password,
+                 struct login_person *who, login_again_fn again)
 {
 	struct errbuf eb = {0};
 	struct limit_state left;
 	struct limit limit = {.per_hour = conf_int(c->conf, CONF_RATE_LIMIT_LOGIN) * 60,
 	                      .burst = conf_int(c->conf, CONF_RATE_LIMIT_LOGIN)};
-	const char *username = lower(c->req->arena, call_param(c, "username"));
+	struct arena *m = c->req->arena;
 	int64_t wait_s = 0;
-	*who = (struct person){0};
-	if (!limits_take(c->web->limits, LIMIT_LOGIN, c->req->remote_addr, &limit, c->start_us,
-	                 &left)) {
-		refuse_wait(c, left.retry_s, &eb);
-		return false;
-	}
-	enum err rc = recognise(c, username, call_param(c, "password"), who, &wait_s, &eb);
-	if (rc != ERR_OK)
-		call_refuse(c, 0, NULL, &eb);
-	else if (wait_s > 0)
-		refuse_wait(c, wait_s, &eb);
-	else if (!who->user_id)
-		again(c, 401, "Name or password are not right.");
+	enum err rc = ERR_OK;
+	*who = (struct login_person){0};
+	if (limits_take(c->web->limits, LIMIT_LOGIN, c->req->remote_addr, &limit, c->start_us, &left))
+		rc = recognise(c, lower(m, username), password, who, &wait_s, &eb);
 	else
-		return true;
-	return false;
+		wait_s = left.retry_s;
+	if (rc != ERR_OK) {
+		call_refuse(c, 0, NULL, &eb);
+	} else if (wait_s > 0) {
+		again(c, 429, arena_printf(m, "Too many attempts: wait %lld s.", (long long)wait_s));
+		reply_header_set(c->reply, "Retry-After", arena_printf(m, "%lld", (long long)wait_s));
+	} else if (!who->user_id) {
+		again(c, 401, "Name or password are not right.");
+	}
+	return who->user_id != 0;
 }
 
-/* One transaction: the last login, what `statement` writes and the record of it. */
-static enum err write_login(struct call *c, const struct person *who, const char *action,
-                            const char *statement, const struct db_param *params, struct errbuf *eb)
+/* ---- sessions ---------------------------------------------------------------- */
+
+/* Headers may hold any bytes, the database takes UTF-8 only. */
+static const char *user_agent(const struct call *c)
+{
+	const char *text = request_param(c->req, "HTTP_USER_AGENT");
+	size_t n = strlen(text);
+	char *copy = arena_strndup(c->req->arena, text, n);
+	for (size_t i = 0, len; i < n; i += len) {
+		len = utf8_char_len(text + i, n - i);
+		if (len == 0) {
+			copy[i] = '?';
+			len = 1;
+		}
+	}
+	return copy;
+}
+
+enum err login_session_add(struct call *c, struct db *db, int64_t user_id, struct buf *cookie,
+                           struct errbuf *eb)
+{
+	char hash[SECRET_DIGEST_TEXT];
+	secret_random_text(32, cookie);
+	secret_sha256_text(buf_str(cookie), cookie->len, hash);
+	return db_query(db, "session_add",
+	                DB_PARAMS({"hash", hash},
+	                          {"user_id", arena_printf(c->req->arena, "%lld", (long long)user_id)},
+	                          {"hours", conf_str(c->conf, CONF_SESSION_HOURS)},
+	                          {"address", c->req->remote_addr}, {"agent", user_agent(c)}),
+	                NULL, eb);
+}
+
+/* The session this browser had before, if it still counts. */
+static enum err end_former(const struct call *c, struct db *db, struct errbuf *eb)
+{
+	const char *id = arena_printf(c->req->arena, "%lld", (long long)c->who.session_id);
+	return c->who.session_id ? db_query(db, "session_end", DB_PARAMS({"session_id", id}), NULL, eb)
+	                         : ERR_OK;
+}
+
+/* One transaction: the last login, the new session where a cookie is wanted, and the record. */
+static enum err write_login(struct call *c, const struct login_person *who, const char *action,
+                            struct buf *cookie, struct errbuf *eb)
 {
 	struct db *db;
 	const char *id = arena_printf(c->req->arena, "%lld", (long long)who->user_id);
@@ -146,8 +171,10 @@ static enum err write_login(struct call *c, const struct person *who, const char
 		db, "login_succeeded",
 		DB_PARAMS({"username", who->username}, {"address", c->req->remote_addr}, {"user_id", id}),
 		NULL, eb);
-	if (rc == ERR_OK && statement)
-		rc = db_query(db, statement, params, NULL, eb);
+	if (rc == ERR_OK && cookie)
+		rc = end_former(c, db, eb);
+	if (rc == ERR_OK && cookie)
+		rc = login_session_add(c, db, who->user_id, cookie, eb);
 	if (rc == ERR_OK)
 		rc = audit_write(c, db, arena_printf(c->req->arena, "user:%s", who->username), action, "",
 		                 eb);
@@ -167,6 +194,14 @@ static const char *safe_next(const char *next)
 	return next;
 }
 
+static void set_login_cookie(struct call *c, const char *value, const char *more)
+{
+	reply_header_add(
+		c->reply, "Set-Cookie",
+		arena_printf(c->req->arena, "%s=%s; Path=/admin/login; HttpOnly; SameSite=Strict%s%s",
+	                 LOGIN_COOKIE, value, more, identity_is_secure(c) ? "; Secure" : ""));
+}
+
 static void show_form(struct call *c, int status, const char *message)
 {
 	char hash[SECRET_DIGEST_TEXT];
@@ -184,13 +219,11 @@ static void show_form(struct call *c, int status, const char *message)
 	top = pages_context(c);
 	tv_set_text(c->req->arena, top, "login_csrf", buf_str(&csrf));
 	tv_set_text(c->req->arena, top, "message", message);
+	tv_set_text(c->req->arena, top, "typed", call_param(c, "username"));
 	tv_set_text(c->req->arena, top, "next", safe_next(call_param(c, "next")));
 	pages_render(c, status, top);
 	if (!kept)
-		reply_header_add(
-			c->reply, "Set-Cookie",
-			arena_printf(c->req->arena, "%s=%s; Path=/admin/login; HttpOnly; SameSite=Strict%s",
-		                 LOGIN_COOKIE, buf_str(&cookie), identity_is_secure(c) ? "; Secure" : ""));
+		set_login_cookie(c, buf_str(&cookie), "");
 	buf_fini(&csrf);
 	buf_fini(&cookie);
 }
@@ -217,30 +250,26 @@ static bool form_is_ours(struct call *c)
 
 void login_handle(struct call *c)
 {
-	struct errbuf eb = {0};
-	struct person who;
+	struct errbuf eb = {0}, ignored = {0};
+	struct login_person who;
 	struct buf cookie;
-	char hash[SECRET_DIGEST_TEXT];
 	c->handled = true;
 	if (!form_is_ours(c)) {
 		show_form(c, 403, "The form was too old. Please try again.");
 		return;
 	}
-	if (!admit(c, &who, show_form))
+	const char *username = call_param(c, "username"), *password = call_param(c, "password");
+	if (!login_admit(c, username, password, &who, show_form))
 		return;
-	buf_init(&cookie);
-	secret_random_text(32, &cookie); /* never the one from before the login */
-	secret_sha256_text(buf_str(&cookie), cookie.len, hash);
-	const char *id = arena_printf(c->req->arena, "%lld", (long long)who.user_id);
-	enum err rc = write_login(c, &who, "login", "session_add",
-	                          DB_PARAMS({"hash", hash}, {"user_id", id},
-	                                    {"hours", conf_str(c->conf, CONF_SESSION_HOURS)},
-	                                    {"address", c->req->remote_addr},
-	                                    {"agent", request_param(c->req, "HTTP_USER_AGENT")}),
-	                          &eb);
+	if (identity_find(c, &ignored) != ERR_OK)
+		c->who = (struct identity){.kind = IDENTITY_NONE};
+	buf_init(&cookie); /* of the session: never one from before the login */
+	enum err rc = write_login(c, &who, "login", &cookie, &eb);
+	watch_access_changed(c->web->watch);
 	if (rc == ERR_OK) {
 		call_redirect(c, safe_next(call_param(c, "next")));
 		identity_cookie_set(c, buf_str(&cookie));
+		set_login_cookie(c, "", "; Max-Age=0");
 	} else {
 		call_refuse(c, 0, NULL, &eb);
 	}
@@ -250,19 +279,15 @@ void login_handle(struct call *c)
 static enum err end_session(struct call *c, struct errbuf *eb)
 {
 	struct db *db;
-	struct buf actor;
 	const char *id = arena_printf(c->req->arena, "%lld", (long long)c->who.session_id);
 	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
-	buf_init(&actor);
-	identity_actor(&c->who, &actor);
 	rc = db_query(db, "session_end", DB_PARAMS({"session_id", id}), NULL, eb);
 	if (rc == ERR_OK)
-		rc = audit_write(c, db, buf_str(&actor), "logout", "", eb);
+		rc = audit_note(c, db, "logout", "", "{}", eb);
 	if (rc == ERR_OK)
 		rc = db_command(db, "COMMIT", eb);
-	buf_fini(&actor);
 	pool_give(c->web->pool, db);
 	watch_access_changed(c->web->watch);
 	return rc;
@@ -287,8 +312,9 @@ static void refuse_token(struct call *c, int status, const char *message)
 {
 	struct errbuf eb = {0};
 	(void)err_set(&eb, ERR_INVALID, "%.*s", (int)strcspn(message, "."), message);
-	call_refuse(c, status, "unauthorized", &eb);
-	reply_header_set(c->reply, "WWW-Authenticate", "Bearer realm=\"takings\"");
+	call_refuse(c, status, status == 401 ? "unauthorized" : "too_many_requests", &eb);
+	if (status == 401)
+		reply_header_set(c->reply, "WWW-Authenticate", "Bearer realm=\"takings\"");
 }
 
 static void reply_token(struct call *c, const char *token, int64_t expiry_s)
@@ -308,14 +334,15 @@ static void reply_token(struct call *c, const char *token, int64_t expiry_s)
 void auth_token_handle(struct call *c)
 {
 	struct errbuf eb = {0};
-	struct person who;
+	struct login_person who;
 	struct buf token;
 	struct token_rules rules = {.secret = conf_str(c->conf, CONF_JWT_SECRET),
 	                            .previous = "",
 	                            .algorithm = conf_str(c->conf, CONF_JWT_ALGORITHM),
 	                            .expiry_s = conf_int(c->conf, CONF_JWT_EXPIRY_MINUTES) * 60};
 	c->handled = true;
-	if (!admit(c, &who, refuse_token))
+	const char *username = call_param(c, "username"), *password = call_param(c, "password");
+	if (!login_admit(c, username, password, &who, refuse_token))
 		return;
 	struct token_claims claims = {.version = who.token_version,
 	                              .issued_at = clock_now_us() / 1000000};
@@ -324,7 +351,7 @@ void auth_token_handle(struct call *c)
 	buf_init(&token);
 	enum err rc = token_sign(&rules, &claims, &token, &eb);
 	if (rc == ERR_OK)
-		rc = write_login(c, &who, "token", NULL, NULL, &eb);
+		rc = write_login(c, &who, "token", NULL, &eb);
 	if (rc == ERR_OK)
 		reply_token(c, buf_str(&token), rules.expiry_s);
 	else
