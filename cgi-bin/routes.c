@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cgi-bin/admin.h"
 #include "cgi-bin/login.h"
 
 /* Tables are laid out by hand: a row reads as one thing. */
@@ -58,6 +59,24 @@
 #define WEEKDAY_COLUMNS "weekday_n weekday days_n orders placed_orders orders_a_day revenue revenue_a_day avg_order_value"
 #define HOUR_COLUMNS "hour orders placed revenue seconds orders_an_hour revenue_an_hour"
 #define HEAT_COLUMNS "weekday_n hour days_n orders revenue seconds orders_an_hour revenue_an_hour"
+#define P_DONE {.name = "done", .type = PARAM_TEXT, .max = 20, .meaning = "What was just done"}
+#define P_NUMBER(n, m) {.name = (n), .type = PARAM_INT, .place = IN_PATH, .min = 1, .max = INT64_MAX, .meaning = (m)}
+#define P_CONFIRM {.name = "confirm", .type = PARAM_TEXT, .place = IN_BODY, .max = 100, .required = true, \
+	               .meaning = "The name again"}
+#define P_ASKER P_FIXED("user_id", NULL), P_FIXED("session_id", NULL), P_FIXED("idle_minutes", NULL)
+#define P_WORD(n, w, m) {.name = (n), .type = PARAM_WORD, .place = IN_BODY, .words = (w), .required = true, .meaning = (m)}
+#define P_TYPED(n, lo, m) {.name = (n), .type = PARAM_SECRET, .place = IN_BODY, .min = (lo), .max = 1024, .required = true, \
+	                       .meaning = (m)}
+
+/* A page of administration, and its forms, which show it again where they are refused. */
+#define ACCOUNT .access = ACCESS_VIEWER, .page = "account.html", .uncached = true, \
+	.parts = {{.statement = "account_me", .shape = PART_OBJECT, .key = "me"}, \
+	          {.statement = "account_sessions", .shape = PART_ROWS, .key = "sessions"}}
+#define USERS .access = ACCESS_ADMIN, .page = "users.html", .uncached = true, \
+	.parts = {{.statement = "admin_users", .shape = PART_ROWS, .key = "users"}, \
+	          {.statement = "admin_keys", .shape = PART_ROWS, .key = "keys"}}
+#define ADMIN_FORM(p, h) .method = "POST", .path = (p), .body = BODY_FORM, .handler = (h)
+
 #define SUMMARY_COLUMNS                                                                            \
 	"date total_revenue total_orders avg_order_value peak_hour vs_previous_day vs_previous_day_status " \
 	"vs_same_weekday vs_same_weekday_status placed_orders counted_orders gross refunds item_sales items_sold " \
@@ -307,6 +326,54 @@ static const struct route routes[] = {
                {.statement = "page_peaks", .shape = PART_ROWS, .key = "peaks", .only = "is_range"},
                BY_HOUR(.only = NULL)},
 	 .doc = "When people come"},
+
+	{.method = "GET", .path = "/admin/account", ACCOUNT, .handler = account_page_handle, .params = {P_DONE, P_ASKER},
+	 .doc = "One's own password and sessions"},
+	{ADMIN_FORM("/admin/account/password", account_password_handle), ACCOUNT,
+	 .params = {P_CSRF, P_TYPED("current", 1, "The password until now"), P_TYPED("password", 0, "The new one"),
+                P_TYPED("again", 0, "The new one again"), P_ASKER},
+	 .doc = "Change one's own password"},
+	{ADMIN_FORM("/admin/account/sessions/{session}/end", account_session_end_handle), ACCOUNT,
+	 .params = {P_NUMBER("session", "A session of one's own"), P_CSRF, P_ASKER}, .doc = "End one session"},
+	{ADMIN_FORM("/admin/account/sessions/end", account_sessions_end_handle), ACCOUNT, .params = {P_CSRF, P_ASKER},
+	 .doc = "End every other session"},
+	{.method = "GET", .path = "/admin/users", USERS, .handler = users_page_handle, .params = {P_DONE, P_ASKER},
+	 .doc = "Users, and keys of programs"},
+	{ADMIN_FORM("/admin/users/{target}/role", user_role_handle), USERS,
+	 .params = {P_NUMBER("target", "A user"), P_WORD("role", "viewer|analyst|admin", "The role from now on"), P_CSRF, P_ASKER},
+	 .doc = "Change a user's role"},
+	{ADMIN_FORM("/admin/users/{target}/disable", user_disable_handle), USERS,
+	 .params = {P_NUMBER("target", "A user"), P_CONFIRM, P_CSRF, P_ASKER}, .doc = "Disable a user"},
+	{ADMIN_FORM("/admin/users/{target}/enable", user_enable_handle), USERS,
+	 .params = {P_NUMBER("target", "A user"), P_CSRF, P_ASKER}, .doc = "Enable a user"},
+	{ADMIN_FORM("/admin/users/{target}/sessions/end", user_sessions_end_handle), USERS,
+	 .params = {P_NUMBER("target", "A user"), P_CSRF, P_ASKER}, .doc = "End every session of a user"},
+	{ADMIN_FORM("/admin/keys", key_add_handle), USERS,
+	 .params = {{.name = "name", .type = PARAM_TEXT, .place = IN_BODY, .max = 100, .required = true, .meaning = "What it is for"},
+                P_WORD("scope", "ingest|read|admin", "What it may do"),
+                {.name = "last_day", .type = PARAM_DATE, .place = IN_BODY, .blank = true, .meaning = "Its last day in UTC; none if absent"},
+                P_CSRF, P_ASKER},
+	 .doc = "Make a key, which is shown this once"},
+	{ADMIN_FORM("/admin/keys/{key_id}/revoke", key_revoke_handle), USERS,
+	 .params = {P_NUMBER("key_id", "A key"), P_CONFIRM, P_CSRF, P_ASKER}, .doc = "Revoke a key"},
+	{.method = "GET", .path = "/admin/audit", .access = ACCESS_ADMIN, .page = "audit.html", .uncached = true,
+	 .params = {{.name = "actor", .type = PARAM_TEXT, .max = 100, .fallback = "", .meaning = "Who did it: a user's name, key:3, command line"},
+                {.name = "action", .type = PARAM_TEXT, .max = 50, .fallback = "", .meaning = "What was done"},
+                {.name = "since", .type = PARAM_DATE, .blank = true, .meaning = "First day, in the site's zone"},
+                {.name = "until", .type = PARAM_DATE, .blank = true, .meaning = "Last day, included"},
+                {.name = "before", .type = PARAM_INT, .min = 1, .max = INT64_MAX, .meaning = "Rows older than this one"},
+                P_FIXED("page_rows", "50")},
+	 .parts = {{.statement = "audit_scope", .shape = PART_OBJECT, .key = "filter"},
+               {.statement = "audit_page", .shape = PART_ROWS, .key = "rows"},
+               {.statement = "audit_actions", .shape = PART_ROWS, .key = "actions"}},
+	 .doc = "What was done, by whom and when"},
+	{.method = "GET", .path = "/admin/system", .access = ACCESS_ADMIN, .page = "system.html", .uncached = true,
+	 .handler = system_page_handle,
+	 .parts = {{.statement = "system_state", .shape = PART_OBJECT, .key = "state"},
+               {.statement = "system_since", .shape = PART_OBJECT, .key = "since"},
+               {.statement = "system_runs", .shape = PART_ROWS, .key = "runs"},
+               {.statement = "system_tables", .shape = PART_ROWS, .key = "tables"}},
+	 .doc = "How the program and its databases are"},
 };
 
 /* clang-format on */
