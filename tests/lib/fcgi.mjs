@@ -15,9 +15,11 @@ function record(type, body) {
 	return Buffer.concat([head, body])
 }
 
+// A value may be bytes: headers need not be text.
 function param(name, value) {
-	const length = (s) => (s.length < 128 ? Buffer.from([s.length]) : Buffer.from([0x80, 0, s.length >> 8, s.length & 255]))
-	return Buffer.concat([length(name), length(value), Buffer.from(name + value)])
+	const [n, v] = [Buffer.from(name), Buffer.from(value)]
+	const length = (b) => (b.length < 128 ? Buffer.from([b.length]) : Buffer.from([0x80, 0, b.length >> 8, b.length & 255]))
+	return Buffer.concat([length(n), length(v), n, v])
 }
 
 // What came back on stdout, once its end is there; null before.
