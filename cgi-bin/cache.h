@@ -17,7 +17,7 @@ struct cached {
 	struct answer answer;  /* rows; n = 0 where only the text is of use */
 	struct buf body;       /* JSON or CSV; empty for pages */
 	char file[CACHE_FILE]; /* CSV: the name to save it under */
-	char etag[CACHE_ETAG]; /* with its quotes; "" for pages */
+	char etag[CACHE_ETAG]; /* with its quotes; "" for pages, and JSON that is not kept */
 	int64_t made_ms;       /* monotonic */
 	int64_t data_version;  /* the figures are at least this new */
 };

@@ -233,7 +233,6 @@ static enum err make_answer(struct call *c, int64_t data_version, struct cached 
 		else
 			answer_write_json(&made->answer, &made->body);
 		answer_fini(&made->answer);
-		set_etag(made);
 		c->render_us += clock_mono_us() - begun_us;
 	}
 	if (rc != ERR_OK) {
@@ -262,6 +261,9 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	}
 	if (!c->cached)
 		rc = make_answer(c, seen.data_version, &made, eb);
+	/* JSON says when it was made: where it is not kept, its tag would never be met again. */
+	if (!c->cached && rc == ERR_OK && !c->route->page && (keeps || wants_csv(c)))
+		set_etag(&made);
 	if (!c->cached && rc == ERR_OK)
 		c->cached = keeps ? cache_keep(c->web->cache, key.data, key.len, seen.data_epoch, &made)
 		                  : cache_alone(&made);
@@ -274,7 +276,7 @@ static bool is_known(const struct call *c)
 {
 	const char *p = c->req->if_none_match, *etag = c->cached->etag;
 	size_t n = strlen(etag);
-	for (; (p = strstr(p, etag)) != NULL; p += n)
+	for (; n && (p = strstr(p, etag)) != NULL; p += n)
 		if (p[n] == '\0' || p[n] == ',' || p[n] == ' ')
 			return true;
 	return strcmp(c->req->if_none_match, "*") == 0;
@@ -292,7 +294,8 @@ static void reply_data(struct call *c)
 	reply_begin(c->reply, known ? 304 : 200, wants_csv(c) ? CSV_TYPE : "application/json");
 	if (wants_csv(c))
 		name_file(c, c->cached->file);
-	reply_header_set(c->reply, "ETag", c->cached->etag);
+	if (*c->cached->etag)
+		reply_header_set(c->reply, "ETag", c->cached->etag);
 	reply_header_set(c->reply, "Cache-Control", "private, no-cache");
 	if (!known)
 		buf_put(&c->reply->body, c->cached->body.data, c->cached->body.len);

@@ -29,17 +29,22 @@ void buf_clear(struct buf *b)
 		b->data[0] = '\0';
 }
 
-static void reserve(struct buf *b, size_t more)
+static void grow(struct buf *b, size_t more)
 {
 	must(more < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
 	size_t want = b->len + more + 1;
-	if (want <= b->cap)
-		return;
 	size_t cap = b->cap ? b->cap : 256;
 	while (cap < want)
 		cap *= 2;
 	b->data = mem_realloc(b->data, cap);
 	b->cap = cap;
+}
+
+/* Room for `more` bytes and a NUL. */
+static inline void reserve(struct buf *b, size_t more)
+{
+	if (b->cap - b->len <= more)
+		grow(b, more);
 }
 
 void buf_put(struct buf *b, const void *bytes, size_t n)
@@ -58,7 +63,9 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_put(b, &c, 1);
+	reserve(b, 1);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void buf_putint(struct buf *b, int64_t v)
