@@ -245,7 +245,7 @@ class Bench(Stage):
         if done.returncode != 0 or bad:
             raise Failed(f"{way}: {bad.group(0) if bad else done.stderr.strip()}")
         return (float(re.search(r"Requests/sec:\s*([0-9.]+)", done.stdout).group(1)),
-                ms(re.search(r"99%\s+(\S+)", done.stdout).group(1)))
+                ms(re.search(r"^ +99% +(\S+)", done.stdout, re.M).group(1)))
 
     def pgbench(self, clients, seconds=None):
         env = clean_env(PGHOST=self.host, PGPORT=self.port, PGUSER="postgres", PGOPTIONS="-c jit=off -c timezone=UTC")
