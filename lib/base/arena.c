@@ -65,20 +65,15 @@ void arena_fini(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-	struct arena_block *keep = NULL;
-	while (a->head) {
+	/* The oldest: a newer one would lie above all that is freed, and keep malloc from giving it
+	 * back. */
+	while (a->head && (a->head->next || a->head->cap != BLOCK_BYTES)) {
 		struct arena_block *next = a->head->next;
-		if (!keep && a->head->cap == BLOCK_BYTES)
-			keep = a->head;
-		else
-			free(a->head);
+		free(a->head);
 		a->head = next;
 	}
-	if (keep) {
-		keep->next = NULL;
-		keep->used = 0;
-		a->head = keep;
-	}
+	if (a->head)
+		a->head->used = 0;
 }
 
 static struct arena_block *block_new(size_t cap, struct arena_block *next)
