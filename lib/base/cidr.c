@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -97,4 +98,17 @@ bool cidr_list_has(const char *list, const char *address)
 bool cidr_is_loopback(const char *address)
 {
 	return cidr_list_has("127.0.0.0/8,::1", address);
+}
+
+void cidr_party(const char *address, char out[CIDR_PARTY])
+{
+	struct network net;
+	char text[INET6_ADDRSTRLEN];
+	bool v4;
+	if (!parse_address(address, &net, &v4) || memcmp(net.bytes, v4_prefix, sizeof v4_prefix) == 0) {
+		(void)snprintf(out, CIDR_PARTY, "%s", address);
+		return;
+	}
+	memset(net.bytes + 8, 0, 8);
+	(void)snprintf(out, CIDR_PARTY, "%s/64", inet_ntop(AF_INET6, net.bytes, text, sizeof text));
 }

@@ -13,6 +13,12 @@ MUST_CHECK enum err cidr_list_check(const char *name, const char *list, struct e
  * no address. ::ffff:10.0.0.1 is 10.0.0.1. */
 bool cidr_list_has(const char *list, const char *address);
 
+enum { CIDR_PARTY = 48 }; /* the text and its NUL */
+
+/* Whom an address stands for where somebody is counted: itself, or its /64 in IPv6, of which a
+ * household has all the addresses. What is no address stays what it is, shortened if need be. */
+void cidr_party(const char *address, char out[CIDR_PARTY]);
+
 /* 127.0.0.0/8 and ::1. */
 bool cidr_is_loopback(const char *address);
 

@@ -156,6 +156,29 @@ static void test_networks(void **state)
 	assert_false(cidr_is_loopback("128.0.0.1") || cidr_is_loopback("::2"));
 }
 
+static void test_party(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *address, *party;
+	} rows[] = {
+		{"10.1.2.3", "10.1.2.3"},
+		{"::ffff:10.1.2.3", "::ffff:10.1.2.3"},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+		{"2001:DB8:1:2::", "2001:db8:1:2::/64"},
+		{"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+		{"::1", "::/64"},
+		{"2001:db8:1111:2222:3333:4444:5555:6666", "2001:db8:1111:2222::/64"},
+		{"", ""},
+		{"unix:", "unix:"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char party[CIDR_PARTY];
+		cidr_party(rows[i].address, party);
+		assert_string_equal(party, rows[i].party);
+	}
+}
+
 static void test_lists_that_are_none(void **state)
 {
 	(void)state;
@@ -181,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_quantiles_forget),
 		cmocka_unit_test(test_labels_are_escaped),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_party),
 		cmocka_unit_test(test_lists_that_are_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
