@@ -49,7 +49,8 @@ describe('nginx', () => {
 			[404, ask('GET /static/nothing.css HTTP/1.1')], [404, ask('GET /static/../takings-problem HTTP/1.1')], [404, ask('GET /takings-problem HTTP/1.1')],
 			[403, ask('GET /static/css/ HTTP/1.1')], [421, ask('GET /health HTTP/1.1', 'Host: elsewhere.example\r\n')],
 			[400, ask('POST /auth/token HTTP/1.1', 'Host: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n')],
-			[400, ask('GET /%00 HTTP/1.1')],
+			[400, ask('GET /%00 HTTP/1.1')], [505, ask('GET / HTTP/2.0')],
+			[501, ask('POST /auth/token HTTP/1.1', 'Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n')],
 		]
 		const answers = await Promise.all(cases.map(([, text]) => raw(web.port, text))) // nginx lingers on some for 5 s
 		for (const [i, [status, text]] of cases.entries()) {
@@ -105,6 +106,36 @@ describe('nginx', () => {
 			assert.deepEqual([answer.status, answer.json.status, answer.headers['retry-after']], [502, 502, '1'])
 		}
 		assert.equal((await web.get('/static/css/frame.css')).status, 200)
+	})
+})
+
+describe('readers who do not read', () => {
+	it('hold no thread of the program', async () => {
+		const shop = await openSmallShop(5)
+		await shop.expectRun(0)
+		const web = await Web.start({ ...OPEN, ANALYTICS_DATABASE_URL: shop.cache.url(), HTTP_THREADS: '2' })
+		const year = new Date().getUTCFullYear()
+		const page = (i) => `/admin/revenue?step=day&from=${year - 10}-0${i + 1}-01&to=${year}-12-31`
+		const one = await web.get(page(0))
+		assert.equal(one.status, 200)
+		assert.ok(one.text.length > 900_000, `${one.text.length} bytes are kept by sockets alone`)
+		// How much of the last one the sockets hold is chance: each reader has pages of a size of its own.
+		const readers = Array.from({ length: 4 }, (_, i) => {
+			const socket = net.connect(web.port, '127.0.0.1').on('error', () => {})
+			socket.pause().write(`GET ${page(i)} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(8)) // more than all their buffers
+			return socket
+		})
+		try {
+			for (const end = Date.now() + 25_000; Date.now() < end;) {
+				const asked = Date.now()
+				assert.equal((await web.get('/health/live')).status, 200)
+				assert.ok(Date.now() - asked < 3500, `${Date.now() - asked} ms`)
+				await new Promise((done) => { setTimeout(done, 100) })
+			}
+		} finally {
+			for (const socket of readers) socket.destroy()
+			await web.stop()
+		}
 	})
 })
 
