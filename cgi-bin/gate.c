@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/num.h"
@@ -106,8 +107,9 @@ static bool within_own_limit(struct call *c)
 static void ask_to_log_in(struct call *c, struct errbuf *eb)
 {
 	bool got = strcmp(c->route->method, "GET") == 0;
-	if (!within_limit(c, LIMIT_ADDRESS, c->req->remote_addr,
-	                  conf_int(c->conf, CONF_RATE_LIMIT_ADDRESSES)))
+	char party[CIDR_PARTY];
+	cidr_party(c->req->remote_addr, party);
+	if (!within_limit(c, LIMIT_ADDRESS, party, conf_int(c->conf, CONF_RATE_LIMIT_ADDRESSES)))
 		return;
 	if (is_page(c) && got) {
 		/* A path of ours needs no escaping; what was asked for within it is not kept. */

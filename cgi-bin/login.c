@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/log.h"
@@ -31,6 +32,14 @@ static const char *lower(struct arena *a, const char *text)
 	return copy;
 }
 
+/* Whose attempts are counted together. */
+static const char *party(const struct call *c)
+{
+	char text[CIDR_PARTY];
+	cidr_party(c->req->remote_addr, text);
+	return arena_strdup(c->req->arena, text);
+}
+
 /* Takes the same time whether there is such a user or not. */
 static enum err compare(const struct rowset *rs, const char *password, bool *right,
                         struct errbuf *eb)
@@ -54,8 +63,8 @@ static enum err note_failure(struct call *c, const char *username, struct errbuf
 	/* The name is not logged: people type their password into the wrong field. */
 	LOG(LOG_WARNING, "login_failed", LOG_STR("address", c->req->remote_addr),
 	    LOG_STR("request_id", c->req->request_id), LOG_END);
-	rc = db_query(db, "login_failed",
-	              DB_PARAMS({"username", username}, {"address", c->req->remote_addr}), NULL, eb);
+	rc = db_query(db, "login_failed", DB_PARAMS({"username", username}, {"address", party(c)}),
+	              NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_command(db, "COMMIT", eb);
 	pool_give(c->web->pool, db);
@@ -70,8 +79,7 @@ static enum err recognise(struct call *c, const char *username, const char *pass
 	struct rowset rs;
 	int64_t waited_us;
 	bool right = false;
-	const struct db_param *params =
-		DB_PARAMS({"username", username}, {"address", c->req->remote_addr});
+	const struct db_param *params = DB_PARAMS({"username", username}, {"address", party(c)});
 	enum err rc =
 		pool_ask(c->web->pool, &(struct db_ask){"login_state", params, &rs}, 1, POOL_WAIT_MS,
 	             &(struct db_limits){
@@ -103,7 +111,7 @@ bool login_admit(struct call *c, const char *username, const char *password,
 	int64_t wait_s = 0;
 	enum err rc = ERR_OK;
 	*who = (struct login_person){0};
-	if (limits_take(c->web->limits, LIMIT_LOGIN, c->req->remote_addr, &limit, c->start_us, &left))
+	if (limits_take(c->web->limits, LIMIT_LOGIN, party(c), &limit, c->start_us, &left))
 		rc = recognise(c, lower(m, username), password, who, &wait_s, &eb);
 	else
 		wait_s = left.retry_s;
@@ -167,10 +175,9 @@ static enum err write_login(struct call *c, const struct login_person *who, cons
 	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
-	rc = db_query(
-		db, "login_succeeded",
-		DB_PARAMS({"username", who->username}, {"address", c->req->remote_addr}, {"user_id", id}),
-		NULL, eb);
+	rc = db_query(db, "login_succeeded",
+	              DB_PARAMS({"username", who->username}, {"address", party(c)}, {"user_id", id}),
+	              NULL, eb);
 	if (rc == ERR_OK && cookie)
 		rc = end_former(c, db, eb);
 	if (rc == ERR_OK && cookie)
@@ -186,11 +193,20 @@ static enum err write_login(struct call *c, const struct login_person *who, cons
 
 /* ---- pages ------------------------------------------------------------------ */
 
-/* Only a page of ours: no other site, no scheme, nothing a browser reads as a host. */
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* Only a page of ours: no other site, no scheme, nothing a browser reads as a host or a header
+ * cannot hold. */
 static const char *safe_next(const char *next)
 {
-	if (!next || strncmp(next, "/admin/", 7) != 0 || strpbrk(next, "\\\r\n") || strstr(next, "//"))
+	if (!next || strncmp(next, "/admin/", 7) != 0 || strchr(next, '\\') || strstr(next, "//"))
 		return "/admin/";
+	for (const char *p = next; *p; p++)
+		if (is_control(*p))
+			return "/admin/";
 	return next;
 }
 

@@ -162,6 +162,31 @@ static const char *value_of(const struct pair *pairs, size_t n, const char *name
 	return NULL;
 }
 
+static int year_of(const char *date)
+{
+	int year = 0;
+	for (int i = 0; i < 4; i++)
+		year = year * 10 + (date[i] - '0');
+	return year;
+}
+
+/* What a step would cut into more rows than anybody reads, at the price of all memory. */
+static enum err check_step(const struct param_values *values, const char *from, const char *to,
+                           struct errbuf *eb)
+{
+	static const struct {
+		const char *step;
+		int years;
+	} most[] = {{"day", 10}, {"week", 70}};
+	const char *step = params_get(values, "step");
+	int years = year_of(to) - year_of(from);
+	for (size_t i = 0; step && i < sizeof most / sizeof *most; i++)
+		if (strcmp(step, most[i].step) == 0 && years > most[i].years)
+			return err_set_field(eb, ERR_INVALID, "step",
+			                     "a step of a %s goes with %d years at most", step, most[i].years);
+	return ERR_OK;
+}
+
 static enum err check_range(const struct param_values *values, struct errbuf *eb)
 {
 	const char *date = params_get(values, "date");
@@ -172,7 +197,7 @@ static enum err check_range(const struct param_values *values, struct errbuf *eb
 		return err_set_field(eb, ERR_INVALID, from ? "to" : "from", "from and to go together");
 	if (from && strcmp(from, to) > 0)
 		return err_set_field(eb, ERR_INVALID, "to", "to must not be before from");
-	return ERR_OK;
+	return from ? check_step(values, from, to, eb) : ERR_OK;
 }
 
 static enum err path_value(const struct route *route, const struct request *req,

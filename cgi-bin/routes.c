@@ -32,8 +32,10 @@
 #define P_COMPARE                                                                                  \
 	{.name = "compare", .type = PARAM_WORD, .words = "previous|weekdays|year|none", .fallback = "previous", \
 	 .meaning = "Which days these are compared with"}
+/* Their limits: check_step in params.c. */
+#define STEP_IS(what) "What one " what " is: a day in ranges of 10 years at most, a week in 70"
 #define P_STEP                                                                                     \
-	{.name = "step", .type = PARAM_WORD, .words = "day|week|month", .meaning = "What one point of a chart is; fits the days if absent"}
+	{.name = "step", .type = PARAM_WORD, .words = "day|week|month", .meaning = STEP_IS("point of a chart") "; fits the days if absent"}
 /* What every page of figures takes: 8 parameters. */
 #define P_PAGE(newest) P_PERIOD(newest), P_DATE, P_FROM, P_TO, P_COMPARE, P_LOCATION, P_CURRENCY, P_BASIS
 /* CSV holds the rows of the one part that has any number of them; of a page, those of `table`. */
@@ -182,7 +184,7 @@ static const struct route routes[] = {
 	 .path = "/api/admin/analytics/series",
 	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_NO_BASE,
-                {.name = "step", .type = PARAM_WORD, .words = "day|week|month", .fallback = "day", .example = "week", .meaning = "What one row is"}, P_FORMAT},
+                {.name = "step", .type = PARAM_WORD, .words = "day|week|month", .fallback = "day", .example = "week", .meaning = STEP_IS("row")}, P_FORMAT},
 	 .parts = {ENVELOPE_FIRST,
                {.statement = "page_days", .shape = PART_ROWS, .key = "series", .missing = "no figures for these days",
                 .columns = "date to_date days_n revenue orders avg_order_value items_sold"}},
@@ -241,7 +243,7 @@ static const struct route routes[] = {
 	 .path = "/api/admin/analytics/items/{item_id}",
 	 READ_API,
 	 .params = {P_ITEM, P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_FIXED("basis", NULL), P_FIXED("days", "30"), P_NO_BASE,
-                {.name = "step", .type = PARAM_WORD, .words = "day|week|month", .fallback = "day", .example = "week", .meaning = "What one row is"}, P_FORMAT},
+                {.name = "step", .type = PARAM_WORD, .words = "day|week|month", .fallback = "day", .example = "week", .meaning = STEP_IS("row")}, P_FORMAT},
 	 .parts = {ENVELOPE_FIRST,
                {.statement = "page_item_name", .shape = PART_FIELDS, .missing = "there is no such item", .columns = "item_id name"},
                {.statement = "report_item_days", .shape = PART_ROWS, .key = "series", .columns = "date to_date quantity revenue orders"}},

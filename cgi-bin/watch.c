@@ -23,6 +23,7 @@ struct watch {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t heard;
 	struct watch_state state;
+	int waiting, waiting_max; /* requests that wait for a version */
 	bool stopping;
 };
 
@@ -49,8 +50,12 @@ bool watch_wait_version(struct watch *watch, int64_t version, int64_t deadline_m
 	                         .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
 	int rc = 0;
 	(void)pthread_mutex_lock(&watch->lock);
-	while (rc == 0 && watch->state.data_version < version)
+	/* Each holds a thread: those who wait never hold them all. */
+	bool waits = watch->waiting < watch->waiting_max;
+	watch->waiting += waits;
+	while (waits && rc == 0 && watch->state.data_version < version)
 		rc = pthread_cond_timedwait(&watch->heard, &watch->lock, &until);
+	watch->waiting -= waits;
 	bool known = watch->state.data_version >= version;
 	(void)pthread_mutex_unlock(&watch->lock);
 	return known;
@@ -183,6 +188,7 @@ struct watch *watch_start(struct web *w)
 	struct watch *watch = mem_alloc(sizeof *watch);
 	pthread_condattr_t attr;
 	watch->web = w;
+	watch->waiting_max = (int)conf_int(w->conf, CONF_HTTP_THREADS) / 4;
 	must(pthread_mutex_init(&watch->lock, NULL) == 0);
 	must(pthread_condattr_init(&attr) == 0 &&
 	     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);

@@ -30,7 +30,8 @@ struct watch_state watch_state_get(struct watch *watch);
 void watch_access_changed(struct watch *watch);
 
 /* Waits until figures of this version are known, at most until `deadline_ms` (monotonic);
- * false if they are not. */
+ * false if they are not, and at once where a
+ * quarter of HTTP_THREADS waits already. */
 bool watch_wait_version(struct watch *watch, int64_t version, int64_t deadline_ms);
 
 #endif
