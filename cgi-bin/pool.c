@@ -1,10 +1,8 @@
 /* pool.c: a mutex, a condition, a stack of idle connections and a breaker. */
 #include "cgi-bin/pool.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -86,21 +84,14 @@ static void disconnect(struct pool *p, struct db **db)
 /* With the mutex held; counts the caller as a user once it returns ERR_OK. */
 static enum err wait_turn(struct pool *p, int64_t wait_ms, struct errbuf *eb)
 {
-	struct timespec until;
+	struct timespec until = clock_timespec(clock_mono_ms() + wait_ms);
 	enum err rc = ERR_OK;
 	if (p->used + p->waiting >= p->admitted_max)
 		return err_set(eb, ERR_BUSY, "%d requests are at work or waiting, the limit of %s",
 		               p->admitted_max, conf_name(CONF_MAX_CONCURRENT_QUERIES));
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += wait_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	p->waiting++;
 	while (rc == ERR_OK && p->used >= p->size)
-		if (pthread_cond_timedwait(&p->given, &p->mutex, &until) == ETIMEDOUT && p->used >= p->size)
+		if (pthread_cond_timedwait(&p->given, &p->mutex, &until) != 0 && p->used >= p->size)
 			rc = err_set(eb, ERR_BUSY, "no database connection was free for %lld ms",
 			             (long long)wait_ms);
 	p->waiting--;

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -46,8 +45,7 @@ void watch_access_changed(struct watch *watch)
 
 bool watch_wait_version(struct watch *watch, int64_t version, int64_t deadline_ms)
 {
-	struct timespec until = {.tv_sec = deadline_ms / 1000,
-	                         .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+	struct timespec until = clock_timespec(deadline_ms);
 	int rc = 0;
 	(void)pthread_mutex_lock(&watch->lock);
 	/* Each holds a thread: those who wait never hold them all. */
@@ -151,7 +149,7 @@ static void listen_on(struct watch *watch, struct db *db, struct errbuf *eb)
 
 static void pause_ms(int ms)
 {
-	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	struct timespec ts = clock_timespec(ms);
 	(void)nanosleep(&ts, NULL);
 }
 

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 
 #include <stdio.h>
-#include <time.h>
 
 int64_t clock_now_us(void)
 {
@@ -23,6 +22,12 @@ int64_t clock_mono_us(void)
 	struct timespec ts;
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+struct timespec clock_timespec(int64_t mono_ms)
+{
+	return (struct timespec){.tv_sec = (time_t)(mono_ms / 1000),
+	                         .tv_nsec = (long)(mono_ms % 1000) * 1000000};
 }
 
 void clock_format_utc(int64_t at_us, char out[CLOCK_TEXT])

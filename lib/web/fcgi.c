@@ -26,7 +26,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -94,7 +93,7 @@ struct fcgi_server {
 
 static void sleep_ms(int ms)
 {
-	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	struct timespec ts = clock_timespec(ms);
 	(void)nanosleep(&ts, NULL);
 }
 
@@ -467,17 +466,11 @@ static bool threads_end(struct fcgi_server *s, int started, int64_t deadline_ms)
 {
 	uint64_t one = 1;
 	bool all = true;
+	struct timespec until = clock_timespec(deadline_ms);
 	must(write(s->leave_fd, &one, sizeof one) == (ssize_t)sizeof one);
-	for (int i = 0; i < started; i++) {
-		struct timespec until;
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		int64_t left_ms = deadline_ms - clock_mono_ms();
-		int64_t ns = until.tv_nsec + (left_ms > 0 ? left_ms : 0) * 1000000;
-		until.tv_sec += (time_t)(ns / 1000000000);
-		until.tv_nsec = (long)(ns % 1000000000);
+	for (int i = 0; i < started; i++)
 		if (pthread_clockjoin_np(s->workers[i].thread, NULL, CLOCK_MONOTONIC, &until) != 0)
 			all = false;
-	}
 	return all;
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { SettingsFile } from '../lib/reload.mjs'
 import { daysAgo, openSmallShop } from '../lib/shop.mjs'
-import { until } from '../lib/process.mjs'
+import { sleep, until } from '../lib/process.mjs'
 import { Web } from '../lib/web.mjs'
 
 const SUMMARY = '/api/admin/analytics/summary'
@@ -98,6 +98,28 @@ describe('an answer', () => {
 		await file.set({ ANALYTICS_CACHE_TTL: '0' })
 		await get()
 		assert.equal((await get()).headers['x-cache'], 'miss')
+	})
+})
+
+describe('a wait that used up the time of its request', () => {
+	it('ends, and nobody else waits for it', async () => {
+		const shop = await openSmallShop(3)
+		await shop.expectRun(0)
+		const web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), WORKER_THREADS: '1', QUERY_TIMEOUT: '1' })
+		await until(() => web.log.includes('"listening"'))
+		const version = Number(await shop.cache.value('SELECT data_version::int FROM site'))
+		// 1.9 s after it began the first may go on, and finds the one connection at work.
+		const late = web.get(SUMMARY, { headers: { 'x-read-after': String(version + 1) } })
+		const holder = shop.cache.exec('BEGIN; LOCK TABLE daily_revenue_cache; SELECT pg_sleep(2.5); COMMIT')
+		await sleep(1300)
+		const slow = web.get(`${SUMMARY}?basis=transaction_date`)
+		await sleep(600)
+		await shop.cache.exec('BEGIN; UPDATE site SET data_version = data_version + 1; SELECT pg_notify(\'takings_data\', data_version::text) FROM site; COMMIT')
+		assert.ok([503, 504].includes((await late).status))
+		assert.ok([503, 504].includes((await slow).status))
+		await holder
+		assert.equal((await web.get(SUMMARY)).status, 200)
+		await web.stop()
 	})
 })
 
