@@ -1,5 +1,5 @@
-/* gate.h: the one way in. The order of defence:
- * path > method > identity > access > limits > parameters > statements > reply. */
+/* gate.h: the one way in. The order of defence: path > method > feature > identity > limits >
+ * access > parameters > forms > handler > cache > statements > reply. */
 #ifndef TAKINGS_CGI_GATE_H
 #define TAKINGS_CGI_GATE_H
 

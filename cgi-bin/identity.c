@@ -302,7 +302,9 @@ enum err identity_find(struct call *c, struct errbuf *eb)
 	if (seen.listening && recall(c->web->identities, digest, seen.access_epoch, &c->who))
 		return ERR_OK;
 	enum err rc = look_up(c, token, cookie, &until_ms, eb);
-	if (rc == ERR_OK && seen.listening && c->who.kind != IDENTITY_NONE)
+	/* What was found by settings that are no longer in force is forgotten with them. */
+	if (rc == ERR_OK && seen.listening && c->who.kind != IDENTITY_NONE &&
+	    c->conf == c->web->conf_in_force)
 		remember(c->web->identities, digest, seen.access_epoch, until_ms, &c->who);
 	return rc;
 }

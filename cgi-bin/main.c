@@ -23,26 +23,6 @@
 #include "web/limits.h"
 #include "web/token.h"
 
-/* More connections than the server lends would fail one day, under load. */
-static enum err check_budget(struct web *w, struct errbuf *eb)
-{
-	struct errbuf away = {0};
-	struct rowset rs;
-	int64_t want = conf_int(w->conf, CONF_WORKER_THREADS) + 1, limit,
-			waited_us; /* and the watch's own */
-	enum err rc = pool_ask(w->pool, &(struct db_ask){"health_state", DB_NO_PARAMS, &rs}, 1, 0,
-	                       &(struct db_limits){.watch_fd = -1}, &waited_us, &away);
-	if (rc != ERR_OK)
-		return ERR_OK; /* it will be there later; nothing to compare with now */
-	limit = rowset_int(&rs, 0, "connections_limit");
-	rowset_fini(&rs);
-	return want <= limit
-	           ? ERR_OK
-	           : err_set_field(eb, ERR_CONFIG, conf_name(CONF_WORKER_THREADS),
-	                           "%s=%lld is more than the %lld connections analytics_db allows",
-	                           conf_name(CONF_WORKER_THREADS), (long long)want, (long long)limit);
-}
-
 /* ---- settings ------------------------------------------------------------- */
 
 static enum err check_settings(const struct conf *conf, struct errbuf *eb)
@@ -60,6 +40,26 @@ static enum err check_settings(const struct conf *conf, struct errbuf *eb)
 		                   "%s lists origins; * would let every page in the world ask",
 		                   conf_name(CONF_CORS_ORIGINS));
 	return rc;
+}
+
+/* More connections than the server lends would fail one day, under load. */
+static enum err check_budget(struct web *w, struct errbuf *eb)
+{
+	struct errbuf away = {0};
+	struct rowset rs;
+	int64_t want = conf_int(w->conf, CONF_WORKER_THREADS) + 1; /* and the watch's own */
+	int64_t limit, waited_us;
+	enum err rc = pool_ask(w->pool, &(struct db_ask){"health_state", DB_NO_PARAMS, &rs}, 1, 0,
+	                       &(struct db_limits){.watch_fd = -1}, &waited_us, &away);
+	if (rc != ERR_OK)
+		return ERR_OK; /* it will be there later; nothing to compare with now */
+	limit = rowset_int(&rs, 0, "connections_limit");
+	rowset_fini(&rs);
+	return want <= limit
+	           ? ERR_OK
+	           : err_set_field(eb, ERR_CONFIG, conf_name(CONF_WORKER_THREADS),
+	                           "%s=%lld is more than the %lld connections analytics_db allows",
+	                           conf_name(CONF_WORKER_THREADS), (long long)want, (long long)limit);
 }
 
 static void set_log_level(const struct conf *conf)
@@ -90,6 +90,7 @@ static void reload(void *arg)
 	}
 	loaded[loaded_n++] = conf;
 	w->conf_in_force = conf;
+	watch_access_changed(w->watch); /* who somebody is may have hung on what is no longer so */
 	set_log_level(conf);
 	LOG(LOG_INFO, "reloaded", LOG_END);
 }
@@ -107,9 +108,10 @@ static enum err serve(struct web *w, struct errbuf *eb)
 	rc = pages_init(w, eb);
 	if (rc == ERR_OK)
 		rc = check_budget(w, eb);
-	w->watch = watch_start(w);
-	if (rc == ERR_OK)
+	if (rc == ERR_OK) {
+		w->watch = watch_start(w);
 		rc = fcgi_run(w->server, eb);
+	}
 	if (rc == ERR_TIMEOUT) {
 		log_err("stop_timed_out", eb);
 		_exit(1);
