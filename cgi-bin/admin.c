@@ -5,8 +5,6 @@
 
 #include "cgi-bin/watch.h"
 
-enum { POOL_WAIT_MS = 5000 };
-
 static const struct {
 	const char *word, *sentence;
 } done_words[] = {
@@ -64,7 +62,7 @@ struct db *admin_begin(struct call *c)
 {
 	struct errbuf eb = {0};
 	struct db *db;
-	if (pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, &eb) == ERR_OK)
+	if (call_begin(c, POOL_WRITE, &db, &eb) == ERR_OK)
 		return db;
 	call_refuse(c, 0, NULL, &eb);
 	c->handled = true;

@@ -8,7 +8,7 @@
 #include "cgi-bin/csv.h"
 #include "cgi-bin/render.h"
 
-enum { POOL_WAIT_MS = 5000, FED_COLUMNS = 64 };
+enum { FED_COLUMNS = 64 };
 
 void answer_fini(struct answer *a)
 {
@@ -17,23 +17,11 @@ void answer_fini(struct answer *a)
 	a->n = 0;
 }
 
-static enum err ask(struct call *c, const struct db_ask *asks, int n, struct errbuf *eb)
-{
-	int64_t waited_us = 0, begun_us = clock_mono_us(), left_ms = c->deadline_ms - begun_us / 1000;
-	struct db_limits limits = {
-		.deadline_ms = c->deadline_ms, .watch_fd = c->req->client_fd, .tag = c->req->request_id};
-	enum err rc = pool_ask(c->web->pool, asks, n, left_ms < POOL_WAIT_MS ? left_ms : POOL_WAIT_MS,
-	                       &limits, &waited_us, eb);
-	c->queue_us += waited_us;
-	c->db_us += clock_mono_us() - begun_us - waited_us;
-	return rc;
-}
-
 /* Says 404, and of which parameter there are no figures on any day. */
 static enum err tell_missing(struct call *c, const struct part *p, struct errbuf *eb)
 {
 	struct rowset rs;
-	enum err rc = ask(c, &(struct db_ask){"report_missing", c->params.list, &rs}, 1, eb);
+	enum err rc = call_ask(c, &(struct db_ask){"report_missing", c->params.list, &rs}, 1, eb);
 	if (rc != ERR_OK)
 		return rc;
 	const char *detail = rowset_get(&rs, 0, "detail"), *field = rowset_get(&rs, 0, "field");
@@ -81,16 +69,12 @@ static enum err ask_others(struct db *db, struct call *c, struct answer *a,
 static enum err ask_fed(struct call *c, struct answer *a, struct errbuf *eb)
 {
 	struct db *db;
-	int64_t begun_us = clock_mono_us(), left_ms = c->deadline_ms - begun_us / 1000;
-	struct db_limits limits = {
-		.deadline_ms = c->deadline_ms, .watch_fd = c->req->client_fd, .tag = c->req->request_id};
+	struct db_limits limits = call_limits(c);
 	struct db_ask first = {c->route->parts[0].statement, c->params.list, &a->parts[0]};
-	enum err rc = pool_take(c->web->pool, POOL_READ,
-	                        left_ms < POOL_WAIT_MS ? left_ms : POOL_WAIT_MS, &db, eb);
-	c->queue_us += clock_mono_us() - begun_us;
+	enum err rc = call_begin(c, POOL_READ, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
-	begun_us = clock_mono_us();
+	int64_t begun_us = clock_mono_us();
 	/* A server that hangs lets nobody in until it goes on: that is not the statements' time. */
 	if (begun_us / 1000 >= c->deadline_ms)
 		rc = err_set(eb, ERR_DB_DOWN, "the server took too long to let us in");
@@ -113,7 +97,7 @@ enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb)
 	for (; a->n < ROUTE_PARTS && c->route->parts[a->n].statement; a->n++)
 		asks[a->n] =
 			(struct db_ask){c->route->parts[a->n].statement, c->params.list, &a->parts[a->n]};
-	enum err rc = feeds ? ask_fed(c, a, eb) : ask(c, asks, a->n, eb);
+	enum err rc = feeds ? ask_fed(c, a, eb) : call_ask(c, asks, a->n, eb);
 	bool empty = feeds && rowset_rows(&a->parts[0]) == 0 && !c->route->parts[0].missing;
 	for (int i = 0; rc == ERR_OK && !empty && i < a->n; i++)
 		if (c->route->parts[i].missing && rowset_rows(&a->parts[i]) == 0)

@@ -57,6 +57,20 @@ const char *call_param(const struct call *c, const char *name);
  * the route has none of this name. */
 void call_param_set(struct call *c, const char *name, const char *value);
 
+/* Statements that only read, in one snapshot: errors and rowsets as of pool_ask. Within the time of
+ * the call, and no longer than somebody waits for its answer. */
+MUST_CHECK enum err call_ask(struct call *c, const struct db_ask *asks, int n, struct errbuf *eb);
+
+/* A connection in a transaction, as of pool_take; for pool_give. */
+MUST_CHECK enum err call_begin(struct call *c, enum pool_use use, struct db **out,
+                               struct errbuf *eb);
+
+/* What statements of the call may take: its time, its client, its name. */
+struct db_limits call_limits(const struct call *c);
+
+/* Whether a person reads the answer. */
+bool call_is_page(const struct call *c);
+
 /* Answers with an error: a page for a person, problem+json for a program. `status` and
  * `code` as for reply_problem. */
 void call_refuse(struct call *c, int status, const char *code, struct errbuf *eb);

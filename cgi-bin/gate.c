@@ -19,43 +19,6 @@
 #include "cgi-bin/watch.h"
 #include "web/limits.h"
 
-/* ---- what handlers use -------------------------------------------------- */
-
-const char *call_param(const struct call *c, const char *name)
-{
-	return params_get(&c->params, name);
-}
-
-void call_param_set(struct call *c, const char *name, const char *value)
-{
-	for (struct db_param *p = c->params.list; p->name; p++)
-		if (strcmp(p->name, name) == 0)
-			p->text = value;
-}
-
-static bool is_page(const struct call *c)
-{
-	return c->route ? c->route->page != NULL : strncmp(c->req->path, "/admin/", 7) == 0;
-}
-
-/* A person gets a page, a program gets problem+json. */
-void call_refuse(struct call *c, int status, const char *code, struct errbuf *eb)
-{
-	/* A schema that does not fit is an operator's business: come back later. */
-	if (status == 0 && eb->code == ERR_CONFIG)
-		status = 503;
-	reply_problem(c->reply, c->req, status, code, eb);
-	if (is_page(c))
-		pages_refuse(c, eb);
-}
-
-void call_redirect(struct call *c, const char *path)
-{
-	reply_begin(c->reply, 303, "text/plain; charset=utf-8");
-	reply_header_set(c->reply, "Location", path);
-	c->handled = true;
-}
-
 /* ---- who may ---------------------------------------------------------------- */
 
 static void set_number(struct call *c, const char *header, int64_t n)
@@ -111,7 +74,7 @@ static void ask_to_log_in(struct call *c, struct errbuf *eb)
 	cidr_party(c->req->remote_addr, party);
 	if (!within_limit(c, LIMIT_ADDRESS, party, conf_int(c->conf, CONF_RATE_LIMIT_ADDRESSES)))
 		return;
-	if (is_page(c) && got) {
+	if (call_is_page(c) && got) {
 		/* A path of ours needs no escaping; what was asked for within it is not kept. */
 		bool plain =
 			strspn(c->req->path, "abcdefghijklmnopqrstuvwxyz0123456789-_/") == strlen(c->req->path);

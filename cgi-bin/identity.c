@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/cidr.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/words.h"
@@ -18,7 +19,7 @@
 #include "web/token.h"
 
 /* Remembered identities: a slot for each hash, the newest of a slot wins. */
-enum { SLOTS = 4096, LOCKS = 64, REMEMBER_MS = 30000, POOL_WAIT_MS = 5000 };
+enum { SLOTS = 4096, LOCKS = 64, REMEMBER_MS = 30000 };
 
 struct remembered {
 	unsigned char digest[SECRET_DIGEST]; /* of what was shown */
@@ -99,15 +100,7 @@ static enum access role_of(const char *word)
 static enum err ask_one(struct call *c, const char *statement, const struct db_param *params,
                         struct rowset *rs, struct errbuf *eb)
 {
-	int64_t waited_us, begun_us = clock_mono_us();
-	enum err rc =
-		pool_ask(c->web->pool, &(struct db_ask){statement, params, rs}, 1, POOL_WAIT_MS,
-	             &(struct db_limits){
-					 .deadline_ms = c->deadline_ms, .watch_fd = -1, .tag = c->req->request_id},
-	             &waited_us, eb);
-	c->queue_us += waited_us;
-	c->db_us += clock_mono_us() - begun_us - waited_us;
-	return rc;
+	return call_ask(c, &(struct db_ask){statement, params, rs}, 1, eb);
 }
 
 /* That it was used is worth noting, and not worth failing for. */
@@ -116,7 +109,7 @@ static void touch(struct call *c, const char *statement, const char *name, int64
 	struct errbuf eb = {0};
 	struct db *db;
 	const char *text = arena_printf(c->req->arena, "%lld", (long long)id);
-	if (pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, &eb) != ERR_OK)
+	if (call_begin(c, POOL_WRITE, &db, &eb) != ERR_OK)
 		return;
 	if (db_query(db, statement, DB_PARAMS({name, text}), NULL, &eb) != ERR_OK ||
 	    db_command(db, "COMMIT", &eb) != ERR_OK)
@@ -161,18 +154,18 @@ static enum err find_token(struct call *c, const char *text, int64_t *until_ms, 
 {
 	struct errbuf why = {0};
 	struct token_claims claims;
+	struct token_rules rules;
 	struct rowset rs;
 	int64_t now_s = clock_now_us() / 1000000;
-	struct token_rules rules = {.secret = conf_str(c->conf, CONF_JWT_SECRET),
-	                            .previous = conf_str(c->conf, CONF_JWT_SECRET_PREVIOUS),
-	                            .algorithm = conf_str(c->conf, CONF_JWT_ALGORITHM),
-	                            .expiry_s = conf_int(c->conf, CONF_JWT_EXPIRY_MINUTES) * 60};
+	enum err rc = token_rules_load(c->conf, &rules, eb);
+	if (rc != ERR_OK)
+		return rc;
 	if (token_verify(&rules, text, strlen(text), now_s, &claims, &why) != ERR_OK) {
 		LOG(LOG_DEBUG, "token_refused", LOG_STR("why", why.text),
 		    LOG_STR("request_id", c->req->request_id), LOG_END);
 		return refuse(eb);
 	}
-	enum err rc = ask_one(c, "session_user", DB_PARAMS({"username", claims.username}), &rs, eb);
+	rc = ask_one(c, "session_user", DB_PARAMS({"username", claims.username}), &rs, eb);
 	if (rc == ERR_OK &&
 	    (rowset_rows(&rs) == 0 || rowset_int(&rs, 0, "token_version") != claims.version))
 		rc = refuse(eb);
@@ -253,13 +246,10 @@ static const char *bearer(const struct call *c)
 	return text + strspn(text, " ");
 }
 
-/* Whoever reaches the program over loopback sits at the machine; what came through another
- * proxy says so. */
-static bool is_local(const struct call *c)
+bool identity_is_local(const struct call *c)
 {
-	const char *server = request_param(c->req, "SERVER_ADDR");
-	return db_host_is_local(c->req->remote_addr) && *c->req->remote_addr &&
-	       db_host_is_local(server) && *server &&
+	return cidr_is_loopback(c->req->remote_addr) &&
+	       cidr_is_loopback(request_param(c->req, "SERVER_ADDR")) &&
 	       *request_param(c->req, "HTTP_X_FORWARDED_FOR") == '\0' &&
 	       *request_param(c->req, "HTTP_FORWARDED") == '\0';
 }
@@ -292,7 +282,7 @@ enum err identity_find(struct call *c, struct errbuf *eb)
 	int64_t until_ms = clock_mono_ms() + REMEMBER_MS;
 	c->who = (struct identity){.kind = IDENTITY_NONE};
 	if (strcmp(conf_str(c->conf, CONF_AUTH_MODE), "open") == 0 && !token && !cookie &&
-	    is_local(c)) {
+	    identity_is_local(c)) {
 		c->who = (struct identity){.kind = IDENTITY_OPEN, .role = ACCESS_ADMIN};
 		return ERR_OK;
 	}

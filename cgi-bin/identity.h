@@ -48,6 +48,9 @@ bool identity_may(const struct identity *who, const struct route *route);
 /* "user:anna", "key:3", "open", "nobody": for the audit log and the limits. */
 void identity_actor(const struct identity *who, struct buf *out);
 
+/* Whether the asker sits at this machine: over loopback, and not what another proxy passes on. */
+bool identity_is_local(const struct call *c);
+
 /* What a form carries so that no other site can send it for the user (a synchronizer
  * token, masked anew each time so that compression gives nothing away): an HMAC over the
  * cookie. `hash` is of the session's cookie, or of the one the login page sets. */

@@ -9,15 +9,13 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "cgi-bin/audit.h"
-#include "web/limits.h"
 #include "cgi-bin/pages.h"
 #include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
 #include "web/json.h"
+#include "web/limits.h"
 #include "web/secret.h"
 #include "web/token.h"
-
-enum { POOL_WAIT_MS = 5000, USERNAME_BYTES = 64 };
 
 static const char LOGIN_COOKIE[] =
 	"login"; /* before there is a session: binds the form to the browser */
@@ -56,7 +54,7 @@ static enum err compare(const struct rowset *rs, const char *password, bool *rig
 static enum err note_failure(struct call *c, const char *username, struct errbuf *eb)
 {
 	struct db *db;
-	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
+	enum err rc = call_begin(c, POOL_WRITE, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	stats_auth_failed();
@@ -77,14 +75,9 @@ static enum err recognise(struct call *c, const char *username, const char *pass
                           struct login_person *who, int64_t *wait_s, struct errbuf *eb)
 {
 	struct rowset rs;
-	int64_t waited_us;
 	bool right = false;
 	const struct db_param *params = DB_PARAMS({"username", username}, {"address", party(c)});
-	enum err rc =
-		pool_ask(c->web->pool, &(struct db_ask){"login_state", params, &rs}, 1, POOL_WAIT_MS,
-	             &(struct db_limits){
-					 .deadline_ms = c->deadline_ms, .watch_fd = -1, .tag = c->req->request_id},
-	             &waited_us, eb);
+	enum err rc = call_ask(c, &(struct db_ask){"login_state", params, &rs}, 1, eb);
 	if (rc != ERR_OK)
 		return rc;
 	*wait_s = rowset_int(&rs, 0, "wait_s");
@@ -172,7 +165,7 @@ static enum err write_login(struct call *c, const struct login_person *who, cons
 {
 	struct db *db;
 	const char *id = arena_printf(c->req->arena, "%lld", (long long)who->user_id);
-	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
+	enum err rc = call_begin(c, POOL_WRITE, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	rc = db_query(db, "login_succeeded",
@@ -296,7 +289,7 @@ static enum err end_session(struct call *c, struct errbuf *eb)
 {
 	struct db *db;
 	const char *id = arena_printf(c->req->arena, "%lld", (long long)c->who.session_id);
-	enum err rc = pool_take(c->web->pool, POOL_WRITE, POOL_WAIT_MS, &db, eb);
+	enum err rc = call_begin(c, POOL_WRITE, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	rc = db_query(db, "session_end", DB_PARAMS({"session_id", id}), NULL, eb);
@@ -352,10 +345,7 @@ void auth_token_handle(struct call *c)
 	struct errbuf eb = {0};
 	struct login_person who;
 	struct buf token;
-	struct token_rules rules = {.secret = conf_str(c->conf, CONF_JWT_SECRET),
-	                            .previous = "",
-	                            .algorithm = conf_str(c->conf, CONF_JWT_ALGORITHM),
-	                            .expiry_s = conf_int(c->conf, CONF_JWT_EXPIRY_MINUTES) * 60};
+	struct token_rules rules;
 	c->handled = true;
 	const char *username = call_param(c, "username"), *password = call_param(c, "password");
 	if (!login_admit(c, username, password, &who, refuse_token))
@@ -365,7 +355,9 @@ void auth_token_handle(struct call *c)
 	must(strlen(who.username) < sizeof claims.username);
 	memcpy(claims.username, who.username, strlen(who.username));
 	buf_init(&token);
-	enum err rc = token_sign(&rules, &claims, &token, &eb);
+	enum err rc = token_rules_load(c->conf, &rules, &eb);
+	if (rc == ERR_OK)
+		rc = token_sign(&rules, &claims, &token, &eb);
 	if (rc == ERR_OK)
 		rc = write_login(c, &who, "token", NULL, &eb);
 	if (rc == ERR_OK)

@@ -31,17 +31,10 @@ enum err metrics_conf_check(const struct conf *conf, struct errbuf *eb)
 	return cidr_list_check(conf_name(CONF_METRICS_ALLOW), conf_str(conf, CONF_METRICS_ALLOW), eb);
 }
 
-static bool is_passed_on(const struct request *req)
-{
-	return *request_param(req, "HTTP_X_FORWARDED_FOR") || *request_param(req, "HTTP_FORWARDED");
-}
-
 bool metrics_allowed(struct call *c, struct errbuf *eb)
 {
-	const char *from = c->req->remote_addr;
-	if (cidr_is_loopback(from) && !is_passed_on(c->req))
-		return true;
-	if (cidr_list_has(conf_str(c->conf, CONF_METRICS_ALLOW), from))
+	if (identity_is_local(c) ||
+	    cidr_list_has(conf_str(c->conf, CONF_METRICS_ALLOW), c->req->remote_addr))
 		return true;
 	return identity_find(c, eb) == ERR_OK && c->who.kind != IDENTITY_NONE &&
 	       (c->who.role >= ACCESS_VIEWER || (c->who.scopes & (SCOPE_READ | SCOPE_ADMIN)));
@@ -239,8 +232,7 @@ static enum err put_database(struct buf *out, struct call *c, struct errbuf *eb)
 	struct rowset state = {0}, sizes = {0};
 	const struct db_ask asks[] = {{"stats_state", DB_NO_PARAMS, &state},
 	                              {"stats_tables", DB_NO_PARAMS, &sizes}};
-	const struct db_limits limits = {
-		.deadline_ms = c->deadline_ms, .watch_fd = c->req->client_fd, .tag = c->req->request_id};
+	const struct db_limits limits = call_limits(c);
 	bool due = tables_are_due();
 	int64_t waited_us;
 	enum err rc = pool_ask(c->web->pool, asks, due ? 2 : 1, WAIT_MS, &limits, &waited_us, eb);
