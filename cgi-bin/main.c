@@ -1,5 +1,4 @@
 /* main.c: takings-web: settings, templates, connections, then the loop. */
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "db/statement.h"
 #include "web/fcgi.h"
 #include "web/limits.h"
+#include "web/origin.h"
 #include "web/token.h"
 
 /* ---- settings ------------------------------------------------------------- */
@@ -39,6 +39,11 @@ static enum err check_settings(const struct conf *conf, struct errbuf *eb)
 		rc = err_set_field(eb, ERR_CONFIG, conf_name(CONF_CORS_ORIGINS),
 		                   "%s lists origins; * would let every page in the world ask",
 		                   conf_name(CONF_CORS_ORIGINS));
+	if (rc == ERR_OK)
+		rc = origin_list_check(conf_name(CONF_CORS_ORIGINS), conf_str(conf, CONF_CORS_ORIGINS), eb);
+	if (rc == ERR_OK)
+		rc = origin_list_check(conf_name(CONF_PUBLIC_ORIGIN), conf_str(conf, CONF_PUBLIC_ORIGIN),
+		                       eb);
 	return rc;
 }
 
@@ -184,7 +189,6 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return answer_argument(argv[1]);
 	log_init("takings-web", LOG_INFO);
-	must(sodium_init() >= 0);
 	if (failpoint_init(&eb) != ERR_OK || conf_load(&conf, CONF_WEB, NULL, &eb) != ERR_OK ||
 	    check_settings(conf, &eb) != ERR_OK) {
 		log_err("config_refused", &eb);

@@ -64,6 +64,18 @@ describe('CORS_ORIGINS', () => {
 	})
 })
 
+describe('a list of origins', () => {
+	it('with what is none stops the start', async () => {
+		const none = ['till.example.com', `${GOOD}/`, 'https://', 'https://Till.example.com', 'ftp://till.example.com', `${GOOD},https://a.example/x`, 'https://me@a.example']
+		for (const name of ['CORS_ORIGINS', 'PUBLIC_ORIGIN'])
+			for (const list of none) {
+				const done = await refusedStart({ ANALYTICS_DATABASE_URL: 'postgresql://me@127.0.0.1:1/none', [name]: list })
+				assert.equal(done.code, 1, `${name}=${list}`)
+				assert.match(done.stderr, new RegExp(`config_refused.*"field":"${name}"`), list)
+			}
+	})
+})
+
 describe('SIGHUP', () => {
 	it('leaves what is read at start as it was, and says so', async () => {
 		const shop = await openSmallShop(3)
