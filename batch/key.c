@@ -11,21 +11,15 @@
 #include "domain/user.h"
 #include "web/secret.h"
 
-enum { NAME_MAX_BYTES = 100 };
-
 struct wish {
 	const char *name, *scope, *last_day; /* NULL: not given */
 };
 
 static enum err check_wish(const struct wish *w, struct errbuf *eb)
 {
-	size_t n = strlen(w->name);
-	bool plain = n > 0 && n <= NAME_MAX_BYTES;
-	for (size_t i = 0; i < n; i++)
-		plain = plain && (unsigned char)w->name[i] >= 0x20;
-	if (!plain)
+	if (!key_name_fits(w->name))
 		return err_set_field(eb, ERR_INVALID, "name",
-		                     "a key's name has 1 to %d bytes, all printable", NAME_MAX_BYTES);
+		                     "a key's name has 1 to %d bytes, all printable", KEY_NAME_BYTES);
 	if (!key_scope_exists(w->scope))
 		return err_set_field(eb, ERR_INVALID, "scope", "'%s' is no scope: ingest, read, admin",
 		                     w->scope);

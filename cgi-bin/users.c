@@ -5,6 +5,7 @@
 #include "base/json_text.h"
 #include "cgi-bin/admin.h"
 #include "cgi-bin/audit.h"
+#include "domain/user.h"
 #include "web/secret.h"
 
 static const char PATH[] = "/admin/users";
@@ -152,17 +153,6 @@ static void refuse_key(struct call *c, const char *problem)
 	tv_set_text(m, more, "key_last_day", call_param(c, "last_day"));
 }
 
-static const char *name_problem(const char *name)
-{
-	bool blank = true;
-	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			return "A name has printable characters only.";
-		blank = blank && *p == ' ';
-	}
-	return blank ? "The key needs a name." : NULL;
-}
-
 static enum err write_key(struct call *c, struct db *db, struct buf *key, struct errbuf *eb)
 {
 	char prefix[SECRET_KEY_PREFIX], hash[SECRET_DIGEST_TEXT];
@@ -237,10 +227,11 @@ void key_add_handle(struct call *c)
 {
 	struct errbuf eb = {0};
 	struct buf key;
-	const char *problem = name_problem(call_param(c, "name"));
+	const char *name = call_param(c, "name"), *problem = NULL;
 	(void)users_page(c);
-	if (problem) {
-		refuse_key(c, problem);
+	if (!key_name_fits(name)) {
+		refuse_key(c, name[strspn(name, " ")] ? "A name has printable characters only."
+		                                      : "The key needs a name.");
 		return;
 	}
 	struct db *db = admin_begin(c);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/words.h"
 
 bool user_name_parse(const char *text, char out[USER_NAME])
@@ -27,6 +28,17 @@ bool user_name_parse(const char *text, char out[USER_NAME])
 bool user_role_exists(const char *word)
 {
 	return words_find("admin,analyst,viewer", ',', word, WORDS_EXACT) >= 0;
+}
+
+bool key_name_fits(const char *text)
+{
+	size_t n = strlen(text);
+	for (size_t i = 0, len; i < n; i += len) {
+		len = utf8_char_len(text + i, n - i);
+		if (len == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	}
+	return n <= KEY_NAME_BYTES && text[strspn(text, " ")] != '\0';
 }
 
 bool key_scope_exists(const char *word)

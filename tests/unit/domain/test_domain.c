@@ -12,6 +12,7 @@
 #include "domain/format.h"
 #include "domain/metrics.h"
 #include "domain/statuses.h"
+#include "domain/user.h"
 
 /* ---- statuses ------------------------------------------------------------ */
 
@@ -201,13 +202,29 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void test_key_name(void **state)
+{
+	static const char *const none[] = {"", " ", "    ", "a\nb", "a\x7f", "\t", "caf\xe9"};
+	char text[KEY_NAME_BYTES + 2];
+	(void)state;
+	assert_true(key_name_fits("till") && key_name_fits(" till 2 ") && key_name_fits("caf\xc3\xa9"));
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		assert_false(key_name_fits(none[i]));
+	memset(text, 'x', sizeof text);
+	text[KEY_NAME_BYTES + 1] = '\0';
+	assert_false(key_name_fits(text));
+	text[KEY_NAME_BYTES] = '\0';
+	assert_true(key_name_fits(text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_statuses),      cmocka_unit_test(test_currency),
-		cmocka_unit_test(test_format_money),  cmocka_unit_test(test_format_number),
-		cmocka_unit_test(test_format_change), cmocka_unit_test(test_format_date),
-		cmocka_unit_test(test_format_hour),   cmocka_unit_test(test_format_metrics),
+		cmocka_unit_test(test_statuses),       cmocka_unit_test(test_currency),
+		cmocka_unit_test(test_format_money),   cmocka_unit_test(test_format_number),
+		cmocka_unit_test(test_format_change),  cmocka_unit_test(test_format_date),
+		cmocka_unit_test(test_key_name),       cmocka_unit_test(test_format_hour),
+		cmocka_unit_test(test_format_metrics),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);
 }
