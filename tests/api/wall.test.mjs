@@ -65,6 +65,18 @@ describe('nginx', () => {
 		}
 	})
 
+	it('lets a caller name its request, by a plain name', async () => {
+		for (const target of ['/health/live', '/nothing', '/static/nothing', '/static/css/frame.css']) {
+			const named = await web.get(target, { headers: { 'x-request-id': 'till-7_2026-11-21' } })
+			assert.equal(named.headers['x-request-id'], 'till-7_2026-11-21', target)
+			if (named.json?.request_id) assert.equal(named.json.request_id, 'till-7_2026-11-21', target)
+			for (const odd of ['short', 'a"b\\c-and-more', 'x'.repeat(65), 'with blanks in it']) {
+				const made = (await web.get(target, { headers: { 'x-request-id': odd } })).headers['x-request-id']
+				assert.match(made, /^[0-9a-f]{32}$/, `${target} ${odd}`)
+			}
+		}
+	})
+
 	it('has the same security headers for its own answers as the program has', async () => {
 		const { headers: want } = await web.get('/health')
 		for (const target of ['/static/css/frame.css', '/static/nothing', '/admin/']) {

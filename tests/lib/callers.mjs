@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
+import { PASSWORD, csrfOf } from './access.mjs'
 import { binDir, cleanEnv } from './process.mjs'
-
-export const PASSWORD = 'a password of tests'
 
 // takings-batch of an instance; `input` goes to its standard input.
 export async function batch(site, args, input = '') {
@@ -13,9 +12,6 @@ export async function batch(site, args, input = '') {
 	assert.equal(done.status, 0, `takings-batch ${args.join(' ')}: ${done.stderr}`)
 	return done.stdout.trim()
 }
-
-// The hidden field of a form of ours.
-export const csrfOf = (html) => /name="csrf" value="([^"]+)"/.exec(html)?.[1]
 
 const cookieOf = (reply, name) => (reply.headers['set-cookie'] ?? []).map((c) => c.split(';')[0]).find((c) => c.startsWith(`${name}=`))
 
