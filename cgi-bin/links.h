@@ -7,9 +7,8 @@
  *   is_NAME_WORD  true for the word in force, of a PARAM_WORD
  *   value_NAME    what was given, of a PARAM_TEXT
  * period, date, from and to are one thing, called period; to change it also forgets `step`.
- * A cursor and what a table is saved as are never kept. `nav_query` is what other pages understand
- * too,
- * "?a=1&b=2" or ""; `data_query` what the API understands, "a=1&b=2&". */
+ * A cursor and what a table is saved as are never kept. `nav_query` is what other pages
+ * understand too, "?a=1&b=2" or ""; `data_query` what the API understands, "a=1&b=2&". */
 #ifndef TAKINGS_CGI_LINKS_H
 #define TAKINGS_CGI_LINKS_H
 

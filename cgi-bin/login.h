@@ -16,8 +16,8 @@ struct login_person {
 	int token_version;
 };
 
-/* Answers no: `status` is 401 or 429, `message` a sentence for people. Headers may be set after it.
- */
+/* Answers no: `status` is 401 or 429, `message` a sentence for people. Headers may be set after
+ * it. */
 typedef void (*login_again_fn)(struct call *c, int status, const char *message);
 
 /* Whether this is the password of the name, in any case of its letters. If not, the answer is
