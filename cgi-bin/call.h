@@ -43,6 +43,7 @@ struct call {
 	int64_t start_us, deadline_ms; /* monotonic; QUERY_TIMEOUT is for the whole call */
 	int64_t queue_us, db_us, render_us;
 	int64_t limit_n, limit_left; /* of the asker in an hour, and how many are left; 0: no limit */
+	int64_t limit_full_s;        /* seconds until all at once are allowed again */
 	const struct cached *cached; /* the answer it was given, NULL for none; released at the end */
 	bool cache_hit;
 	bool handled;    /* a handler that comes before parts sets it: the reply is complete */

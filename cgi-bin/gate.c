@@ -41,6 +41,7 @@ static bool within_limit(struct call *c, enum limit_class class, const char *id,
 	}
 	c->limit_n = per_hour;
 	c->limit_left = left.left;
+	c->limit_full_s = left.full_s;
 	return allowed;
 }
 
@@ -51,6 +52,7 @@ static void tell_limit(struct call *c)
 		return;
 	set_number(c, "X-RateLimit-Limit", c->limit_n);
 	set_number(c, "X-RateLimit-Remaining", c->limit_left);
+	set_number(c, "X-RateLimit-Reset", c->limit_full_s);
 }
 
 static bool within_own_limit(struct call *c)
@@ -321,7 +323,7 @@ static void allow_origin(struct call *c)
 	reply_header_add(c->reply, "Vary", "Origin");
 	reply_header_set(c->reply, "Access-Control-Expose-Headers",
 	                 "ETag, Retry-After, X-Cache, X-Data-Version, X-RateLimit-Limit,"
-	                 " X-RateLimit-Remaining, X-Request-ID");
+	                 " X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID");
 	reply_header_set(c->reply, "Cross-Origin-Resource-Policy", "cross-origin");
 }
 

@@ -84,6 +84,7 @@ bool limits_take(struct limits *l, enum limit_class class, const char *id,
 		b->full_us = now_us + (missing_us += one_us);
 	(void)pthread_mutex_unlock(lock);
 	out->left = (limit->burst * one_us - missing_us) / one_us;
+	out->full_s = (missing_us + 999999) / 1000000;
 	if (!allowed)
 		out->retry_s = (missing_us + one_us - limit->burst * one_us + 999999) / 1000000;
 	return allowed;

@@ -17,6 +17,7 @@ struct limit {
 
 struct limit_state {
 	int64_t burst, left; /* whole requests */
+	int64_t full_s;      /* until all of the burst is allowed again */
 	int64_t retry_s;     /* until one more is allowed; 0 where it was */
 };
 

@@ -462,6 +462,7 @@ describe('limits', () => {
 			const over = await ask()
 			assert.equal(over.status, 429, who)
 			assert.equal(over.headers['x-ratelimit-remaining'][0], '0')
+			assert.ok(Number(over.headers['x-ratelimit-reset'][0]) >= Number(over.headers['retry-after'][0]))
 			const wait = Number(over.headers['retry-after'][0])
 			assert.ok(wait >= 1 && wait <= 60, `${who}: ${wait}`)
 		}

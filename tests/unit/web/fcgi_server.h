@@ -148,14 +148,20 @@ static inline int ended(pid_t pid)
 	return -1;
 }
 
-/* A server at the socket in handed_fd: what comes before it serves waits there. */
+/* A server at the socket in handed_fd: what comes before it serves waits there; a signal to
+ * stop too, however early it comes. */
 static inline pid_t start_handed(int threads)
 {
+	sigset_t stop, old;
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &stop, &old);
 	(void)fflush(NULL);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
 		serve(threads, 0);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	return pid;
 }
 

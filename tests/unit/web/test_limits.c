@@ -32,6 +32,7 @@ static void a_burst_and_no_more(void **state)
 	assert_int_equal(left.left, 0);
 	assert_int_equal(taken(l, "7", 1, SECOND_US, &left), 0);
 	assert_int_equal(left.retry_s, 1);
+	assert_int_equal(left.full_s, 60);
 	limits_free(l);
 }
 
