@@ -477,7 +477,8 @@ describe('AUTH_MODE=open', () => {
 		assert.equal((await ask({})).status, NOTHING)
 		assert.equal((await ask({ REMOTE_ADDR: '::1', SERVER_ADDR: '::1' })).status, NOTHING)
 		for (const params of [{ REMOTE_ADDR: '192.0.2.1' }, { SERVER_ADDR: '192.0.2.1' }, { REMOTE_ADDR: '' }, { SERVER_ADDR: '' },
-			{ HTTP_X_FORWARDED_FOR: '192.0.2.1' }, { HTTP_X_FORWARDED_FOR: '127.0.0.1' }, { HTTP_FORWARDED: 'for=127.0.0.1' }])
+			{ HTTP_X_FORWARDED_FOR: '192.0.2.1' }, { HTTP_X_FORWARDED_FOR: '127.0.0.1' }, { HTTP_FORWARDED: 'for=127.0.0.1' },
+			{ HTTP_X_REAL_IP: '127.0.0.1' }, { HTTP_X_FORWARDED_HOST: 'localhost' }, { HTTP_X_FORWARDED_PROTO: 'http' }, { HTTP_VIA: '1.1 p' }])
 			assert.equal((await ask(params)).status, 401, JSON.stringify(params))
 		const shown = await ask({ HTTP_AUTHORIZATION: 'Bearer x' })
 		assert.equal(shown.status, 401, 'who shows something is asked for it')
