@@ -71,12 +71,12 @@ static enum err ask_fed(struct call *c, struct answer *a, struct errbuf *eb)
 	struct db *db;
 	struct db_limits limits = call_limits(c);
 	struct db_ask first = {c->route->parts[0].statement, c->params.list, &a->parts[0]};
+	int64_t wanted_ms = clock_mono_ms();
 	enum err rc = call_begin(c, POOL_READ, &db, eb);
 	if (rc != ERR_OK)
 		return rc;
 	int64_t begun_us = clock_mono_us();
-	/* A server that hangs lets nobody in until it goes on: that is not the statements' time. */
-	if (begun_us / 1000 >= c->deadline_ms)
+	if (!pool_leaves_time(wanted_ms, c->deadline_ms))
 		rc = err_set(eb, ERR_DB_DOWN, "the server took too long to let us in");
 	else
 		rc = db_query_all(db, &first, 1, &limits, eb);

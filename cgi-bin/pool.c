@@ -183,6 +183,12 @@ void pool_give(struct pool *p, struct db *db)
 	leave(p, db, db_alive(db) ? ERR_OK : ERR_DB_DOWN);
 }
 
+bool pool_leaves_time(int64_t since_ms, int64_t deadline_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+	return !deadline_ms || deadline_ms - now_ms > now_ms - since_ms;
+}
+
 enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait_ms,
                   const struct db_limits *limits, int64_t *waited_us, struct errbuf *eb)
 {
@@ -199,9 +205,9 @@ enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait
 	if (idled)
 		rc = db_query_all(db, asks, n, limits, eb);
 	if (!idled || worth_another(p, &db, rc, eb)) {
+		int64_t dialled_ms = clock_mono_ms();
 		rc = connect_one(p, &db, eb);
-		/* A server that hangs lets nobody in until it goes on: that is not the statement's time. */
-		if (rc == ERR_OK && limits->deadline_ms && clock_mono_ms() >= limits->deadline_ms)
+		if (rc == ERR_OK && !pool_leaves_time(dialled_ms, limits->deadline_ms))
 			rc = err_set(eb, ERR_DB_DOWN, "the server took too long to let us in");
 		if (rc == ERR_OK)
 			rc = db_query_all(db, asks, n, limits, eb);

@@ -37,6 +37,11 @@ void pool_give(struct pool *p, struct db *db);
 MUST_CHECK enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait_ms,
                              const struct db_limits *limits, int64_t *waited_us, struct errbuf *eb);
 
+/* Whether more time is left than getting a connection took since `since_ms` (monotonic). A
+ * server that hangs lets nobody in until it goes on; statements then asked with what is left
+ * would be blamed for it. `deadline_ms` 0: always. */
+bool pool_leaves_time(int64_t since_ms, int64_t deadline_ms);
+
 /* Somebody else reached the database: the breaker closes. */
 void pool_recovered(struct pool *p);
 
