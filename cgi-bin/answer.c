@@ -82,6 +82,7 @@ static enum err ask_fed(struct call *c, struct answer *a, struct errbuf *eb)
 		rc = db_query_all(db, &first, 1, &limits, eb);
 	if (rc == ERR_OK)
 		rc = ask_others(db, c, a, &limits, eb);
+	rc = pool_blame(c->web->pool, rc, wanted_ms, eb);
 	pool_give(c->web->pool, db);
 	c->db_us += clock_mono_us() - begun_us;
 	return rc;

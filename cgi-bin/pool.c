@@ -15,6 +15,7 @@ struct pool {
 	struct db **idle; /* the most recently used last */
 	int idle_n, size, open, used, waiting, admitted_max;
 	struct breaker breaker;
+	int64_t failed_ms; /* monotonic; when the database last failed a caller */
 };
 
 struct pool *pool_new(const struct conf *conf)
@@ -125,9 +126,10 @@ static void leave(struct pool *p, struct db *db, enum err rc)
 	p->used--;
 	if (db)
 		p->idle[p->idle_n++] = db;
-	if (rc == ERR_DB_DOWN)
-		breaker_failed(&p->breaker, clock_mono_ms());
-	else if (p->breaker.state != BREAKER_CLOSED && db)
+	if (rc == ERR_DB_DOWN) {
+		p->failed_ms = clock_mono_ms();
+		breaker_failed(&p->breaker, p->failed_ms);
+	} else if (p->breaker.state != BREAKER_CLOSED && db)
 		breaker_succeeded(&p->breaker);
 	(void)pthread_cond_signal(&p->given);
 	(void)pthread_mutex_unlock(&p->mutex);
@@ -183,6 +185,19 @@ void pool_give(struct pool *p, struct db *db)
 	leave(p, db, db_alive(db) ? ERR_OK : ERR_DB_DOWN);
 }
 
+enum err pool_blame(struct pool *p, enum err rc, int64_t since_ms, struct errbuf *eb)
+{
+	if (rc != ERR_TIMEOUT)
+		return rc;
+	(void)pthread_mutex_lock(&p->mutex);
+	bool failed = p->failed_ms >= since_ms;
+	(void)pthread_mutex_unlock(&p->mutex);
+	if (!failed)
+		return rc;
+	err_clear(eb);
+	return err_set(eb, ERR_DB_DOWN, "the database answered others no better meanwhile");
+}
+
 bool pool_leaves_time(int64_t since_ms, int64_t deadline_ms)
 {
 	int64_t now_ms = clock_mono_ms();
@@ -212,6 +227,7 @@ enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, int64_t wait
 		if (rc == ERR_OK)
 			rc = db_query_all(db, asks, n, limits, eb);
 	}
+	rc = pool_blame(p, rc, begun_us / 1000, eb);
 	leave(p, db, rc);
 	return rc;
 }

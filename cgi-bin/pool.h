@@ -42,6 +42,10 @@ MUST_CHECK enum err pool_ask(struct pool *p, const struct db_ask *asks, int n, i
  * would be blamed for it. `deadline_ms` 0: always. */
 bool pool_leaves_time(int64_t since_ms, int64_t deadline_ms);
 
+/* `rc` of statements that were asked since `since_ms` (monotonic): a time that ran out while the
+ * database failed others too is the database's (ERR_DB_DOWN), not the statement's. */
+MUST_CHECK enum err pool_blame(struct pool *p, enum err rc, int64_t since_ms, struct errbuf *eb);
+
 /* Somebody else reached the database: the breaker closes. */
 void pool_recovered(struct pool *p);
 

@@ -210,7 +210,7 @@ void reply_problem(struct reply *r, const struct request *req, int status, const
 		log_problem(req, status, eb);
 	reply_clear(r);
 	reply_begin(r, status, "application/problem+json");
-	if (status == 503)
+	if (status == 503 || status == 504)
 		reply_header_set(r, "Retry-After", "1");
 	put_problem(&r->body, req, status, code ? code : err_name(eb->code), eb);
 }

@@ -51,7 +51,7 @@ int reply_status(enum err code);
  * in it. `status` 0: reply_status(eb->code). `code` NULL: err_name(eb->code).
  * Below 500 the detail is eb->text and eb->field is named; from 500 on the
  * detail is a fixed sentence and the text goes to the log under the request id.
- * 503 carries Retry-After: 1. */
+ * 503 and 504 carry Retry-After: 1. */
 void reply_problem(struct reply *r, const struct request *req, int status, const char *code,
                    const struct errbuf *eb);
 
