@@ -74,6 +74,9 @@ $(B)/gen/git_sha.h: $(wildcard .git/logs/HEAD)
 
 $(B)/obj/cgi-bin/metrics.o $(B)/obj/cgi-bin/info.o: $(B)/gen/git_sha.h
 
+# The same bits whichever compiler: none may join a product and a sum into one operation.
+$(B)/obj/lib/forecast/%.o: CFLAGS += -ffp-contract=off
+
 $(B)/obj/lib/db/source_mysql.o: CPPFLAGS += $(MARIADB_CFLAGS)
 
 $(B)/obj/%.o: %.c Makefile
@@ -86,10 +89,10 @@ $(B)/libtakings.a: $(LIB_OBJ)
 	$(QUIET)rm -f $@ && ar rcs $@ $^
 
 $(B)/takings-batch: $(call obj,$(BATCH_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) $(SECRET_LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) $(SECRET_LIBS) -lm -lpthread
 
 $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) -lfcgi -lpthread
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) -lfcgi -lm -lpthread
 
 $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^

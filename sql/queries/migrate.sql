@@ -29,7 +29,10 @@ BEGIN
 		WITH granted (role, words, tables, columns) AS (VALUES
 			('analytics_rw', 'SELECT', '*', NULL),
 			('analytics_rw', 'INSERT UPDATE DELETE', 'rules site batch_run series daily_revenue_cache
-			  hourly_order_cache item_sales_cache restatement heartbeat app_user api_key', NULL),
+			  hourly_order_cache item_sales_cache restatement heartbeat app_user api_key
+			  special_day expected_cache anomaly', NULL),
+			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
+			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),
 			('analytics_rw', 'INSERT', 'audit_log', NULL),
 			('analytics_rw', 'DELETE', 'web_session', NULL),
 			('analytics_web', 'SELECT', '*', NULL),
