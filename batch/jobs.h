@@ -9,8 +9,8 @@
  * have something to do, 2 is an argument they do not know, as of other programs. */
 enum job_exit { JOB_OK = 0, JOB_FAILED = 1, JOB_NOTHING = 2, JOB_USAGE = 2, JOB_LOCKED = 3 };
 
-/* argv holds what stands behind the job's name. Messages for people go to
- * standard output, log lines to standard error. */
+/* `conf` is NULL for the jobs that need no settings. argv holds what stands behind the job's name.
+ * Messages for people go to standard output, log lines to standard error. */
 typedef enum job_exit (*job_fn)(const struct conf *conf, int argc, char **argv);
 
 enum job_exit job_run(const struct conf *conf, int argc, char **argv);
@@ -20,6 +20,8 @@ enum job_exit job_doctor(const struct conf *conf, int argc, char **argv);
 enum job_exit job_config(const struct conf *conf, int argc, char **argv);
 enum job_exit job_user(const struct conf *conf, int argc, char **argv);
 enum job_exit job_key(const struct conf *conf, int argc, char **argv);
+enum job_exit job_forecast(const struct conf *conf, int argc, char **argv);
+enum job_exit job_anomalies(const struct conf *conf, int argc, char **argv);
 enum job_exit job_failpoints(const struct conf *conf, int argc, char **argv);
 
 /* The exit code for an error. */

@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/words.h"
+#include "batch/forecast_file.h"
 #include "batch/jobs.h"
 #include "db/db.h"
 #include "db/statement.h"
@@ -20,26 +21,32 @@ struct job {
 	const char *words;
 	const char *usage; /* NULL: not for people */
 	const char *meaning;
+	bool bare; /* needs no settings and gets none */
 };
 
 static const struct job jobs[] = {
 	{"run", job_run, NULL, "run [--date D | --from A --to B] [--if-due] [--dry-run] [--force]",
-     "compute closed days from order_db into the cache tables"},
+     "compute closed days from order_db into the cache tables", false},
 	{"migrate", job_migrate, "up|status|verify", "migrate [up | status | verify]",
-     "bring analytics_db to the newest schema"},
-	{"doctor", job_doctor, "", "doctor", "say what is missing, and what to do about it"},
+     "bring analytics_db to the newest schema", false},
+	{"doctor", job_doctor, "", "doctor", "say what is missing, and what to do about it", false},
 	{"config", job_config, "--markdown|--metrics|--env-example",
-     "config [--markdown | --metrics | --env-example]", "show each setting and where it came from"},
+     "config [--markdown | --metrics | --env-example]", "show each setting and where it came from",
+     false},
 	{"demo", job_demo, NULL,
      "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
-     "fill order_db with believable data"},
+     "fill order_db with believable data", false},
 	{"user", job_user, NULL,
      "user list | add NAME --role ROLE [--generate] | role NAME ROLE | password NAME [--generate]\n"
      "       | disable NAME | enable NAME | delete NAME [--yes] | token NAME",
-     "who may log in, as admin, analyst or viewer; `token` prints a bearer token"},
+     "who may log in, as admin, analyst or viewer; `token` prints a bearer token", false},
 	{"key", job_key, NULL, "key list | add NAME --scope SCOPE [--expires YYYY-MM-DD] | revoke ID",
-     "keys for programs, of scope ingest, read or admin; a new one is printed once"},
-	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes"},
+     "keys for programs, of scope ingest, read or admin; a new one is printed once", false},
+	{"forecast", job_forecast, NULL, FORECAST_FILE_USAGE,
+     "forecast the series of a CSV file (id, t or ds, y); needs no database and no settings", true},
+	{"anomalies", job_anomalies, NULL, ANOMALY_FILE_USAGE,
+     "say what was unusual in the series of a CSV file; needs no database and no settings", true},
+	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},
 };
 
 enum { JOBS = sizeof jobs / sizeof *jobs };
@@ -124,12 +131,22 @@ static enum job_exit run_job(job_fn run, const char *env_file, int argc, char **
 	return code;
 }
 
+static enum job_exit run_bare(job_fn run, int argc, char **argv)
+{
+	log_init("takings-batch", LOG_INFO);
+	crash_forbid_core();
+	catch_signals();
+	return run(NULL, argc, argv);
+}
+
 static enum job_exit start_job(const struct job *job, const char *env_file, int argc, char **argv)
 {
 	if (help_wanted(job, argc, argv))
 		return JOB_OK;
 	if (!arguments_fit(job, argc, argv))
 		return JOB_USAGE;
+	if (job->bare)
+		return run_bare(job->run, argc, argv);
 	return run_job(job->run, env_file, argc, argv);
 }
 
