@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "batch/holiday_file.h"
@@ -32,7 +33,8 @@ struct work {
 	struct arena arena, block; /* of the whole, of the block at hand */
 	struct series_file *in;
 	FILE *out;
-	const char *unfinished; /* the file written to before it gets its name; NULL: none */
+	const char *target;     /* where a file is to appear; NULL: what is written to is none */
+	const char *unfinished; /* it until it gets its name; NULL: none */
 	struct part parts[BLOCK_SERIES];
 	size_t parts_n;
 	size_t written; /* series with rows */
@@ -175,19 +177,30 @@ static enum err work_through(struct work *w, struct errbuf *eb)
 
 /* ---- the files ----------------------------------------------------------------- */
 
+/* Where a file is to appear: behind a symbolic link it is the file that is replaced. NULL where
+ * something is that cannot be, a pipe or a device. */
+static const char *place(struct work *w)
+{
+	struct stat st;
+	char *real = realpath(w->opt.output, NULL);
+	const char *at = arena_strdup(&w->arena, real ? real : w->opt.output);
+	free(real);
+	return stat(w->opt.output, &st) != 0 || S_ISREG(st.st_mode) ? at : NULL;
+}
+
 static enum err open_output(struct work *w, struct errbuf *eb)
 {
 	if (strcmp(w->opt.output, "-") == 0) {
 		w->out = stdout;
 		return ERR_OK;
 	}
-	w->unfinished = arena_printf(&w->arena, "%s.tmp", w->opt.output);
-	w->out = fopen(w->unfinished, "we");
-	if (w->out)
-		return ERR_OK;
-	enum err rc = err_set(eb, ERR_IO, "%s cannot be written: %m", w->unfinished);
-	w->unfinished = NULL;
-	return rc;
+	w->target = place(w);
+	const char *path = w->target ? arena_printf(&w->arena, "%s.tmp", w->target) : w->opt.output;
+	w->out = fopen(path, "we");
+	if (!w->out)
+		return err_set(eb, ERR_IO, "%s cannot be written: %m", path);
+	w->unfinished = w->target ? path : NULL;
+	return ERR_OK;
 }
 
 /* What was written gets its name, or goes. */
@@ -198,7 +211,7 @@ static enum err close_output(struct work *w, enum err rc, struct errbuf *eb)
 	bool whole = w->out == stdout ? fflush(w->out) == 0 : fclose(w->out) == 0;
 	if (rc == ERR_OK && !whole)
 		rc = err_set(eb, ERR_IO, "%s cannot be written: %m", w->opt.output);
-	if (rc == ERR_OK && w->unfinished && rename(w->unfinished, w->opt.output) != 0)
+	if (rc == ERR_OK && w->unfinished && rename(w->unfinished, w->target) != 0)
 		rc = err_set(eb, ERR_IO, "%s cannot be written: %m", w->opt.output);
 	if (rc != ERR_OK && w->unfinished)
 		(void)remove(w->unfinished);

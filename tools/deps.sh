@@ -44,6 +44,7 @@ packages_of() {
 	bench)
 		echo python3-sqlalchemy python3-psycopg2 wrk python3-fastapi python3-uvicorn python3-uvloop python3-httptools
 		echo python3-asyncpg python3-ujson
+		echo r-base-core r-cran-forecast r-cran-prophet
 		;;
 	*) die "no such group: $1 (build, run, test, lint, bench)" ;;
 	esac
