@@ -83,7 +83,8 @@ struct forecast_backtest {
 };
 
 struct forecast {
-	struct forecast_point *points;         /* horizon of them */
+	struct forecast_point *points; /* n_points of them: the horizon */
+	size_t n_points;
 	struct forecast_point total;           /* of the whole horizon, with bands of its own */
 	const char *model;                     /* "ensemble", "mean", "seasonal naive", "constant" */
 	const struct forecast_weight *weights; /* the heaviest first */

@@ -1,0 +1,34 @@
+/* numeric.h: the little linear algebra, search and order statistics that forecasts need. */
+#ifndef TAKINGS_FORECAST_NUMERIC_H
+#define TAKINGS_FORECAST_NUMERIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+/* Solves A x = b for a symmetric positive definite A of n rows by Cholesky's factors; both are
+ * overwritten, b with x. Only the lower half of A is read. false: A is not positive definite. */
+bool numeric_solve(double *a, double *b, size_t n) MUST_CHECK;
+
+/* The value below which the part q (0..1) of v lies, linear between neighbours (type 7 of
+ * Hyndman & Fan 1996); v is put in order. 0 of nothing. */
+double numeric_quantile(double *v, size_t n, double q);
+
+/* The same of a copy. */
+double numeric_median(struct arena *arena, const double *v, size_t n);
+
+/* 1.4826 times the median absolute deviation from `centre`: a standard deviation that outliers
+ * do not move. */
+double numeric_spread(struct arena *arena, const double *v, size_t n, double centre);
+
+double numeric_mean(const double *v, size_t n);
+
+enum { NUMERIC_SEARCH_MAX = 6 };
+
+/* Looks for the least f(x) by Nelder and Mead's simplex (1965), from x with steps of `step`,
+ * with `evaluations` calls of f; x becomes the best found. n is at most NUMERIC_SEARCH_MAX. */
+void numeric_search(double *x, size_t n, double step, int evaluations,
+                    double (*f)(const double *x, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,36 @@
+/* series.h: a series made ready to learn from, and the way back.
+ *
+ * What is taken away here no model has to understand: what lies before the first sale, slots of
+ * the week that are always 0 (a closed Monday; the series then has a shorter week), values
+ * nobody knows, and values no shop can have had (an amount with three zeros too many). */
+#ifndef TAKINGS_FORECAST_SERIES_H
+#define TAKINGS_FORECAST_SERIES_H
+
+#include "forecast/forecast.h"
+
+struct series {
+	double *y;   /* n values without gaps, the far ones drawn in */
+	double *raw; /* the same as they were */
+	size_t n;
+	size_t m1, m2; /* seasons in steps of this series; 1 and 0 where there is none */
+	size_t h;      /* steps of this series within the horizon */
+	size_t *at;    /* n + h: the step of the input, counted from the first one used */
+	size_t first;  /* the input's step that is 0 in `at` */
+	size_t used;   /* steps of the input from there on */
+	size_t phase;  /* slot of the week of the first step used */
+	bool *closed;  /* for each step of the horizon */
+	bool nonnegative;
+	bool any_closed, any_filled, any_tamed;
+	double zeros;    /* part of y that is 0 */
+	double max, min; /* of y */
+};
+
+/* No value is known: ERR_INVALID, field "history". */
+enum err series_prepare(struct arena *arena, const struct forecast_input *input, struct series *out,
+                        struct errbuf *eb) MUST_CHECK;
+
+/* Draws far values in; not those of marked steps (n of them; NULL: none), which have their reason.
+ */
+void series_tame(struct arena *arena, struct series *s, const bool *marked);
+
+#endif
