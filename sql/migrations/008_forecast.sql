@@ -1,5 +1,13 @@
 -- What is expected, and what came of it. Amounts of money are minor units here as
 -- everywhere; counts may have decimals, as an expected value has.
+--
+-- Who reads: the newest made_at of a scope (metric, granularity, location, item, currency) and
+-- horizon is what is expected now. What came of older ones is asked of
+--   forecast_judged(...)    each step that is over, once a target and lead
+--   forecast_accuracy(...)  how good that was, a row for each lead
+--   forecast_record(...)    the same in one row, for the first so many leads
+-- An hour's value is what is expected of that wall-clock hour: twice as much where the clock
+-- repeats it, 0 where the clock leaves it out.
 
 -- Days people behave differently on, besides the public holidays the program knows:
 -- a fair, a strike, the shop's birthday. One name is one effect, learned over its years.
@@ -37,6 +45,7 @@ CREATE TABLE forecast_run (
 	-- parts of 1; NULL without a backtest
 	wape numeric, mase numeric, bias numeric, coverage80 numeric, coverage95 numeric,
 	naive_wape numeric, naive_mase numeric,
+	scale numeric,                       -- the unit of mase: mean |y - y a season before| of what it learned from
 	total numeric, total_lo80 numeric, total_hi80 numeric, total_lo95 numeric, total_hi95 numeric,
 	CHECK (status = 'refused' OR (model IS NOT NULL AND train_from IS NOT NULL AND total IS NOT NULL)),
 	CHECK (status = 'ready' OR reason IS NOT NULL)
@@ -67,6 +76,7 @@ CREATE FUNCTION forecast_history_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF TG_OP = 'UPDATE' THEN
 		new.actual := coalesce(new.actual, old.actual);
+		new.error := new.value - new.actual;
 		IF (new.forecast_id, new.lead, new.target_date, new.target_hour, new.value, new.lo80, new.hi80, new.lo95,
 		    new.hi95, new.naive, new.closed, new.base, new.season, new.trend, new.holiday, new.holiday_name)
 		   IS NOT DISTINCT FROM
@@ -80,6 +90,58 @@ END
 $$;
 CREATE TRIGGER forecast_history_keep BEFORE UPDATE OR DELETE ON forecast_history
 	FOR EACH ROW EXECUTE FUNCTION forecast_history_keep();
+CREATE TRIGGER forecast_history_keep_all BEFORE TRUNCATE ON forecast_history
+	FOR EACH STATEMENT EXECUTE FUNCTION forecast_history_keep();
+
+-- What nights said about steps of the last `days` computed days, and what came of it: each target
+-- and lead once, by the shortest horizon that reaches so far (its models were weighed for that),
+-- the newest of equals. location NULL: all of them together; item NULL: not of one item.
+CREATE FUNCTION forecast_judged(of_metric text, of_granularity text, code text, location int, item text, days int)
+RETURNS TABLE (target_date date, target_hour smallint, lead smallint, forecast_id bigint, made_at timestamptz, value numeric,
+               lo80 numeric, hi80 numeric, lo95 numeric, hi95 numeric, naive numeric, closed boolean, actual numeric,
+               error numeric, scale numeric)
+LANGUAGE sql STABLE AS $$
+	SELECT DISTINCT ON (h.target_date, h.target_hour, h.lead)
+	       h.target_date, h.target_hour, h.lead, r.forecast_id, r.made_at, h.value, h.lo80, h.hi80, h.lo95, h.hi95, h.naive,
+	       h.closed, h.actual, h.error, r.scale
+	FROM forecast_run r JOIN forecast_history h USING (forecast_id)
+	WHERE r.origin = 'night' AND r.status = 'ready' AND r.metric = of_metric AND r.granularity = of_granularity
+	  AND r.currency = code AND r.location_id IS NOT DISTINCT FROM location AND r.item_id IS NOT DISTINCT FROM item
+	  AND h.actual IS NOT NULL
+	  AND h.target_date > (SELECT max(business_date) FROM daily_revenue_cache) - days
+	ORDER BY h.target_date, h.target_hour, h.lead, r.horizon, r.forecast_id DESC
+$$;
+
+-- How good that was. Parts of 1; bias is positive where forecasts were too high; mase is the mean
+-- error in units of the seasonal naive's in-sample error; coverage is of steps not forecast as
+-- closed; won: less error than the naive had. NULL where there is nothing to divide by.
+CREATE FUNCTION forecast_accuracy(of_metric text, of_granularity text, code text, location int, item text, days int)
+RETURNS TABLE (lead smallint, n bigint, wape numeric, bias numeric, coverage80 numeric, coverage95 numeric,
+               naive_wape numeric, mase numeric, naive_mase numeric, won boolean)
+LANGUAGE sql STABLE AS $$
+	SELECT j.lead, count(*), sum(abs(error)) / nullif(sum(abs(actual)), 0), sum(error) / nullif(sum(abs(actual)), 0),
+	       avg((actual BETWEEN lo80 AND hi80)::int) FILTER (WHERE NOT closed),
+	       avg((actual BETWEEN lo95 AND hi95)::int) FILTER (WHERE NOT closed),
+	       sum(abs(naive - actual)) / nullif(sum(abs(actual)), 0), avg(abs(error) / nullif(scale, 0)),
+	       avg(abs(naive - actual) / nullif(scale, 0)), sum(abs(error)) < sum(abs(naive - actual))
+	FROM forecast_judged(of_metric, of_granularity, code, location, item, days) j
+	GROUP BY j.lead ORDER BY j.lead
+$$;
+
+-- The same in one row, of leads up to `leads` (NULL: all); n is 0 where nothing is over yet.
+CREATE FUNCTION forecast_record(of_metric text, of_granularity text, code text, location int, item text, days int, leads int)
+RETURNS TABLE (n bigint, first_date date, last_date date, wape numeric, bias numeric, coverage80 numeric,
+               coverage95 numeric, naive_wape numeric, mase numeric, naive_mase numeric, won boolean)
+LANGUAGE sql STABLE AS $$
+	SELECT count(*), min(target_date), max(target_date), sum(abs(error)) / nullif(sum(abs(actual)), 0),
+	       sum(error) / nullif(sum(abs(actual)), 0),
+	       avg((actual BETWEEN lo80 AND hi80)::int) FILTER (WHERE NOT closed),
+	       avg((actual BETWEEN lo95 AND hi95)::int) FILTER (WHERE NOT closed),
+	       sum(abs(naive - actual)) / nullif(sum(abs(actual)), 0), avg(abs(error) / nullif(scale, 0)),
+	       avg(abs(naive - actual) / nullif(scale, 0)), sum(abs(error)) < sum(abs(naive - actual))
+	FROM forecast_judged(of_metric, of_granularity, code, location, item, days) j
+	WHERE leads IS NULL OR j.lead <= leads
+$$;
 
 -- What each closed step should have been, judged by the steps before it; replaced by
 -- every run for the days it looks at.
