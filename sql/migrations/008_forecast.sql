@@ -71,6 +71,7 @@ CREATE TABLE forecast_history (
 	PRIMARY KEY (forecast_id, lead)
 );
 CREATE INDEX forecast_history_target ON forecast_history (target_date);
+CREATE INDEX forecast_history_open ON forecast_history (target_date) WHERE actual IS NULL;
 
 CREATE FUNCTION forecast_history_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -92,6 +93,50 @@ CREATE TRIGGER forecast_history_keep BEFORE UPDATE OR DELETE ON forecast_history
 	FOR EACH ROW EXECUTE FUNCTION forecast_history_keep();
 CREATE TRIGGER forecast_history_keep_all BEFORE TRUNCATE ON forecast_history
 	FOR EACH STATEMENT EXECUTE FUNCTION forecast_history_keep();
+
+-- What came of one step, by the rules in force; NULL as long as a day of it is not computed. Of an
+-- item nobody bought that is 0.
+CREATE FUNCTION forecast_actual(of_metric text, of_granularity text, code text, location int, item text, first_day date,
+                                at_hour smallint, profile text) RETURNS numeric
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	days int := CASE of_granularity WHEN 'week' THEN 7 ELSE 1 END;
+	last_day date := first_day + days - 1;
+	computed int;
+	found numeric;
+BEGIN
+	-- A branch for each shape, so that each has the plan it needs.
+	IF of_granularity = 'hour' AND location IS NULL THEN
+		SELECT sum(CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END)
+		INTO found FROM hourly_order_cache WHERE business_date = first_day AND hour = at_hour AND currency = code;
+		RETURN found;
+	ELSIF of_granularity = 'hour' THEN
+		SELECT CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END
+		INTO found FROM hourly_order_cache
+		WHERE business_date = first_day AND hour = at_hour AND currency = code AND location_id = location;
+		RETURN found;
+	ELSIF location IS NULL THEN
+		SELECT count(DISTINCT business_date),
+		       sum(CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END)
+		INTO computed, found FROM daily_revenue_cache WHERE business_date BETWEEN first_day AND last_day AND currency = code;
+	ELSE
+		SELECT count(DISTINCT business_date),
+		       sum(CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END)
+		INTO computed, found FROM daily_revenue_cache
+		WHERE business_date BETWEEN first_day AND last_day AND currency = code AND location_id = location;
+	END IF;
+	IF computed < days THEN
+		RETURN NULL;
+	ELSIF item IS NULL THEN
+		RETURN found;
+	END IF;
+	SELECT coalesce(sum(CASE of_metric WHEN 'revenue' THEN revenue_minor WHEN 'quantity' THEN quantity ELSE order_count END), 0)
+	INTO found FROM item_sales_cache
+	WHERE item_id = item AND business_date BETWEEN first_day AND last_day AND currency = code
+	  AND (location IS NULL OR location_id = location);
+	RETURN found;
+END
+$$;
 
 -- What nights said about steps of the last `days` computed days, and what came of it: each target
 -- and lead once, by the shortest horizon that reaches so far (its models were weighed for that),
@@ -184,3 +229,7 @@ CREATE TABLE anomaly (
 	UNIQUE (metric, granularity, location_id, currency, first_date, first_hour)
 );
 CREATE INDEX anomaly_last ON anomaly (last_date);
+
+-- How far the nights have come: figures of which version forecasts were made from and judged, and
+-- the run up to whose days forecasts have their actual values.
+ALTER TABLE site ADD forecast_version bigint, ADD anomaly_version bigint, ADD filled_run bigint NOT NULL DEFAULT 0;
