@@ -11,6 +11,7 @@
 #include "batch/jobs.h"
 #include "batch/migrate.h"
 #include "db/analytics.h"
+#include "domain/holidays.h"
 
 /* ---- arguments --------------------------------------------------------- */
 
@@ -137,8 +138,8 @@ static void say(const struct run *r, enum err rc)
 static enum err prepare(struct run *r, struct errbuf *eb)
 {
 	int applied;
-	enum err rc = ERR_OK;
-	if (conf_bool(r->conf, CONF_AUTO_MIGRATE) && !r->opt->dry_run)
+	enum err rc = holidays_check(conf_str(r->conf, CONF_HOLIDAYS), conf_name(CONF_HOLIDAYS), eb);
+	if (rc == ERR_OK && conf_bool(r->conf, CONF_AUTO_MIGRATE) && !r->opt->dry_run)
 		rc = migrate_up(r->conf, &applied, eb);
 	if (rc == ERR_OK)
 		rc = analytics_open(&r->db, r->conf, ANALYTICS_WRITE, "takings-batch", eb);
@@ -149,6 +150,17 @@ static enum err prepare(struct run *r, struct errbuf *eb)
 	return rc;
 }
 
+/* Also where no day was due: one that is there may lack what a killed run did not come to. */
+static enum err after_days(struct run *r, enum err rc, struct errbuf *eb)
+{
+	if ((rc != ERR_OK && rc != ERR_NOTHING) || r->opt->dry_run)
+		return rc;
+	r->nothing_due = rc == ERR_NOTHING;
+	enum err night = run_night(r, eb);
+	r->night_worked = night == ERR_OK;
+	return night == ERR_INTERRUPTED ? night : rc;
+}
+
 static enum err run_all(struct run *r, struct errbuf *eb)
 {
 	struct errbuf closing = {0};
@@ -157,12 +169,14 @@ static enum err run_all(struct run *r, struct errbuf *eb)
 		rc = run_record_begin(r, eb);
 	if (rc == ERR_OK)
 		rc = work(r, eb);
+	rc = after_days(r, rc, eb);
 	enum err ended = run_record_end(r, rc, eb, &closing);
 	failpoint_pass(FP_run_closed);
 	run_heartbeats(r, rc, eb);
 	if (rc == ERR_OK && ended != ERR_OK)
 		return err_set(eb, ended, "%s", closing.text);
-	if (rc == ERR_OK && !r->opt->from && !r->opt->dry_run && r->written == 0)
+	if (rc == ERR_OK && !r->opt->from && !r->opt->dry_run && r->written == 0 &&
+	    !r->night_worked)
 		rc = ERR_NOTHING;
 	return rc;
 }

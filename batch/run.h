@@ -6,6 +6,7 @@
  *   window days and currencies in the words of order_db (run_window.c)
  *   stage  facts of those days out of order_db, rows they should become (run_stage.c)
  *   write  one transaction a day into the cache tables (run_write.c)
+ *   night  what the days let expect, and what was unusual in them (night.h)
  *
  * Everything staged lives in temporary tables of the one connection that also
  * holds the lock, so memory here does not grow with the data, and nothing is
@@ -43,6 +44,8 @@ struct run {
 	const char *first_clock; /* of the oldest order, on its clock; NULL without orders */
 	const char *snapshot;
 	bool source_tried; /* order_db was needed, so its state is known */
+	bool nothing_due;  /* --if-due, and no day is */
+	bool night_worked; /* forecasts were made, or could not be */
 
 	int64_t planned, written, unchanged, kept, orders;
 	const char *first_day, *last_day;
@@ -104,5 +107,12 @@ MUST_CHECK enum err run_print_differences(struct run *r, struct errbuf *eb);
 /* ---- run_write.c */
 
 MUST_CHECK enum err run_write(struct run *r, struct errbuf *eb);
+
+/* ---- night.c */
+
+/* Forecasts and unusual days, where the figures moved since they were made. The figures stand
+ * whatever becomes of it: what fails is a warning of the run, and ERR_OK all the same.
+ * ERR_NOTHING where there was nothing to do, or all of it is switched off; ERR_INTERRUPTED. */
+MUST_CHECK enum err run_night(struct run *r, struct errbuf *eb);
 
 #endif

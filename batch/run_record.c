@@ -80,7 +80,7 @@ static const char *number(struct run *r, int64_t n)
 static const char *record_status(enum err rc, const struct run *r)
 {
 	if (rc == ERR_OK)
-		return r->written || r->opt->from ? "ok" : "nothing";
+		return r->written || r->opt->from || r->night_worked ? "ok" : "nothing";
 	return rc == ERR_NOTHING ? "nothing" : rc == ERR_INTERRUPTED ? "interrupted" : "failed";
 }
 
@@ -91,7 +91,7 @@ enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why, st
 		return ERR_OK;
 	db_ignore_interrupt(r->db);
 	/* Cron asks 144 times a day; that nothing was due is what the heartbeat says. */
-	if (rc == ERR_NOTHING && !r->source_tried)
+	if (rc == ERR_NOTHING && !r->source_tried && !r->night_worked)
 		return db_query(r->db, "run_forget", DB_PARAMS({"run_id", r->run_id}), NULL, eb);
 	buf_putc(&r->warnings, ']');
 	return db_query(r->db, "run_end",

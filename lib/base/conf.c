@@ -16,7 +16,8 @@
 
 extern char **environ;
 
-enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST };
+enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST, DECIMAL };
+enum { DECIMAL_UNIT = 10000 };
 enum { SECRET = 1, URL = 2, UNREAD = 4, KEY = 8, LIVE = 16 };
 enum { B = CONF_BATCH, W = CONF_WEB };
 
@@ -262,6 +263,10 @@ static enum err check(const struct setting *s, struct value *v, struct errbuf *e
 		return err_set_field(eb, ERR_CONFIG, v->name,
 		                     "%s='%s' is not a whole number from %lld to %lld", v->name, v->text,
 		                     (long long)s->min, (long long)s->max);
+	if (s->type == DECIMAL && !num_parse_decimal(v->text, s->min, s->max, &n))
+		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is not a number from %g to %g",
+		                     v->name, v->text, (double)s->min / DECIMAL_UNIT,
+		                     (double)s->max / DECIMAL_UNIT);
 	if (s->type == BOOL && !in_words(booleans, v->text))
 		return err_set_field(eb, ERR_CONFIG, v->name, "%s='%s' is none of %s", v->name, v->text,
 		                     booleans);
@@ -410,6 +415,13 @@ int64_t conf_int(const struct conf *c, enum conf_id id)
 	return v;
 }
 
+double conf_decimal(const struct conf *c, enum conf_id id)
+{
+	int64_t v;
+	must(num_parse_decimal(c->values[id].text, 0, INT64_MAX, &v));
+	return (double)v / DECIMAL_UNIT;
+}
+
 bool conf_bool(const struct conf *c, enum conf_id id)
 {
 	return in_words("1,true,yes,on", c->values[id].text);
@@ -477,9 +489,11 @@ static void print_default(const struct setting *s, struct buf *out)
 
 static void print_range(const struct setting *s, struct buf *out)
 {
-	static const char *const kinds[] = {"text", "", "0 or 1", "", "date", "comma-separated list"};
+	static const char *const kinds[] = {"text", "", "0 or 1", "", "date", "comma-separated list", ""};
 	if (s->type == INT)
 		buf_printf(out, "%lld to %lld", (long long)s->min, (long long)s->max);
+	else if (s->type == DECIMAL)
+		buf_printf(out, "%g to %g", (double)s->min / DECIMAL_UNIT, (double)s->max / DECIMAL_UNIT);
 	else
 		buf_puts(out, s->type == CHOICE ? choice_words(s) : kinds[s->type]);
 }

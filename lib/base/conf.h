@@ -41,6 +41,7 @@ MUST_CHECK enum err conf_reload(struct conf **out, const struct conf *old, const
 /* Never NULL; "" where empty. Borrowed. */
 const char *conf_str(const struct conf *c, enum conf_id id);
 int64_t conf_int(const struct conf *c, enum conf_id id);
+double conf_decimal(const struct conf *c, enum conf_id id);
 bool conf_bool(const struct conf *c, enum conf_id id);
 bool conf_is_set(const struct conf *c, enum conf_id id); /* false: the default stands */
 

@@ -19,6 +19,23 @@ bool num_parse_int(const char *s, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
+bool num_parse_decimal(const char *s, int64_t min, int64_t max, int64_t *out)
+{
+	char digits[24];
+	size_t whole = strspn(s, "0123456789");
+	size_t parts = s[whole] == '.' ? strspn(s + whole + 1, "0123456789") : 0;
+	bool point = s[whole] == '.';
+	if (whole == 0 || whole > 14 || parts > 4 || (point && parts == 0) ||
+	    s[whole + point + parts] != '\0')
+		return false;
+	memcpy(digits, s, whole);
+	memset(digits + whole, '0', 4);
+	if (parts)
+		memcpy(digits + whole, s + whole + 1, parts);
+	digits[whole + 4] = '\0';
+	return num_parse_int(digits, min, max, out);
+}
+
 static int two(const char *s)
 {
 	return (s[0] - '0') * 10 + (s[1] - '0');

@@ -9,6 +9,10 @@
  * False, and *out untouched, otherwise. */
 bool num_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 
+/* A decimal number with at most four digits behind the point, as ten-thousandths: "0.95" is 9500.
+ * No sign, no exponent; otherwise as num_parse_int. */
+bool num_parse_decimal(const char *s, int64_t min, int64_t max, int64_t *out);
+
 /* A calendar date YYYY-MM-DD between 0001-01-01 and 9999-12-31 that exists. */
 bool num_is_date(const char *s);
 

@@ -232,6 +232,26 @@ static void test_num_int(void **state)
 	assert_false(num_parse_int("11", 5, 10, &v));
 }
 
+static void test_num_decimal(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"",    ".5",  "0.",      "-0.5",  "+0.5", "0.95 ",
+	                                  "0,5", "1e-1", "0.12345", "0.5.5", "nan",  "0x1",
+	                                  "inf", "0.49", "1000000000000000000000000"};
+	int64_t v = 77;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(num_parse_decimal(bad[i], 5000, 9999, &v));
+	assert_int_equal(v, 77);
+	assert_true(num_parse_decimal("0.5000", 5000, 9999, &v));
+	assert_int_equal(v, 5000);
+	assert_true(num_parse_decimal("0.95", 5000, 9999, &v));
+	assert_int_equal(v, 9500);
+	assert_true(num_parse_decimal("0.9999", 5000, 9999, &v));
+	assert_false(num_parse_decimal("1", 5000, 9999, &v));
+	assert_true(num_parse_decimal("12", 0, INT64_MAX, &v));
+	assert_int_equal(v, 120000);
+}
+
 static void test_num_date(void **state)
 {
 	(void)state;
@@ -461,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_err_names),      cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_bugs_abort),     cmocka_unit_test(test_buf),
 		cmocka_unit_test(test_buf_growth),     cmocka_unit_test(test_num_int),
+		cmocka_unit_test(test_num_decimal),
 		cmocka_unit_test(test_num_date),       cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_json_text),      cmocka_unit_test(test_log),
 		cmocka_unit_test(test_failpoint),      cmocka_unit_test(test_words),
