@@ -12,8 +12,8 @@
 #include "domain/user.h"
 
 struct wish {
-	const char *word;                           /* list, add, remove, import */
-	const char *day, *until, *name, *location;  /* until: the day itself where not given */
+	const char *word;                          /* list, add, remove, import */
+	const char *day, *until, *name, *location; /* until: the day itself where not given */
 	const char *file;
 	int64_t year; /* 0: this one */
 };
@@ -86,8 +86,8 @@ static enum err check_days(const struct wish *w, struct errbuf *eb)
 
 static enum err change(struct db *db, const struct wish *w, struct rowset *rs, struct errbuf *eb)
 {
-	const struct db_param *params = DB_PARAMS(
-		{"day", w->day}, {"until", w->until}, {"name", w->name}, {"location_id", w->location});
+	const struct db_param *params = DB_PARAMS({"day", w->day}, {"until", w->until},
+	                                          {"name", w->name}, {"location_id", w->location});
 	return strcmp(w->word, "remove") == 0 ? db_query(db, "holiday_remove", params, rs, eb)
 	                                      : db_query(db, "holiday_add", params, rs, eb);
 }
@@ -250,9 +250,9 @@ enum job_exit job_holiday(const struct conf *conf, int argc, char **argv)
 	if (rc == ERR_OK)
 		rc = access_open(&db, conf, &eb);
 	if (rc == ERR_OK)
-		rc = w.file                          ? import(db, w.file, &eb)
+		rc = w.file                        ? import(db, w.file, &eb)
 		     : strcmp(w.word, "list") == 0 ? list(db, conf, &w, &eb)
-		                                     : change_days(db, &w, &eb);
+		                                   : change_days(db, &w, &eb);
 	if (rc != ERR_OK)
 		log_err("holiday_failed", &eb);
 	db_close(db);

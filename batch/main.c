@@ -51,7 +51,8 @@ static const struct job jobs[] = {
 	{"holiday", job_holiday, NULL,
      "holiday list [--year Y] | add DATE NAME [--until DATE] [--location ID]\n"
      "       | remove DATE NAME [--until DATE] [--location ID] | import FILE",
-     "days people behave differently on: the public ones of HOLIDAYS, and the shop's own (of a CSV\n"
+     "days people behave differently on: the public ones of HOLIDAYS, and the shop's own (of a "
+     "CSV\n"
      "      file: ds,holiday); one name is one effect, learned over the years"},
 	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes"},
 };

@@ -133,11 +133,11 @@ static void say(struct night *n, enum err rc, const struct errbuf *why)
 		    LOG_INT("refused", n->refused), LOG_END);
 	else
 		run_warn(n->run, "forecast_failed", "forecasts and unusual days: %s", why->text);
-	if (db_alive(n->db) && db_query(n->db, "heartbeat_put",
-	                                DB_PARAMS({"component", "forecast"},
-	                                          {"status", well ? "ok" : "degraded"},
-	                                          {"detail", well ? "" : why->text}),
-	                                NULL, &ignored) != ERR_OK)
+	if (db_alive(n->db) &&
+	    db_query(n->db, "heartbeat_put",
+	             DB_PARAMS({"component", "forecast"}, {"status", well ? "ok" : "degraded"},
+	                       {"detail", well ? "" : why->text}),
+	             NULL, &ignored) != ERR_OK)
 		log_err("forecast_heartbeat", &ignored);
 }
 

@@ -49,11 +49,11 @@ struct night {
 enum night_step { NIGHT_DAY, NIGHT_HOUR };
 
 struct night_series {
-	const char *metric;                        /* revenue, orders, quantity */
-	const char *location, *item, *currency;    /* NULL: all locations; of no item */
+	const char *metric;                     /* revenue, orders, quantity */
+	const char *location, *item, *currency; /* NULL: all locations; of no item */
 	enum night_step step;
-	int32_t first_day;                         /* of y[0] */
-	struct forecast_input input;               /* all but the horizon */
+	int32_t first_day;           /* of y[0] */
+	struct forecast_input input; /* all but the horizon */
 };
 
 /* A growing list; its memory is the arena's. */

@@ -25,9 +25,9 @@ static void judge(size_t i, void *arg)
 	struct arena scratch;
 	struct anomaly_result r;
 	arena_init(&scratch);
-	j->rc = db_interrupted() ? ERR_INTERRUPTED
-	                         : anomaly_run(&scratch, &j->series->input, &j->options, j->window, &r,
-	                                       &j->eb);
+	j->rc = db_interrupted()
+	            ? ERR_INTERRUPTED
+	            : anomaly_run(&scratch, &j->series->input, &j->options, j->window, &r, &j->eb);
 	if (j->rc == ERR_OK) {
 		j->out = r;
 		j->out.steps = arena_array(&j->arena, j->series->input.n, sizeof *r.steps);
@@ -167,10 +167,10 @@ enum err night_anomaly_stage(struct night *n, const struct night_list *list, str
 	enum err rc = ERR_OK;
 	for (size_t i = 0; i < list->n; i++) {
 		bool hours = list->rows[i].step == NIGHT_HOUR;
-		jobs[i] = (struct job){.series = &list->rows[i],
-		                       .options.sensitivity =
-		                           conf_decimal(n->run->conf, CONF_ANOMALY_SENSITIVITY),
-		                       .window = hours ? NIGHT_HOUR_DAYS_JUDGED * HOURS : NIGHT_DAYS_JUDGED};
+		jobs[i] = (struct job){
+			.series = &list->rows[i],
+			.options.sensitivity = conf_decimal(n->run->conf, CONF_ANOMALY_SENSITIVITY),
+			.window = hours ? NIGHT_HOUR_DAYS_JUDGED * HOURS : NIGHT_DAYS_JUDGED};
 		arena_init(&jobs[i].arena);
 	}
 	team_run(list->n, 0, judge, jobs);
@@ -192,10 +192,9 @@ enum err night_anomaly_stage(struct night *n, const struct night_list *list, str
 
 enum err night_anomaly_write(struct night *n, struct errbuf *eb)
 {
-	static const char *const statements[] = {"night_expected_drop", "night_expected_put",
-	                                         "night_anomaly_cut",   "night_contribution",
-	                                         "night_anomaly_drop",  "night_anomaly_put",
-	                                         "night_anomalies_done"};
+	static const char *const statements[] = {
+		"night_expected_drop", "night_expected_put", "night_anomaly_cut",   "night_contribution",
+		"night_anomaly_drop",  "night_anomaly_put",  "night_anomalies_done"};
 	return night_transact(
 		n, statements, sizeof statements / sizeof *statements,
 		DB_PARAMS({"run_id", n->run->run_id}, {"newest", n->newest}, {"profile", n->run->profile},

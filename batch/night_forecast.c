@@ -124,8 +124,8 @@ static double hours_change(const struct night *n, const struct job *j)
 {
 	double more = 0;
 	for (size_t i = 0; i < j->horizon; i++)
-		more += j->f.points[i].point *
-		        (night_slot_of(n, j->series, j->series->input.n + i).part - 1);
+		more +=
+			j->f.points[i].point * (night_slot_of(n, j->series, j->series->input.n + i).part - 1);
 	return more;
 }
 
@@ -232,8 +232,8 @@ static size_t list_jobs(const struct night *n, const struct night_list *list, st
 	size_t count = 0, far = (size_t)conf_int(n->run->conf, CONF_FORECAST_HORIZON_DAYS);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct night_series *s = &list->rows[i];
-		jobs[count++] = (struct job){.series = s,
-		                             .horizon = s->step == NIGHT_HOUR ? DAY_HOURS : WEEK};
+		jobs[count++] =
+			(struct job){.series = s, .horizon = s->step == NIGHT_HOUR ? DAY_HOURS : WEEK};
 		if (s->step == NIGHT_DAY && !s->item && far > WEEK)
 			jobs[count++] = (struct job){.series = s, .horizon = far};
 	}

@@ -108,9 +108,9 @@ static enum err load_odd_hours(struct night *n, struct errbuf *eb)
 	n->odd_n = (size_t)rowset_rows(&rs);
 	n->odd = arena_array(n->arena, n->odd_n, sizeof *n->odd);
 	for (int i = 0; i < rowset_rows(&rs); i++)
-		n->odd[i] = (struct night_hour){(int32_t)rowset_int(&rs, i, "day"),
-		                                (int)rowset_int(&rs, i, "hour"),
-		                                (int)rowset_int(&rs, i, "seconds")};
+		n->odd[i] =
+			(struct night_hour){(int32_t)rowset_int(&rs, i, "day"), (int)rowset_int(&rs, i, "hour"),
+		                        (int)rowset_int(&rs, i, "seconds")};
 	rowset_fini(&rs);
 	return rc;
 }
@@ -168,16 +168,15 @@ static enum err load(struct night *n, int64_t first, int64_t last, enum night_st
                      struct night_list *list, struct errbuf *eb)
 {
 	struct rowset rs;
-	const struct db_param *params = DB_PARAMS(
-		{"newest", n->newest}, {"profile", n->run->profile}, {"cutoff", n->run->cutoff},
-		{"first", arena_printf(list->arena, "%" PRId64, first)},
-		{"last", arena_printf(list->arena, "%" PRId64, last)});
+	const struct db_param *params =
+		DB_PARAMS({"newest", n->newest}, {"profile", n->run->profile}, {"cutoff", n->run->cutoff},
+	              {"first", arena_printf(list->arena, "%" PRId64, first)},
+	              {"last", arena_printf(list->arena, "%" PRId64, last)});
 	enum err rc = step == NIGHT_HOUR ? db_query(n->db, "night_hours", params, &rs, eb)
 	                                 : db_query(n->db, "night_days", params, &rs, eb);
 	for (int i = 0; i < rowset_rows(&rs); i++) {
-		struct night_series s = {.step = step,
-		                         .metric = "orders",
-		                         .location = kept(list, &rs, i, "location_id")};
+		struct night_series s = {
+			.step = step, .metric = "orders", .location = kept(list, &rs, i, "location_id")};
 		add_series(n, list, &rs, i, s);
 		s.metric = "revenue";
 		if (step == NIGHT_DAY)

@@ -155,10 +155,19 @@ static enum err after_days(struct run *r, enum err rc, struct errbuf *eb)
 {
 	if ((rc != ERR_OK && rc != ERR_NOTHING) || r->opt->dry_run)
 		return rc;
+	struct errbuf why = {0};
 	r->nothing_due = rc == ERR_NOTHING;
-	enum err night = run_night(r, eb);
+	enum err night = run_night(r, &why);
 	r->night_worked = night == ERR_OK;
-	return night == ERR_INTERRUPTED ? night : rc;
+	if (rc == ERR_NOTHING && r->night_worked) {
+		err_clear(eb);
+		return ERR_OK;
+	}
+	if (night == ERR_INTERRUPTED) {
+		err_clear(eb);
+		return err_set(eb, night, "%s", why.text);
+	}
+	return rc;
 }
 
 static enum err run_all(struct run *r, struct errbuf *eb)
@@ -175,8 +184,7 @@ static enum err run_all(struct run *r, struct errbuf *eb)
 	run_heartbeats(r, rc, eb);
 	if (rc == ERR_OK && ended != ERR_OK)
 		return err_set(eb, ended, "%s", closing.text);
-	if (rc == ERR_OK && !r->opt->from && !r->opt->dry_run && r->written == 0 &&
-	    !r->night_worked)
+	if (rc == ERR_OK && !r->opt->from && !r->opt->dry_run && r->written == 0 && !r->night_worked)
 		rc = ERR_NOTHING;
 	return rc;
 }

@@ -91,7 +91,7 @@ enum err run_record_end(struct run *r, enum err rc, const struct errbuf *why, st
 		return ERR_OK;
 	db_ignore_interrupt(r->db);
 	/* Cron asks 144 times a day; that nothing was due is what the heartbeat says. */
-	if (rc == ERR_NOTHING && !r->source_tried && !r->night_worked)
+	if (rc == ERR_NOTHING && !r->source_tried)
 		return db_query(r->db, "run_forget", DB_PARAMS({"run_id", r->run_id}), NULL, eb);
 	buf_putc(&r->warnings, ']');
 	return db_query(r->db, "run_end",

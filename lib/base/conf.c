@@ -489,7 +489,8 @@ static void print_default(const struct setting *s, struct buf *out)
 
 static void print_range(const struct setting *s, struct buf *out)
 {
-	static const char *const kinds[] = {"text", "", "0 or 1", "", "date", "comma-separated list", ""};
+	static const char *const kinds[] = {"text", "", "0 or 1", "", "date", "comma-separated list",
+	                                    ""};
 	if (s->type == INT)
 		buf_printf(out, "%lld to %lld", (long long)s->min, (long long)s->max);
 	else if (s->type == DECIMAL)

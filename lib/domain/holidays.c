@@ -316,9 +316,10 @@ enum err holidays_check(const char *countries, const char *setting, struct errbu
 		buf_init(&known);
 		for (int i = 0; (country = holidays_country(i)) != NULL; i++)
 			buf_printf(&known, "%s%s", i ? ", " : "", country);
-		enum err rc = err_set_field(eb, ERR_CONFIG, setting,
-		                            "%s: there is no list of holidays for '%s'; there is one for %s",
-		                            setting, code, buf_str(&known));
+		enum err rc =
+			err_set_field(eb, ERR_CONFIG, setting,
+		                  "%s: there is no list of holidays for '%s'; there is one for %s", setting,
+		                  code, buf_str(&known));
 		buf_fini(&known);
 		return rc;
 	}

@@ -220,7 +220,8 @@ WHERE n.first_date = :newest::date - CASE n.granularity WHEN 'day' THEN :days::i
 
 -- name: night_contribution
 -- Which items, and which locations, moved most in the way of the whole, against the mean of the same
--- weekday in the eight weeks before; for incidents that are new or were something else.
+-- weekday in the eight weeks before; for incidents that are new or were something else. What is
+-- expected of a day moves a little with every night: that is not worth the reading.
 WITH fresh AS MATERIALIZED (
 	SELECT n.metric, n.location_id, n.currency, n.first_date, n.worst_date, n.actual - n.expected AS off,
 	       (SELECT array_agg(n.worst_date - 7 * g) FROM generate_series(1, 8) g) AS before,
@@ -229,8 +230,9 @@ WITH fresh AS MATERIALIZED (
 	FROM night_anomaly n
 	WHERE n.granularity = 'day' AND n.actual <> n.expected
 	  AND NOT EXISTS (SELECT FROM anomaly a
-	                  WHERE (a.metric, a.granularity, a.location_id, a.currency, a.first_date, a.worst_date, a.actual, a.expected)
-	                      = (n.metric, n.granularity, n.location_id, n.currency, n.first_date, n.worst_date, n.actual, n.expected))
+	                  WHERE (a.metric, a.granularity, a.location_id, a.currency, a.first_date, a.worst_date, a.actual)
+	                      = (n.metric, n.granularity, n.location_id, n.currency, n.first_date, n.worst_date, n.actual)
+	                    AND abs(a.expected - n.expected) <= abs(n.actual - n.expected) / 20)
 ), part AS (
 	SELECT f.metric, f.location_id, f.currency, f.first_date, 'item' AS dimension, c.item_id AS id,
 	       (array_agg(c.name ORDER BY c.business_date DESC, c.location_id))[1] AS name, f.off,
@@ -282,7 +284,7 @@ SELECT *, :run_id::bigint FROM night_anomaly
 ON CONFLICT (metric, granularity, location_id, currency, first_date, first_hour) DO UPDATE
 SET last_date = excluded.last_date, last_hour = excluded.last_hour, worst_date = excluded.worst_date, worst_hour = excluded.worst_hour,
     steps = excluded.steps, kind = excluded.kind, lo = excluded.lo, hi = excluded.hi, score = excluded.score, p = excluded.p,
-    contribution = CASE WHEN (anomaly.worst_date, anomaly.actual, anomaly.expected) = (excluded.worst_date, excluded.actual, excluded.expected)
+    contribution = CASE WHEN (anomaly.worst_date, anomaly.actual) = (excluded.worst_date, excluded.actual) AND excluded.contribution = '[]'
                         THEN anomaly.contribution ELSE excluded.contribution END,
     actual = excluded.actual, expected = excluded.expected, alert = excluded.alert, special_name = excluded.special_name,
     run_id = excluded.run_id

@@ -125,7 +125,7 @@ describe('run: exit codes', () => {
 			[{ component: 'batch', status: 'degraded' }, { component: 'order_db', status: 'down' }])
 		await shop.expectRun(0)
 		assert.deepEqual(await shop.cache.query('SELECT component, status FROM heartbeat ORDER BY 1'),
-			[{ component: 'batch', status: 'ok' }, { component: 'order_db', status: 'ok' }])
+			[{ component: 'batch', status: 'ok' }, { component: 'forecast', status: 'ok' }, { component: 'order_db', status: 'ok' }])
 	})
 
 	it('is 1 when analytics_db is away', async () => {

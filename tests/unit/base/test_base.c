@@ -235,9 +235,10 @@ static void test_num_int(void **state)
 static void test_num_decimal(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"",    ".5",  "0.",      "-0.5",  "+0.5", "0.95 ",
-	                                  "0,5", "1e-1", "0.12345", "0.5.5", "nan",  "0x1",
-	                                  "inf", "0.49", "1000000000000000000000000"};
+	static const char *const bad[] = {
+		"",      ".5",  "0.",   "-0.5",    "+0.5",
+		"0.95 ", "0,5", "1e-1", "0.12345", "0.5.5",
+		"nan",   "0x1", "inf",  "0.49",    "1000000000000000000000000"};
 	int64_t v = 77;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(num_parse_decimal(bad[i], 5000, 9999, &v));
@@ -477,14 +478,21 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_err_first_wins), cmocka_unit_test(test_err_lengths),
-		cmocka_unit_test(test_err_names),      cmocka_unit_test(test_arena),
-		cmocka_unit_test(test_bugs_abort),     cmocka_unit_test(test_buf),
-		cmocka_unit_test(test_buf_growth),     cmocka_unit_test(test_num_int),
+		cmocka_unit_test(test_err_first_wins),
+		cmocka_unit_test(test_err_lengths),
+		cmocka_unit_test(test_err_names),
+		cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_bugs_abort),
+		cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_buf_growth),
+		cmocka_unit_test(test_num_int),
 		cmocka_unit_test(test_num_decimal),
-		cmocka_unit_test(test_num_date),       cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_json_text),      cmocka_unit_test(test_log),
-		cmocka_unit_test(test_failpoint),      cmocka_unit_test(test_words),
+		cmocka_unit_test(test_num_date),
+		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_json_text),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_failpoint),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
