@@ -263,6 +263,20 @@ static void check_last_run(struct doctor *d, struct db *db)
 	rowset_fini(&rs);
 }
 
+static void check_forecasts(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "doctor_forecast", DB_NO_PARAMS, &rs, &eb) != ERR_OK)
+		fail(d, "analytics_db: %s", eb.text);
+	else if (rowset_rows(&rs) && strcmp(rowset_get(&rs, 0, "status"), "ok") == 0)
+		good("last forecasts: %s", rowset_get(&rs, 0, "at"));
+	else if (rowset_rows(&rs))
+		warn(d, "last forecasts: failed at %s: %s; the figures stand, and the next run tries again",
+		     rowset_get(&rs, 0, "at"), rowset_get(&rs, 0, "detail"));
+	rowset_fini(&rs);
+}
+
 /* A schema that is older, or not there yet, is what `run` mends by itself first. */
 static bool run_migrates(struct doctor *d, struct db *db)
 {
@@ -296,6 +310,7 @@ static void check_analytics_db(struct doctor *d)
 		good("analytics_db: schema %d", analytics_schema_known());
 		check_role(d, db);
 		check_last_run(d, db);
+		check_forecasts(d, db);
 	}
 	db_close(db);
 }

@@ -72,6 +72,7 @@ static enum err list(struct db *db, const struct conf *conf, const struct wish *
 
 static enum err check_days(const struct wish *w, struct errbuf *eb)
 {
+	must(w->day && w->until && w->name);
 	if (!num_is_date(w->day))
 		return err_set_field(eb, ERR_INVALID, "date", "'%s' is not a date YYYY-MM-DD", w->day);
 	if (!num_is_date(w->until))
@@ -234,7 +235,7 @@ static bool read_wish(int argc, char **argv, struct wish *w)
 	}
 	if (!w->until)
 		w->until = w->day;
-	return imports ? w->file != NULL : changes ? w->name != NULL : strcmp(w->word, "list") == 0;
+	return imports ? w->file != NULL : changes ? w->day && w->name : strcmp(w->word, "list") == 0;
 }
 
 enum job_exit job_holiday(const struct conf *conf, int argc, char **argv)

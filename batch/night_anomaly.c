@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/failpoint.h"
 #include "batch/night.h"
 #include "forecast/team.h"
 
@@ -195,6 +194,9 @@ enum err night_anomaly_write(struct night *n, struct errbuf *eb)
 	static const char *const statements[] = {
 		"night_expected_drop", "night_expected_put", "night_anomaly_cut",   "night_contribution",
 		"night_anomaly_drop",  "night_anomaly_put",  "night_anomalies_done"};
+	enum err rc = db_script(n->db, "night_anomalies_count", eb);
+	if (rc != ERR_OK)
+		return rc;
 	return night_transact(
 		n, statements, sizeof statements / sizeof *statements,
 		DB_PARAMS({"run_id", n->run->run_id}, {"newest", n->newest}, {"profile", n->run->profile},

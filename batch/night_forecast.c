@@ -268,6 +268,9 @@ enum err night_forecast_write(struct night *n, struct errbuf *eb)
 	static const char *const statements[] = {"night_write_runs", "night_write_points",
 	                                         "night_forecasts_done"};
 	failpoint_pass(FP_night_made);
+	enum err rc = db_script(n->db, "night_forecasts_count", eb);
+	if (rc != ERR_OK)
+		return rc;
 	return night_transact(n, statements, sizeof statements / sizeof *statements,
 	                      DB_PARAMS({"run_id", n->run->run_id}), eb);
 }

@@ -8,3 +8,6 @@ SELECT current_user AS role,
 
 -- name: doctor_last_run
 SELECT status, started_at, error FROM batch_run ORDER BY run_id DESC LIMIT 1
+
+-- name: doctor_forecast
+SELECT status, detail, at FROM heartbeat WHERE component = 'forecast'

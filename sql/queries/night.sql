@@ -43,51 +43,58 @@ FROM (SELECT NULL::int AS location_id, currency, min(first_date) AS first_date F
                       AND (c.order_count > 0 OR c.revenue_minor <> 0))) s
 
 -- name: night_days
--- The days of some scopes since their first sale, as lists; a day that is not computed is NaN.
-WITH figure AS (
-	SELECT s.n, c.business_date, sum(c.revenue_minor) AS minor, sum(orders_shown(:profile, c.served_count, c.order_count)) AS orders
-	FROM night_scope s JOIN daily_revenue_cache c ON c.currency = s.currency
-	WHERE s.n BETWEEN :first::int AND :last::int AND s.location_id IS NULL
-	  AND c.business_date BETWEEN greatest(s.first_date, :newest::date - 3999) AND :newest::date
-	GROUP BY s.n, c.business_date
+-- The days of some scopes since their first sale, as lists; a day that is not computed is NaN. The
+-- calendar stands among the facts rather than being joined with them: whatever the planner thinks
+-- of their number, each row is touched once.
+WITH scope AS MATERIALIZED (
+	SELECT n, location_id, currency, greatest(first_date, :newest::date - 3999) AS first_date FROM night_scope
+	WHERE n BETWEEN :first::int AND :last::int
+), fact AS (
+	SELECT s.n, d::date AS day, NULL::numeric AS minor, NULL::numeric AS orders
+	FROM scope s, LATERAL generate_series(s.first_date::timestamp, :newest::date::timestamp, interval '1 day') d
 	UNION ALL
 	SELECT s.n, c.business_date, c.revenue_minor, orders_shown(:profile, c.served_count, c.order_count)
-	FROM night_scope s JOIN daily_revenue_cache c ON c.currency = s.currency AND c.location_id = s.location_id
-	WHERE s.n BETWEEN :first::int AND :last::int
-	  AND c.business_date BETWEEN greatest(s.first_date, :newest::date - 3999) AND :newest::date
+	FROM scope s JOIN daily_revenue_cache c ON c.currency = s.currency
+	WHERE s.location_id IS NULL AND c.business_date BETWEEN s.first_date AND :newest::date
+	UNION ALL
+	SELECT s.n, c.business_date, c.revenue_minor, orders_shown(:profile, c.served_count, c.order_count)
+	FROM scope s JOIN daily_revenue_cache c ON c.location_id = s.location_id AND c.currency = s.currency
+	WHERE c.business_date BETWEEN s.first_date AND :newest::date
+), step AS (
+	SELECT n, day, coalesce(sum(minor)::text, 'NaN') AS minor, coalesce(sum(orders)::text, 'NaN') AS orders FROM fact GROUP BY n, day
 )
-SELECT s.location_id, s.currency, min(d)::date - date '1970-01-01' AS first_day, count(*) AS n,
-       string_agg(coalesce(f.minor::text, 'NaN'), ',' ORDER BY d) AS revenue,
-       string_agg(coalesce(f.orders::text, 'NaN'), ',' ORDER BY d) AS orders
-FROM night_scope s
-CROSS JOIN LATERAL generate_series(greatest(s.first_date, :newest::date - 3999)::timestamp, :newest::date::timestamp, interval '1 day') d
-LEFT JOIN figure f ON f.n = s.n AND f.business_date = d::date
-WHERE s.n BETWEEN :first::int AND :last::int
-GROUP BY s.n, s.location_id, s.currency ORDER BY s.n
+SELECT s.location_id, s.currency, s.first_date - date '1970-01-01' AS first_day, x.n, x.revenue, x.orders
+FROM (SELECT n AS scope, count(*) AS n, string_agg(minor, ',' ORDER BY day) AS revenue, string_agg(orders, ',' ORDER BY day) AS orders
+      FROM step GROUP BY n) x
+JOIN scope s ON s.n = x.scope
+ORDER BY s.n
 
 -- name: night_hours
 -- The same of the hours of the last 112 days, 24 a day in the order of the business day. An hour
 -- that the clock leaves out is unknown; of one that it repeats, half is taken.
-WITH figure AS (
-	SELECT s.n, c.business_date, c.hour, max(c.seconds) AS seconds, sum(orders_shown(:profile, c.served_count, c.order_count)) AS orders
-	FROM night_scope s JOIN hourly_order_cache c ON c.currency = s.currency
-	WHERE s.n BETWEEN :first::int AND :last::int AND s.location_id IS NULL
-	  AND c.business_date BETWEEN greatest(s.first_date, :newest::date - 111) AND :newest::date
-	GROUP BY s.n, c.business_date, c.hour
+WITH scope AS MATERIALIZED (
+	SELECT n, location_id, currency, greatest(first_date, :newest::date - 111) AS first_date FROM night_scope
+	WHERE n BETWEEN :first::int AND :last::int
+), fact AS (
+	SELECT s.n, d::date AS day, h AS hour, NULL::numeric AS orders, NULL::int AS seconds
+	FROM scope s, LATERAL generate_series(s.first_date::timestamp, :newest::date::timestamp, interval '1 day') d, generate_series(0, 23) h
 	UNION ALL
-	SELECT s.n, c.business_date, c.hour, c.seconds, orders_shown(:profile, c.served_count, c.order_count)
-	FROM night_scope s JOIN hourly_order_cache c ON c.currency = s.currency AND c.location_id = s.location_id
-	WHERE s.n BETWEEN :first::int AND :last::int
-	  AND c.business_date BETWEEN greatest(s.first_date, :newest::date - 111) AND :newest::date
+	SELECT s.n, c.business_date, c.hour, orders_shown(:profile, c.served_count, c.order_count), c.seconds
+	FROM scope s JOIN hourly_order_cache c ON c.currency = s.currency
+	WHERE s.location_id IS NULL AND c.business_date BETWEEN s.first_date AND :newest::date
+	UNION ALL
+	SELECT s.n, c.business_date, c.hour, orders_shown(:profile, c.served_count, c.order_count), c.seconds
+	FROM scope s JOIN hourly_order_cache c ON c.location_id = s.location_id AND c.currency = s.currency
+	WHERE c.business_date BETWEEN s.first_date AND :newest::date
+), step AS (
+	SELECT n, day, (hour - :cutoff::int + 24) % 24 AS at,
+	       coalesce(round(sum(orders) * 3600.0 / nullif(max(seconds), 0), 4)::text, 'NaN') AS orders
+	FROM fact GROUP BY n, day, hour
 )
-SELECT s.location_id, s.currency, min(d)::date - date '1970-01-01' AS first_day, count(*) AS n,
-       string_agg(coalesce(round(f.orders * 3600.0 / nullif(f.seconds, 0), 4)::text, 'NaN'), ',' ORDER BY d, h) AS orders
-FROM night_scope s
-CROSS JOIN LATERAL generate_series(greatest(s.first_date, :newest::date - 111)::timestamp, :newest::date::timestamp, interval '1 day') d
-CROSS JOIN generate_series(0, 23) h
-LEFT JOIN figure f ON f.n = s.n AND f.business_date = d::date AND f.hour = (h + :cutoff::int) % 24
-WHERE s.n BETWEEN :first::int AND :last::int
-GROUP BY s.n, s.location_id, s.currency ORDER BY s.n
+SELECT s.location_id, s.currency, s.first_date - date '1970-01-01' AS first_day, x.n, x.orders
+FROM (SELECT n AS scope, count(*) AS n, string_agg(orders, ',' ORDER BY day, at) AS orders FROM step GROUP BY n) x
+JOIN scope s ON s.n = x.scope
+ORDER BY s.n
 
 -- name: night_odd_hours
 -- Hours of those days, and of the day to come, that are not 3600 seconds long.
@@ -104,29 +111,38 @@ WITH best AS MATERIALIZED (
 	     LATERAL (SELECT min(c.business_date) AS first_date FROM item_sales_cache c
 	              WHERE c.item_id = i.item_id AND c.currency = s.currency AND c.business_date > :newest::date - 4000) f
 	WHERE s.location_id IS NULL AND i.rank <= :items::int
-), figure AS MATERIALIZED (
-	SELECT b.currency, b.item_id, c.business_date, sum(c.revenue_minor) AS minor, sum(c.quantity) AS quantity
+), fact AS (
+	SELECT b.currency, b.item_id, c.business_date AS day, c.revenue_minor AS minor, c.quantity, false AS computed
 	FROM best b JOIN item_sales_cache c ON c.item_id = b.item_id AND c.currency = b.currency
 	WHERE c.business_date BETWEEN b.first_date AND :newest::date
-	GROUP BY 1, 2, 3
-), computed AS MATERIALIZED (
-	SELECT DISTINCT currency, business_date FROM daily_revenue_cache
-	WHERE business_date >= (SELECT min(first_date) FROM best)
+	UNION ALL
+	SELECT b.currency, b.item_id, d::date, 0, 0, false
+	FROM best b, LATERAL generate_series(b.first_date::timestamp, :newest::date::timestamp, interval '1 day') d
+	UNION ALL
+	SELECT b.currency, b.item_id, c.business_date, 0, 0, true
+	FROM (SELECT DISTINCT currency, business_date FROM daily_revenue_cache WHERE business_date >= (SELECT min(first_date) FROM best)) c
+	JOIN best b ON b.currency = c.currency AND c.business_date BETWEEN b.first_date AND :newest::date
+), step AS (
+	SELECT currency, item_id, day, CASE WHEN bool_or(computed) THEN sum(minor)::text ELSE 'NaN' END AS minor,
+	       CASE WHEN bool_or(computed) THEN sum(quantity)::text ELSE 'NaN' END AS quantity
+	FROM fact GROUP BY currency, item_id, day
 )
-SELECT b.currency, b.item_id, b.first_date - date '1970-01-01' AS first_day, count(*) AS n,
-       string_agg(CASE WHEN c.business_date IS NULL THEN 'NaN' ELSE coalesce(f.minor, 0)::text END, ',' ORDER BY d) AS revenue,
-       string_agg(CASE WHEN c.business_date IS NULL THEN 'NaN' ELSE coalesce(f.quantity, 0)::text END, ',' ORDER BY d) AS quantity
-FROM best b
-CROSS JOIN LATERAL generate_series(b.first_date::timestamp, :newest::date::timestamp, interval '1 day') d
-LEFT JOIN figure f ON f.currency = b.currency AND f.item_id = b.item_id AND f.business_date = d::date
-LEFT JOIN computed c ON c.currency = b.currency AND c.business_date = d::date
-GROUP BY b.currency, b.item_id, b.first_date ORDER BY b.currency, b.item_id
+SELECT currency, item_id, min(day) - date '1970-01-01' AS first_day, count(*) AS n,
+       string_agg(minor, ',' ORDER BY day) AS revenue, string_agg(quantity, ',' ORDER BY day) AS quantity
+FROM step GROUP BY currency, item_id ORDER BY currency, item_id
 
 -- name: night_special
 -- Of a shop with one location, the days of that location are days of the whole.
 SELECT day - date '1970-01-01' AS day, name,
        CASE WHEN (SELECT count(DISTINCT location_id) FROM series) > 1 THEN location_id END AS location_id
 FROM special_day ORDER BY 1, 2
+
+-- name: night_forecasts_count
+-- Nobody else tells the planner how much is in temporary tables.
+ANALYZE night_run; ANALYZE night_point
+
+-- name: night_anomalies_count
+ANALYZE night_scope; ANALYZE night_expected; ANALYZE night_anomaly
 
 -- name: night_write_runs
 INSERT INTO forecast_run (made_at, origin, run_id, rules_id, data_version, metric, granularity, location_id, item_id, currency,
@@ -145,11 +161,12 @@ INSERT INTO forecast_history (forecast_id, lead, target_date, target_hour, value
 SELECT f.forecast_id, p.lead, p.target_date, p.target_hour, p.value, p.lo80, p.hi80, p.lo95, p.hi95, p.naive, p.closed,
        p.base, p.season, p.trend, p.holiday, p.holiday_name
 FROM night_point p
-JOIN night_run r USING (n)
-JOIN forecast_run f ON f.metric = r.metric AND f.granularity = r.granularity AND f.currency = r.currency AND f.horizon = r.horizon
- AND coalesce(f.location_id, -1) = coalesce(r.location_id, -1) AND coalesce(f.item_id, '') = coalesce(r.item_id, '')
- AND (f.item_id IS NULL) = (r.item_id IS NULL)
-WHERE f.run_id = :run_id::bigint AND f.origin = 'night' AND f.made_at = now()
+JOIN (SELECT r.n, f.forecast_id
+      FROM night_run r
+      JOIN forecast_run f ON f.metric = r.metric AND f.granularity = r.granularity AND f.currency = r.currency AND f.horizon = r.horizon
+       AND coalesce(f.location_id, -1) = coalesce(r.location_id, -1) AND coalesce(f.item_id, '') = coalesce(r.item_id, '')
+       AND (f.item_id IS NULL) = (r.item_id IS NULL)
+      WHERE f.run_id = :run_id::bigint AND f.origin = 'night' AND f.made_at = now()) f USING (n)
 ORDER BY f.forecast_id, p.lead
 
 -- name: night_forecasts_done
