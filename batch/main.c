@@ -46,15 +46,14 @@ static const struct job jobs[] = {
      "forecast the series of a CSV file (id, t or ds, y); needs no database and no settings", true},
 	{"anomalies", job_anomalies, NULL, ANOMALY_FILE_USAGE,
      "say what was unusual in the series of a CSV file; needs no database and no settings", true},
-	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},
-     "keys for programs, of scope ingest, read or admin; a new one is printed once"},
 	{"holiday", job_holiday, NULL,
      "holiday list [--year Y] | add DATE NAME [--until DATE] [--location ID]\n"
      "       | remove DATE NAME [--until DATE] [--location ID] | import FILE",
      "days people behave differently on: the public ones of HOLIDAYS, and the shop's own (of a "
      "CSV\n"
-     "      file: ds,holiday); one name is one effect, learned over the years"},
-	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes"},
+     "      file: ds,holiday); one name is one effect, learned over the years",
+     false},
+	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},
 };
 
 enum { JOBS = sizeof jobs / sizeof *jobs };
