@@ -8,7 +8,7 @@
 
 enum {
 	FOLDS_DAYS = 13,
-	FOLDS_HOURS = 7,
+	FOLDS_HOURS = 10,
 	FOLDS_YEAR = 2, /* at the same time of the last year */
 	FOLDS_MAX = FOLDS_DAYS + FOLDS_YEAR,
 	YEAR_WEEKS = 52,

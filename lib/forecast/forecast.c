@@ -143,13 +143,14 @@ static void backtest(const struct series *s, const struct ensemble *e, const str
 	}
 }
 
-static double *errors_of(struct arena *arena, const struct series *s, const struct ensemble *e)
+static struct errors errors_of(struct arena *arena, const struct series *s,
+                               const struct ensemble *e)
 {
 	double *error = arena_array(arena, e->folds * s->h + 1, sizeof *error);
 	for (size_t k = 0; k < e->folds; k++)
 		for (size_t i = 0; i < s->h; i++)
 			error[k * s->h + i] = s->raw[e->origin[k] + i] - e->said[k * s->h + i];
-	return error;
+	return (struct errors){error, e->folds, s->h, s->m1, s->m2 > 0};
 }
 
 /* ---- parts ------------------------------------------------------------------------ */
@@ -217,6 +218,23 @@ static void set_parts(const struct level *level, size_t slot, double holiday,
 	p->trend = p->point - p->base - p->season - holiday;
 }
 
+/* What the level's way on adds is smooth: its mean over a season around each step; what is
+ * left of it belongs to the slots. */
+static void smooth_trend(struct arena *arena, const struct series *s, size_t m,
+                         struct forecast *out)
+{
+	double *trend = arena_array(arena, s->h, sizeof *trend);
+	for (size_t h = 0; h < s->h; h++)
+		trend[h] = out->points[s->at[s->n + h] - s->used].trend;
+	for (size_t h = 0; h < s->h; h++) {
+		size_t span = m < s->h ? m : s->h, from = h > span / 2 ? h - span / 2 : 0;
+		from = from + span > s->h ? s->h - span : from;
+		struct forecast_point *p = &out->points[s->at[s->n + h] - s->used];
+		p->trend = numeric_mean(trend + from, span);
+		p->season += trend[h] - p->trend;
+	}
+}
+
 /* Steps of the series to steps of the horizon; closed ones are 0. */
 static void put_back(struct arena *arena, const struct series *s, const struct calendar *calendar,
                      const struct ensemble *e, const struct bands *b, struct forecast *out)
@@ -235,6 +253,7 @@ static void put_back(struct arena *arena, const struct series *s, const struct c
 			p->lo80 = p->hi80 = p->lo95 = p->hi95 = 0;
 		out->total.point += p->point;
 	}
+	smooth_trend(arena, s, level.m, out);
 	for (size_t i = 0; i < out->n_points; i++)
 		if (s->closed[i]) {
 			out->points[i].closed = true;
@@ -321,7 +340,8 @@ enum err forecast_run(struct arena *arena, const struct forecast_input *input, s
 	out->points = arena_array(arena, input->horizon, sizeof *out->points);
 	out->naive = arena_array(arena, input->horizon, sizeof *out->naive);
 	choose(arena, &s, dated ? &calendar : NULL, &e, out);
-	bands_make(arena, errors_of(arena, &s, &e), e.folds, s.h, usual_change(&s), &b);
+	struct errors errors = errors_of(arena, &s, &e);
+	bands_make(arena, &errors, usual_change(&s), &b);
 	backtest(&s, &e, &b, &out->backtest);
 	put_back(arena, &s, dated ? &calendar : NULL, &e, &b, out);
 	set_naive(input, &s, out);

@@ -49,6 +49,26 @@ double numeric_quantile(double *v, size_t n, double q)
 	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
 }
 
+static int compare_weighted(const void *a, const void *b)
+{
+	const struct weighted *x = a, *y = b;
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+double numeric_weighted_quantile(struct weighted *v, size_t n, double q)
+{
+	double all = 0, sum = 0;
+	qsort(v, n, sizeof *v, compare_weighted);
+	for (size_t i = 0; i < n; i++)
+		all += v[i].weight;
+	for (size_t i = 0; i < n; i++) {
+		sum += v[i].weight;
+		if (sum >= q * all)
+			return v[i].value;
+	}
+	return n > 0 ? v[n - 1].value : 0;
+}
+
 double numeric_median(struct arena *arena, const double *v, size_t n)
 {
 	double *copy = arena_array(arena, n, sizeof *copy);

@@ -15,7 +15,14 @@ bool numeric_solve(double *a, double *b, size_t n) MUST_CHECK;
  * Hyndman & Fan 1996); v is put in order. 0 of nothing. */
 double numeric_quantile(double *v, size_t n, double q);
 
-/* The same of a copy. */
+struct weighted {
+	double value, weight;
+};
+
+/* The least value up to which the part q of all weight lies; v is put in order. 0 of nothing. */
+double numeric_weighted_quantile(struct weighted *v, size_t n, double q);
+
+/* The middle of a copy. */
 double numeric_median(struct arena *arena, const double *v, size_t n);
 
 /* 1.4826 times the median absolute deviation from `centre`: a standard deviation that outliers
