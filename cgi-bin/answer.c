@@ -17,15 +17,17 @@ void answer_fini(struct answer *a)
 	a->n = 0;
 }
 
-/* Says 404, and of which parameter there are no figures on any day. */
-static enum err tell_missing(struct call *c, const struct part *p, struct errbuf *eb)
+enum err answer_tell_missing(struct call *c, const char *statement, const char *field,
+                             const char *text, struct errbuf *eb)
 {
 	struct rowset rs;
-	enum err rc = call_ask(c, &(struct db_ask){"report_missing", c->params.list, &rs}, 1, eb);
+	enum err rc = call_ask(c, &(struct db_ask){statement, c->params.list, &rs}, 1, eb);
 	if (rc != ERR_OK)
 		return rc;
-	const char *detail = rowset_get(&rs, 0, "detail"), *field = rowset_get(&rs, 0, "field");
-	rc = err_set_field(eb, ERR_NOT_FOUND, field ? field : "", "%s", detail ? detail : p->missing);
+	const char *detail = rowset_get(&rs, 0, "detail"), *known = rowset_get(&rs, 0, "field");
+	if (!known)
+		known = detail ? "" : field;
+	rc = err_set_field(eb, ERR_NOT_FOUND, known, "%s", detail ? detail : text);
 	rowset_fini(&rs);
 	return rc;
 }
@@ -88,6 +90,11 @@ static enum err ask_fed(struct call *c, struct answer *a, struct errbuf *eb)
 	return rc;
 }
 
+static enum err part_missing(struct call *c, const struct part *p, struct errbuf *eb)
+{
+	return answer_tell_missing(c, p->why ? p->why : "report_missing", "", p->missing, eb);
+}
+
 /* One round trip for all parts, or two where the first feeds the others; one snapshot, so
  * that they agree with each other. */
 enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb)
@@ -102,7 +109,7 @@ enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb)
 	bool empty = feeds && rowset_rows(&a->parts[0]) == 0 && !c->route->parts[0].missing;
 	for (int i = 0; rc == ERR_OK && !empty && i < a->n; i++)
 		if (c->route->parts[i].missing && rowset_rows(&a->parts[i]) == 0)
-			rc = tell_missing(c, &c->route->parts[i], eb);
+			rc = part_missing(c, &c->route->parts[i], eb);
 	return rc;
 }
 

@@ -16,6 +16,11 @@ struct answer {
 MUST_CHECK enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb);
 void answer_fini(struct answer *a);
 
+/* ERR_NOT_FOUND with what the columns detail and field of `statement` say; without a detail with
+ * `text`, and without either about `field`. */
+MUST_CHECK enum err answer_tell_missing(struct call *c, const char *statement, const char *field,
+                                        const char *text, struct errbuf *eb);
+
 /* The answer as JSON, by the columns of each part. */
 void answer_write_json(const struct answer *a, struct buf *out);
 

@@ -243,6 +243,8 @@ static bool is_known(const struct call *c)
 {
 	const char *p = c->req->if_none_match, *etag = c->cached->etag;
 	size_t n = strlen(etag);
+	if (strcmp(c->route->method, "GET") != 0)
+		return false;
 	for (; n && (p = strstr(p, etag)) != NULL; p += n)
 		if (p[n] == '\0' || p[n] == ',' || p[n] == ' ')
 			return true;
@@ -287,8 +289,6 @@ static enum err reply_table(struct call *c, struct errbuf *eb)
 static void answer_route(struct call *c)
 {
 	struct errbuf eb = {0};
-	if (!is_new_enough(c))
-		return;
 	enum err rc = find_answer(c, &eb);
 	int64_t begun_us = clock_mono_us();
 	if (rc == ERR_OK && c->route->page && wants_csv(c))
@@ -396,6 +396,8 @@ static void dispatch(struct call *c)
 		return;
 	}
 	if (!is_switched_on(c) || !admitted(c) || !parameters_fit(c))
+		return;
+	if (c->route->parts[0].statement && !is_new_enough(c))
 		return;
 	if (c->route->handler)
 		c->route->handler(c);

@@ -415,7 +415,7 @@ static void put_responses(struct json *j, const struct route *route)
 	json_key(j, "responses");
 	json_begin_object(j);
 	put_answer(j, route, "200", route->doc);
-	if (route->parts[0].statement)
+	if (route->parts[0].statement && !route->uncached)
 		put_not_modified(j);
 	for (int i = 0; i < PROBLEMS; i++) {
 		char status[8];
