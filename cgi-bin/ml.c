@@ -9,6 +9,7 @@
 
 #include "base/num.h"
 #include "cgi-bin/answer.h"
+#include "domain/holidays.h"
 #include "forecast/forecast.h"
 #include "web/json.h"
 
@@ -110,15 +111,41 @@ static enum err ask_figures(struct call *c, const struct kind *kind, struct figu
 	return rc;
 }
 
-static void read_special(struct arena *a, const struct rowset *rs, struct forecast_input *out)
+struct specials {
+	struct forecast_special *list;
+	size_t n, cap;
+};
+
+/* Neighbours share holidays: the first name of a day counts. */
+static void add_holiday(void *arg, int32_t day, const char *name)
 {
-	size_t n = (size_t)rowset_rows(rs);
-	struct forecast_special *special = arena_array(a, n, sizeof *special);
-	for (size_t i = 0; i < n; i++)
-		special[i] = (struct forecast_special){(int32_t)rowset_int(rs, (int)i, "day_n"),
-		                                       rowset_get(rs, (int)i, "name")};
-	out->special = special;
-	out->special_n = n;
+	struct specials *s = arg;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i].day == day)
+			return;
+	if (s->n < s->cap)
+		s->list[s->n++] = (struct forecast_special){day, name};
+}
+
+/* Public holidays of the years of the series and of what is to come, and the named days. */
+static void read_special(const struct call *c, const struct rowset *rs, struct arena *a,
+                         struct forecast_input *out)
+{
+	enum { HOLIDAYS_A_YEAR = 200 };
+	size_t own_n = (size_t)rowset_rows(rs);
+	int32_t first_day = (int32_t)(out->start_s / DAY_S);
+	int32_t days = (int32_t)((int64_t)(out->n + out->horizon) * out->step_s / DAY_S);
+	int first = holidays_date_of(first_day).year, last = holidays_date_of(first_day + days).year;
+	struct specials s = {.cap = own_n + (size_t)(last - first + 2) * HOLIDAYS_A_YEAR};
+	s.list = arena_array(a, s.cap, sizeof *s.list);
+	/* A substitute may lie in the year before its own. */
+	for (int year = first; year <= last + 1; year++)
+		holidays_of_all(conf_str(c->conf, CONF_HOLIDAYS), year, add_holiday, &s);
+	for (size_t i = 0; i < own_n && s.n < s.cap; i++)
+		s.list[s.n++] = (struct forecast_special){(int32_t)rowset_int(rs, (int)i, "day_n"),
+		                                          rowset_get(rs, (int)i, "name")};
+	out->special = s.list;
+	out->special_n = s.n;
 }
 
 static void read_input(const struct call *c, const struct kind *kind, const struct figures *f,
@@ -135,7 +162,7 @@ static void read_input(const struct call *c, const struct kind *kind, const stru
 	if (kind->step_s > DAY_S && out->n >= 3 * YEAR_WEEKS)
 		out->period[0] = YEAR_WEEKS;
 	if (kind->step_s <= DAY_S)
-		read_special(a, &f->special, out);
+		read_special(c, &f->special, a, out);
 }
 
 /* The engine's words for what it does not like become those of the request. */

@@ -120,6 +120,13 @@ $$;
 
 -- ---- which forecast ------------------------------------------------------------
 
+-- The location nights know these figures by: that of a shop with one location is all of it.
+CREATE FUNCTION night_location(location int) RETURNS int
+LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN EXISTS (SELECT FROM series WHERE location_id <> location)
+	              OR NOT EXISTS (SELECT FROM series WHERE location_id = location) THEN location END
+$$;
+
 -- What the last night says: of the newest forecast of each horizon the shortest that reaches
 -- final_day, else the longest. It may be a refused one. location NULL: all of them together.
 CREATE FUNCTION forecast_of_night(of_metric text, of_granularity text, code text, location int, final_day date)
@@ -128,7 +135,7 @@ LANGUAGE sql STABLE AS $$
 	WITH newest AS (
 		SELECT DISTINCT ON (f.horizon) f.* FROM forecast_run f
 		WHERE f.origin = 'night' AND f.metric = of_metric AND f.granularity = of_granularity AND f.currency = code
-		  AND f.location_id IS NOT DISTINCT FROM location AND f.item_id IS NULL
+		  AND f.location_id IS NOT DISTINCT FROM night_location(location) AND f.item_id IS NULL
 		ORDER BY f.horizon, f.made_at DESC, f.forecast_id DESC
 	)
 	SELECT n.* FROM newest n
@@ -144,7 +151,7 @@ RETURNS SETOF forecast_history
 LANGUAGE sql STABLE ROWS 1 AS $$
 	SELECT h.* FROM forecast_history h JOIN forecast_run f USING (forecast_id)
 	WHERE h.target_date = day AND h.target_hour = at_hour AND f.origin = 'night' AND f.granularity = 'hour'
-	  AND f.metric = of_metric AND f.currency = code AND f.location_id IS NOT DISTINCT FROM location AND f.item_id IS NULL
+	  AND f.metric = of_metric AND f.currency = code AND f.location_id IS NOT DISTINCT FROM night_location(location) AND f.item_id IS NULL
 	ORDER BY f.made_at DESC, f.forecast_id DESC LIMIT 1
 $$;
 
@@ -244,10 +251,10 @@ LANGUAGE sql IMMUTABLE AS $$
 	                             ELSE 'that would have been better' END) END
 $$;
 
--- What was unusual, in one sentence. An hour is -1 where steps are days.
-CREATE FUNCTION anomaly_why(a anomaly, shown_metric text) RETURNS text
+-- What was unusual, in one sentence.
+CREATE FUNCTION anomaly_why(a anomaly) RETURNS text
 LANGUAGE sql STABLE AS $$
-	SELECT format('%s of %s%s: %s, where %s was expected (%s to %s)%s%s', initcap(shown_metric),
+	SELECT format('%s of %s%s: %s, where %s was expected (%s to %s)%s%s', initcap(a.metric),
 	              to_char(a.worst_date, 'FMDay, FMDD Mon'),
 	              CASE WHEN a.worst_hour >= 0 THEN format(', %s:00', lpad(a.worst_hour::text, 2, '0')) ELSE '' END,
 	              forecast_value(a.actual, a.metric, a.currency), forecast_value(a.expected, a.metric, a.currency),

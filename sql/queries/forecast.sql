@@ -47,7 +47,7 @@ FROM report_scope(NULL, NULL, NULL, 1, :currency) s,
               FROM (SELECT greatest(b.first_day, r.first_target) AS from_day,
                            least(b.first_day + :days::int, r.first_target + r.horizon) - 1 AS to_day) x) d,
      LATERAL (SELECT forecast_staleness(r.train_to, s.newest_day, s.today) AS words) w,
-     LATERAL forecast_record(:metric, 'day', s.currency, :location_id::int, NULL, 91, d.to_day - d.from_day + 1) a
+     LATERAL forecast_record(:metric, 'day', s.currency, night_location(:location_id::int), NULL, 91, d.to_day - d.from_day + 1) a
 WHERE r.status = 'ready' AND d.to_day >= d.from_day
 
 -- name: forecast_daily_days
@@ -74,7 +74,7 @@ ORDER BY h.lead
 SELECT a.lead, a.n, round(a.wape, 4) AS wape, round(a.bias, 4) AS bias, round(a.mase, 4) AS mase,
        round(a.coverage80, 4) AS coverage80, round(a.coverage95, 4) AS coverage95,
        round(a.naive_wape, 4) AS naive_wape, round(a.naive_mase, 4) AS naive_mase, a.naive_wape < a.wape AS naive_wins
-FROM forecast_accuracy(:metric, 'day', :currency, :location_id::int, NULL, 91) a
+FROM forecast_accuracy(:metric, 'day', :currency, night_location(:location_id::int), NULL, 91) a
 WHERE a.lead <= :days_n::int ORDER BY a.lead
 
 -- name: forecast_hourly
@@ -184,9 +184,10 @@ FROM report_scope(NULL, NULL, NULL, 1, :currency) s,
 ORDER BY f.n
 
 -- name: forecast_special
--- Named days of a location or of all.
+-- Named days of a location or of all; those of a shop's only location are of all.
 SELECT day - '1970-01-01'::date AS day_n, name FROM special_day
-WHERE location_id IS NULL OR location_id = :location_id::int ORDER BY day, name
+WHERE night_location(location_id) IS NOT DISTINCT FROM night_location(:location_id::int) OR location_id IS NULL
+ORDER BY day, name
 
 -- name: forecast_lock
 -- One at a time stores what was asked: whoever waited finds what the other stored.
@@ -278,7 +279,7 @@ WITH ask AS MATERIALIZED (
 	FROM ask a, expected_cache e,
 	     LATERAL (SELECT step_start(e.target_date, e.target_hour, a.timezone, a.cutoff_hours) AS starts_at,
 	                     step_end(e.target_date, e.target_hour, a.timezone, a.cutoff_hours) AS ends_at) x
-	WHERE e.metric = :metric AND e.granularity = a.grain AND e.location_id = coalesce(:location_id::int, -1)
+	WHERE e.metric = :metric AND e.granularity = a.grain AND e.location_id = coalesce(night_location(:location_id::int), -1)
 	  AND e.currency = a.currency AND e.target_date >= (a.since AT TIME ZONE a.timezone)::date - 2
 	  AND x.ends_at > a.since AND x.ends_at <= now()
 ), judged AS (
@@ -302,12 +303,12 @@ SELECT a.anomaly_id, a.kind, x.starts_at AS from, x.ends_at AS to, a.first_date,
        forecast_value(a.actual, a.metric, a.currency) AS actual, forecast_value(a.expected, a.metric, a.currency) AS expected,
        forecast_value(a.lo, a.metric, a.currency) AS lo, forecast_value(a.hi, a.metric, a.currency) AS hi,
        round((a.actual - a.expected) / nullif(a.expected, 0) * 100, 2) AS deviation, round(a.score, 2) AS score,
-       round(a.p, 6) AS p, anomaly_why(a, a.metric) AS reason, a.contribution -> 0 AS contribution, a.special_name AS holiday,
+       round(a.p, 6) AS p, anomaly_why(a) AS reason, a.contribution -> 0 AS contribution, a.special_name AS holiday,
        a.alert, a.noticed_at
 FROM anomaly a,
      LATERAL (SELECT step_start(a.first_date, a.first_hour, :tz, :cutoff::int) AS starts_at,
                      step_end(a.last_date, a.last_hour, :tz, :cutoff::int) AS ends_at) x
-WHERE a.metric = :metric AND a.granularity = :grain AND a.location_id = coalesce(:location_id::int, -1) AND a.currency = :currency
+WHERE a.metric = :metric AND a.granularity = :grain AND a.location_id = coalesce(night_location(:location_id::int), -1) AND a.currency = :currency
   AND a.last_date >= (:since::timestamptz AT TIME ZONE :tz)::date - 2 AND x.ends_at > :since::timestamptz
 ORDER BY x.ends_at DESC, a.anomaly_id DESC
 

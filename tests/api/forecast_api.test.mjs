@@ -180,6 +180,14 @@ describe('the next days', () => {
 		assert.match(text, /"revenue":148080,"revenue_lo80":133272/)
 	})
 
+	it('of the only location of a shop are those of the shop', async () => {
+		await refused(get(`${API}/daily`, { location_id: 0 }), 404, undefined, /no forecast yet/)
+		await exec('CREATE TABLE others AS SELECT * FROM series WHERE location_id = 2; DELETE FROM series WHERE location_id = 2')
+		const all = await ok(`${API}/daily`), one = await ok(`${API}/daily`, { location_id: 0 })
+		await exec('INSERT INTO series SELECT * FROM others; DROP TABLE others')
+		assert.deepEqual({ ...one, as_of: 0, location_id: null }, { ...all, as_of: 0 })
+	})
+
 	it('as CSV are the days', async () => {
 		const { text, headers } = await get(`${API}/daily`, { format: 'csv' })
 		assert.match(headers['content-disposition'], new RegExp(`takings-days-${daysAgo(0)}-${daysAgo(-6)}\\.csv`))
