@@ -27,7 +27,7 @@ CREATE TABLE forecast_run (
 	run_id bigint,                       -- the batch run of a night
 	rules_id integer NOT NULL REFERENCES rules,
 	data_version bigint NOT NULL,        -- of the figures it was made from
-	metric text NOT NULL,                -- revenue, orders, quantity; by order date
+	metric text NOT NULL,                -- revenue, orders, placed_orders, items_sold; of an item revenue, orders, quantity; by order date
 	granularity text NOT NULL CHECK (granularity IN ('hour', 'day', 'week')),
 	location_id integer,                 -- NULL: all of them
 	item_id text,                        -- NULL: not of one item
@@ -107,21 +107,25 @@ DECLARE
 BEGIN
 	-- A branch for each shape, so that each has the plan it needs.
 	IF of_granularity = 'hour' AND location IS NULL THEN
-		SELECT sum(CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END)
+		SELECT sum(CASE of_metric WHEN 'revenue' THEN revenue_minor WHEN 'placed_orders' THEN order_count
+		                          ELSE orders_shown(profile, served_count, order_count) END)
 		INTO found FROM hourly_order_cache WHERE business_date = first_day AND hour = at_hour AND currency = code;
 		RETURN found;
 	ELSIF of_granularity = 'hour' THEN
-		SELECT CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END
+		SELECT CASE of_metric WHEN 'revenue' THEN revenue_minor WHEN 'placed_orders' THEN order_count
+		                      ELSE orders_shown(profile, served_count, order_count) END
 		INTO found FROM hourly_order_cache
 		WHERE business_date = first_day AND hour = at_hour AND currency = code AND location_id = location;
 		RETURN found;
 	ELSIF location IS NULL THEN
 		SELECT count(DISTINCT business_date),
-		       sum(CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END)
+		       sum(CASE of_metric WHEN 'revenue' THEN revenue_minor WHEN 'placed_orders' THEN order_count WHEN 'items_sold' THEN item_qty
+		                          ELSE orders_shown(profile, served_count, order_count) END)
 		INTO computed, found FROM daily_revenue_cache WHERE business_date BETWEEN first_day AND last_day AND currency = code;
 	ELSE
 		SELECT count(DISTINCT business_date),
-		       sum(CASE of_metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(profile, served_count, order_count) END)
+		       sum(CASE of_metric WHEN 'revenue' THEN revenue_minor WHEN 'placed_orders' THEN order_count WHEN 'items_sold' THEN item_qty
+		                          ELSE orders_shown(profile, served_count, order_count) END)
 		INTO computed, found FROM daily_revenue_cache
 		WHERE business_date BETWEEN first_day AND last_day AND currency = code AND location_id = location;
 	END IF;

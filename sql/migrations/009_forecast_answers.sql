@@ -95,15 +95,12 @@ LANGUAGE sql STABLE AS $$
 	), step AS (
 		SELECT f.at_s + 3600 * i AS at_s FROM first f, generate_series(0, n - 1) i
 	), hour AS (
-		SELECT s.at_s, (to_timestamp(s.at_s + p.shift_s - cutoff_hours * 3600) AT TIME ZONE 'UTC')::date AS day,
-		       ((s.at_s + p.shift_s) / 3600 % 24)::smallint AS hour
-		FROM step s JOIN piece p ON s.at_s >= p.start_s AND s.at_s < p.end_s
+		SELECT s.at_s, (s.at_s + p.shift_s) / 3600 * 3600 AS wall_s FROM step s JOIN piece p ON s.at_s >= p.start_s AND s.at_s < p.end_s
 	)
-	SELECT to_timestamp(h.at_s), h.day, h.hour, 3600.0 / greatest(b.seconds, 3600)
-	FROM hour h, today t,
-	     LATERAL business_hours(zone, cutoff_hours, t.day - 1, t.day + 3 + n / 24) b
-	WHERE b.business_date = h.day AND b.hour = h.hour
-	ORDER BY h.at_s
+	SELECT to_timestamp(at_s), (to_timestamp(wall_s - cutoff_hours * 3600) AT TIME ZONE 'UTC')::date, (wall_s / 3600 % 24)::smallint,
+	       3600.0 / greatest(3600, (SELECT sum(least(p.end_s + p.shift_s, wall_s + 3600) - greatest(p.start_s + p.shift_s, wall_s))
+	                                FROM piece p WHERE p.start_s + p.shift_s < wall_s + 3600 AND p.end_s + p.shift_s > wall_s))
+	FROM hour ORDER BY at_s
 $$;
 
 -- When a step of expected_cache begins and ends; of an hour that occurs twice, its second time.

@@ -84,14 +84,14 @@ WITH scope AS MATERIALIZED (
 ), hour AS MATERIALIZED (
 	SELECT h.*, f.forecast_id
 	FROM scope s, LATERAL hours_ahead(now(), s.timezone, s.cutoff_hours, 24) h
-	LEFT JOIN LATERAL forecast_of_hour(:metric, s.currency, :location_id::int, h.business_date, h.hour) f ON true
+	LEFT JOIN LATERAL forecast_of_hour('orders', s.currency, :location_id::int, h.business_date, h.hour) f ON true
 ), known AS (
 	SELECT min(starts_at) AS from_at, max(starts_at) + interval '1 hour' AS to_at, count(forecast_id)::int AS n,
 	       count(*)::int AS all_n, max(forecast_id) AS forecast_id
 	FROM hour
 )
 SELECT now() AS as_of, s.timezone AS tz, s.cutoff_hours AS cutoff, s.currency, :location_id::int AS location_id,
-       :metric::text AS metric, k.from_at AS from, k.to_at AS to, (k.from_at AT TIME ZONE s.timezone)::date AS from_day,
+       k.from_at AS from, k.to_at AS to, (k.from_at AT TIME ZONE s.timezone)::date AS from_day,
        (k.from_at AT TIME ZONE s.timezone)::date AS to_day, k.n AS hours_known,
        CASE WHEN x.words IS NULL THEN 'ok' ELSE 'stale' END AS status, x.words AS stale_reason
 FROM scope s, known k, forecast_run r,
@@ -104,39 +104,26 @@ WHERE r.forecast_id = k.forecast_id
 -- The next 24 hours from the next full one; values are NULL where no forecast reaches. An hour that
 -- occurs twice has half of what is expected of both.
 SELECT t.starts_at, t.business_date, (t.starts_at AT TIME ZONE s.timezone)::date AS date, t.hour,
-       to_char(t.starts_at AT TIME ZONE s.timezone, 'FMDay') AS weekday, coalesce(o.closed, r.closed) AS closed,
-       forecast_value(o.value * t.part, 'orders', s.currency) AS orders,
-       forecast_value(o.lo80 * t.part, 'orders', s.currency) AS orders_lo80,
-       forecast_value(o.hi80 * t.part, 'orders', s.currency) AS orders_hi80,
-       forecast_value(o.lo95 * t.part, 'orders', s.currency) AS orders_lo95,
-       forecast_value(o.hi95 * t.part, 'orders', s.currency) AS orders_hi95,
-       forecast_value(r.value * t.part, 'revenue', s.currency) AS revenue,
-       forecast_value(r.lo80 * t.part, 'revenue', s.currency) AS revenue_lo80,
-       forecast_value(r.hi80 * t.part, 'revenue', s.currency) AS revenue_hi80,
-       forecast_value(r.lo95 * t.part, 'revenue', s.currency) AS revenue_lo95,
-       forecast_value(r.hi95 * t.part, 'revenue', s.currency) AS revenue_hi95,
-       o.forecast_id AS orders_forecast_id, r.forecast_id AS revenue_forecast_id, m.why
+       to_char(t.starts_at AT TIME ZONE s.timezone, 'FMDay') AS weekday, h.closed, forecast_value(h.value * t.part, 'orders', s.currency) AS orders,
+       forecast_value(h.lo80 * t.part, 'orders', s.currency) AS orders_lo80,
+       forecast_value(h.hi80 * t.part, 'orders', s.currency) AS orders_hi80,
+       forecast_value(h.lo95 * t.part, 'orders', s.currency) AS orders_lo95,
+       forecast_value(h.hi95 * t.part, 'orders', s.currency) AS orders_hi95, h.forecast_id,
+       CASE WHEN h.forecast_id IS NOT NULL
+            THEN forecast_why('hour', h.target_date, h.target_hour, h.closed, h.base, h.season, h.trend, h.holiday, h.holiday_name) END AS why
 FROM report_scope(NULL, NULL, NULL, 1, :currency) s
 CROSS JOIN LATERAL hours_ahead(now(), s.timezone, s.cutoff_hours, 24) t
-LEFT JOIN LATERAL forecast_of_hour('orders', s.currency, :location_id::int, t.business_date, t.hour) o ON true
-LEFT JOIN LATERAL forecast_of_hour('revenue', s.currency, :location_id::int, t.business_date, t.hour) r ON true
-LEFT JOIN LATERAL (SELECT forecast_why('hour', p.target_date, p.target_hour, p.closed, p.base, p.season, p.trend, p.holiday,
-                                       p.holiday_name) AS why
-                   FROM (SELECT (CASE :metric WHEN 'orders' THEN o ELSE r END).*) p WHERE p.forecast_id IS NOT NULL) m ON true
+LEFT JOIN LATERAL forecast_of_hour('orders', s.currency, :location_id::int, t.business_date, t.hour) h ON true
 ORDER BY t.starts_at
 
 -- name: forecast_hourly_runs
 -- The forecasts that these hours come from, the newest first.
-WITH hour AS MATERIALIZED (
-	SELECT o.forecast_id AS orders_id, r.forecast_id AS revenue_id
-	FROM report_scope(NULL, NULL, NULL, 1, :currency) s
-	CROSS JOIN LATERAL hours_ahead(now(), s.timezone, s.cutoff_hours, 24) t
-	LEFT JOIN LATERAL forecast_of_hour('orders', s.currency, :location_id::int, t.business_date, t.hour) o ON true
-	LEFT JOIN LATERAL forecast_of_hour('revenue', s.currency, :location_id::int, t.business_date, t.hour) r ON true
-)
-SELECT f.forecast_id, f.metric, f.made_at, count(*)::int AS hours_n, f.model, f.weights, f.flags, f.train_from, f.train_to,
+SELECT f.forecast_id, f.made_at, count(*)::int AS hours_n, f.model, f.weights, f.flags, f.train_from, f.train_to,
        f.train_n, forecast_backtest(f) AS backtest
-FROM hour h JOIN forecast_run f ON f.forecast_id IN (h.orders_id, h.revenue_id)
+FROM report_scope(NULL, NULL, NULL, 1, :currency) s
+CROSS JOIN LATERAL hours_ahead(now(), s.timezone, s.cutoff_hours, 24) t
+CROSS JOIN LATERAL forecast_of_hour('orders', s.currency, :location_id::int, t.business_date, t.hour) h
+JOIN forecast_run f USING (forecast_id)
 GROUP BY f.forecast_id ORDER BY f.made_at DESC, f.forecast_id DESC
 
 -- ---- forecasts that somebody asks for ----
@@ -205,22 +192,26 @@ RETURNING forecast_id
 
 -- name: forecast_add_points
 -- Of an hour that the clock repeats or leaves out, as much as it lasts.
+WITH run AS MATERIALIZED (
+	SELECT r.*, u.timezone, u.cutoff_hours FROM forecast_run r JOIN rules u USING (rules_id) WHERE r.forecast_id = :forecast_id::bigint
+), hour AS MATERIALIZED (
+	SELECT b.* FROM run r, LATERAL business_hours(r.timezone, r.cutoff_hours, r.first_target, r.first_target + r.horizon / 24) b
+	WHERE r.granularity = 'hour'
+), point AS (
+	SELECT p.*, r.forecast_id AS id,
+	       CASE r.granularity WHEN 'hour' THEN r.first_target + (p.lead - 1) / 24
+	                          WHEN 'week' THEN r.first_target + 7 * (p.lead - 1)
+	                          ELSE r.first_target + (p.lead - 1) END AS day,
+	       CASE r.granularity WHEN 'hour' THEN ((p.lead - 1 + r.cutoff_hours) % 24)::smallint ELSE -1 END AS at_hour
+	FROM run r, jsonb_populate_recordset(NULL::forecast_history, :points::jsonb) p
+)
 INSERT INTO forecast_history (forecast_id, lead, target_date, target_hour, value, lo80, hi80, lo95, hi95, naive, closed, base,
                               season, trend, holiday, holiday_name)
-SELECT r.forecast_id, p.lead, t.day, t.hour, p.value * x.part, p.lo80 * x.part, p.hi80 * x.part, p.lo95 * x.part,
-       p.hi95 * x.part, p.naive * x.part, p.closed, p.base * x.part, p.season * x.part, p.trend * x.part, p.holiday * x.part,
-       p.holiday_name
-FROM forecast_run r
-JOIN rules u USING (rules_id)
-CROSS JOIN jsonb_populate_recordset(NULL::forecast_history, :points::jsonb) p
-CROSS JOIN LATERAL (SELECT CASE r.granularity WHEN 'hour' THEN r.first_target + (p.lead - 1) / 24
-                                              WHEN 'week' THEN r.first_target + 7 * (p.lead - 1)
-                                              ELSE r.first_target + (p.lead - 1) END AS day,
-                           CASE WHEN r.granularity = 'hour' THEN ((p.lead - 1 + u.cutoff_hours) % 24)::smallint ELSE -1 END AS hour) t
-LEFT JOIN LATERAL (SELECT * FROM business_hours(u.timezone, u.cutoff_hours, r.first_target, r.first_target + r.horizon / 24)
-                   WHERE r.granularity = 'hour' OFFSET 0) b ON b.business_date = t.day AND b.hour = t.hour
-CROSS JOIN LATERAL (SELECT coalesce(b.seconds / 3600.0, 1) AS part) x
-WHERE r.forecast_id = :forecast_id::bigint
+SELECT p.id, p.lead, p.day, p.at_hour, p.value * x.part, p.lo80 * x.part, p.hi80 * x.part, p.lo95 * x.part, p.hi95 * x.part,
+       p.naive * x.part, p.closed, p.base * x.part, p.season * x.part, p.trend * x.part, p.holiday * x.part, p.holiday_name
+FROM point p
+LEFT JOIN hour h ON h.business_date = p.day AND h.hour = p.at_hour
+CROSS JOIN LATERAL (SELECT coalesce(h.seconds / 3600.0, 1) AS part) x
 
 -- name: forecast_one
 -- One forecast that was made, by its id, and how good it was as far as its steps are over.
@@ -354,7 +345,7 @@ FROM report_scope(NULL, NULL, NULL, 1, :currency) s,
 -- Where the level changed, oldest first.
 SELECT (:first_step::date + c.at * CASE :granularity WHEN 'weekly' THEN 7 ELSE 1 END) AS date,
        forecast_value(c.before, :metric, s.currency) AS before, forecast_value(c.after, :metric, s.currency) AS after,
-       round((c.after - c.before) / nullif(c.before, 0) * 100, 2) AS change
+       CASE WHEN c.before > 0 THEN round((c.after - c.before) / c.before * 100, 2) END AS change
 FROM report_scope(NULL, NULL, NULL, 1, :currency) s,
      jsonb_to_recordset(:changes::jsonb) AS c(at int, before numeric, after numeric)
 ORDER BY c.at

@@ -67,7 +67,7 @@ const night = ({ metric = 'revenue', granularity = 'day', horizon = 7, ago = 0, 
 	     LATERAL (SELECT CASE WHEN shut THEN 0 ELSE ${unit} * 100.0 END AS b) b, LATERAL (SELECT b * 1.2 * (CASE WHEN eve THEN 0.6 ELSE 1 END) AS v) v,
 	     LATERAL (SELECT CASE WHEN day < '${daysAgo(0)}' THEN ${unit} * (CASE WHEN n % 3 = 0 THEN 100 ELSE 130 END) END AS actual) a;`
 }
-const OPEN_HOURS = '(n + 3) % 24 NOT BETWEEN 10 AND 21'
+const SHUT_HOURS = '(n + 3) % 24 NOT BETWEEN 10 AND 21'
 const anyNight = (horizon, ago) => night({ horizon, ago }) + night({ horizon, ago, metric: 'orders' })
 
 before(async () => {
@@ -203,7 +203,7 @@ describe('the next days', () => {
 })
 
 describe('the next hours', () => {
-	before(() => exec(night({ granularity: 'hour', horizon: 48, metric: 'orders', closed: OPEN_HOURS }) + night({ granularity: 'hour', horizon: 48, closed: OPEN_HOURS })))
+	before(() => exec(night({ granularity: 'hour', horizon: 48, metric: 'orders', closed: SHUT_HOURS })))
 
 	it('are 24 from the next full one, closed ones 0, each with its forecast', async () => {
 		const json = await ok(`${API}/hourly`)
@@ -213,11 +213,26 @@ describe('the next hours', () => {
 		assert.deepEqual([new Date(json.from).getTime(), new Date(json.to).getTime()], [next, next + 24 * 3600_000])
 		for (const h of json.hours) {
 			const isOpen = h.hour >= 10 && h.hour <= 21
-			assert.deepEqual([h.closed, h.orders, h.revenue], isOpen ? [false, 120, 1480.8] : [true, 0, 0], JSON.stringify(h))
+			assert.deepEqual([h.closed, h.orders, h.orders_lo80, h.orders_hi95], isOpen ? [false, 120, 108, 144] : [true, 0, 0, 0], JSON.stringify(h))
 			assert.match(h.why, isOpen ? /^a usual \w+ at \d\d:00, \+18 % for the hour, \+2 % for the trend$/ : /^closed at this hour$/)
 		}
-		assert.deepEqual(new Set(json.hours.flatMap((h) => [h.orders_forecast_id, h.revenue_forecast_id])), new Set(json.forecasts.map((f) => f.forecast_id)))
-		assert.deepEqual(json.forecasts.map((f) => [f.metric, f.hours_n, f.train_to]).sort(), [['orders', 24, daysAgo(1)], ['revenue', 24, daysAgo(1)]])
+		assert.deepEqual(json.forecasts.map((f) => [f.hours_n, f.train_to]), [[24, daysAgo(1)]])
+		assert.ok(json.hours.every((h) => h.forecast_id === json.forecasts[0].forecast_id))
+	})
+
+	it('come from an older forecast where the newest does not reach', async () => {
+		await exec(night({ granularity: 'hour', horizon: 3, metric: 'orders', unit: 2 }) + 'ALTER TABLE forecast_history DISABLE TRIGGER USER')
+		const before = await ok(`${API}/hourly`)
+		const id = await shop.cache.value('SELECT max(forecast_id) FROM forecast_run')
+		const [first, second] = before.hours
+		await exec(`UPDATE forecast_history SET target_date = '${first.business_date}', target_hour = ${first.hour} WHERE forecast_id = ${id} AND lead = 1;
+			UPDATE forecast_history SET target_date = '${second.business_date}', target_hour = ${second.hour} WHERE forecast_id = ${id} AND lead = 2;
+			ALTER TABLE forecast_history ENABLE TRIGGER USER`)
+		const { hours, forecasts } = await ok(`${API}/hourly`)
+		assert.deepEqual(forecasts.map((f) => f.hours_n), [2, 22])
+		assert.deepEqual(hours.map((h) => h.forecast_id === id), hours.map((_, i) => i < 2))
+		await exec(`ALTER TABLE forecast_history DISABLE TRIGGER USER; DELETE FROM forecast_history WHERE forecast_id = ${id};
+			ALTER TABLE forecast_history ENABLE TRIGGER USER; DELETE FROM forecast_run WHERE forecast_id = ${id}`)
 	})
 
 	it('of which the forecast does not reach all are null, and that is said', async () => {
@@ -354,6 +369,23 @@ describe('a forecast that is asked for', () => {
 		json.points.slice(0, 2).forEach((p, i) => assert.ok(Math.abs(p.error - off[i]) < 0.01))
 		assert.equal(json.errors.n, 2)
 		assert.ok(Math.abs(json.errors.wape - (Math.abs(off[0]) + Math.abs(off[1])) / 200) < 0.001 && Math.abs(json.errors.bias - (off[0] + off[1]) / 200) < 0.001)
+	})
+
+	it('knows what came of each metric', async () => {
+		const day = daysAgo(5)
+		for (const [metric, item, table, column] of [['revenue', 'NULL', 'daily_revenue', 'revenue_minor'], ['orders', 'NULL', 'daily_revenue', 'served_count'],
+			['placed_orders', 'NULL', 'daily_revenue', 'order_count'], ['items_sold', 'NULL', 'daily_revenue', 'item_qty'],
+			['quantity', "'dish'", 'item_sales', 'quantity'], ['orders', "'dish'", 'item_sales', 'order_count']])
+			for (const location of ['NULL', 0]) {
+				const [row] = await sql(`SELECT forecast_actual('${metric}', 'day', 'EUR', ${location}, ${item}, '${day}', -1::smallint, 'restaurant')::float AS got,
+					(SELECT coalesce(sum(${column}), 0)::float FROM ${table}_cache WHERE business_date = '${day}' AND currency = 'EUR' ${location === 0 ? 'AND location_id = 0' : ''}) AS want`)
+				assert.equal(row.got, row.want, `${metric} ${item} ${location}`)
+			}
+		for (const [metric, column] of [['orders', 'served_count'], ['placed_orders', 'order_count'], ['revenue', 'revenue_minor']]) {
+			const [row] = await sql(`SELECT forecast_actual('${metric}', 'hour', 'EUR', NULL, NULL, '${day}', 12::smallint, 'restaurant')::float AS got,
+				(SELECT sum(${column})::float FROM hourly_order_cache WHERE business_date = '${day}' AND currency = 'EUR' AND hour = 12) AS want`)
+			assert.equal(row.got, row.want, metric)
+		}
 	})
 
 	it('is refused where there is too little to learn from, with the reason', async (t) => {
