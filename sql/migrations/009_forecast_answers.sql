@@ -124,19 +124,28 @@ LANGUAGE sql STABLE AS $$
 	              OR NOT EXISTS (SELECT FROM series WHERE location_id = location) THEN location END
 $$;
 
+CREATE INDEX forecast_run_night ON forecast_run (metric, granularity, currency, coalesce(location_id, -1), first_target, made_at)
+	WHERE origin = 'night' AND item_id IS NULL;
+
 -- What the last night says: of the newest forecast of each horizon the shortest that reaches
 -- final_day, else the longest. It may be a refused one. location NULL: all of them together.
 CREATE FUNCTION forecast_of_night(of_metric text, of_granularity text, code text, location int, final_day date)
 RETURNS SETOF forecast_run
 LANGUAGE sql STABLE AS $$
-	WITH newest AS (
-		SELECT DISTINCT ON (f.horizon) f.* FROM forecast_run f
-		WHERE f.origin = 'night' AND f.metric = of_metric AND f.granularity = of_granularity AND f.currency = code
-		  AND f.location_id IS NOT DISTINCT FROM night_location(location) AND f.item_id IS NULL
+	WITH scope AS MATERIALIZED (
+		SELECT coalesce(night_location(location), -1) AS location_id
+	), last AS MATERIALIZED (
+		SELECT s.location_id, (SELECT max(f.first_target) FROM forecast_run f
+		                       WHERE f.origin = 'night' AND f.item_id IS NULL AND f.metric = of_metric AND f.granularity = of_granularity
+		                         AND f.currency = code AND coalesce(f.location_id, -1) = s.location_id) AS first_target
+		FROM scope s
+	), newest AS (
+		SELECT DISTINCT ON (f.horizon) f.* FROM last l, forecast_run f
+		WHERE f.origin = 'night' AND f.item_id IS NULL AND f.metric = of_metric AND f.granularity = of_granularity
+		  AND f.currency = code AND coalesce(f.location_id, -1) = l.location_id AND f.first_target = l.first_target
 		ORDER BY f.horizon, f.made_at DESC, f.forecast_id DESC
 	)
 	SELECT n.* FROM newest n
-	WHERE n.first_target = (SELECT max(m.first_target) FROM newest m)
 	ORDER BY n.first_target + n.horizon > final_day DESC,
 	         CASE WHEN n.first_target + n.horizon > final_day THEN n.horizon ELSE -n.horizon END
 	LIMIT 1
@@ -146,10 +155,14 @@ $$;
 CREATE FUNCTION forecast_of_hour(of_metric text, code text, location int, day date, at_hour smallint)
 RETURNS SETOF forecast_history
 LANGUAGE sql STABLE ROWS 1 AS $$
-	SELECT h.* FROM forecast_history h JOIN forecast_run f USING (forecast_id)
-	WHERE h.target_date = day AND h.target_hour = at_hour AND f.origin = 'night' AND f.granularity = 'hour'
-	  AND f.metric = of_metric AND f.currency = code AND f.location_id IS NOT DISTINCT FROM night_location(location) AND f.item_id IS NULL
-	ORDER BY f.made_at DESC, f.forecast_id DESC LIMIT 1
+	SELECT h.*
+	FROM forecast_run f
+	CROSS JOIN LATERAL (SELECT * FROM forecast_history x
+	                    WHERE x.forecast_id = f.forecast_id AND x.target_date = day AND x.target_hour = at_hour) h
+	WHERE f.origin = 'night' AND f.item_id IS NULL AND f.metric = of_metric AND f.granularity = 'hour' AND f.currency = code
+	  AND coalesce(f.location_id, -1) = (SELECT coalesce(night_location(location), -1))
+	  AND f.first_target BETWEEN day - 14 AND day
+	ORDER BY f.first_target DESC, f.made_at DESC, f.forecast_id DESC LIMIT 1
 $$;
 
 -- The first day a forecast of the next days speaks of: today until the last hour that is usually
