@@ -155,7 +155,8 @@ LANGUAGE sql STABLE AS $$
 	       h.closed, h.actual, h.error, r.scale
 	FROM forecast_run r JOIN forecast_history h USING (forecast_id)
 	WHERE r.origin = 'night' AND r.status = 'ready' AND r.metric = of_metric AND r.granularity = of_granularity
-	  AND r.currency = code AND r.location_id IS NOT DISTINCT FROM location AND r.item_id IS NOT DISTINCT FROM item
+	  AND r.currency = code AND coalesce(r.location_id, -1) = coalesce(location, -1) AND coalesce(r.item_id, '') = coalesce(item, '')
+	  AND r.first_target > (SELECT max(business_date) FROM daily_revenue_cache) - days - r.horizon
 	  AND h.actual IS NOT NULL
 	  AND h.target_date > (SELECT max(business_date) FROM daily_revenue_cache) - days
 	ORDER BY h.target_date, h.target_hour, h.lead, r.horizon, r.forecast_id DESC

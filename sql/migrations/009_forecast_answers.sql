@@ -124,8 +124,8 @@ LANGUAGE sql STABLE AS $$
 	              OR NOT EXISTS (SELECT FROM series WHERE location_id = location) THEN location END
 $$;
 
-CREATE INDEX forecast_run_night ON forecast_run (metric, granularity, currency, coalesce(location_id, -1), first_target, made_at)
-	WHERE origin = 'night' AND item_id IS NULL;
+CREATE INDEX forecast_run_night ON forecast_run
+	(metric, granularity, currency, coalesce(location_id, -1), coalesce(item_id, ''), first_target, made_at) WHERE origin = 'night';
 
 -- What the last night says: of the newest forecast of each horizon the shortest that reaches
 -- final_day, else the longest. It may be a refused one. location NULL: all of them together.
@@ -136,12 +136,12 @@ LANGUAGE sql STABLE AS $$
 		SELECT coalesce(night_location(location), -1) AS location_id
 	), last AS MATERIALIZED (
 		SELECT s.location_id, (SELECT max(f.first_target) FROM forecast_run f
-		                       WHERE f.origin = 'night' AND f.item_id IS NULL AND f.metric = of_metric AND f.granularity = of_granularity
+		                       WHERE f.origin = 'night' AND coalesce(f.item_id, '') = '' AND f.metric = of_metric AND f.granularity = of_granularity
 		                         AND f.currency = code AND coalesce(f.location_id, -1) = s.location_id) AS first_target
 		FROM scope s
 	), newest AS (
 		SELECT DISTINCT ON (f.horizon) f.* FROM last l, forecast_run f
-		WHERE f.origin = 'night' AND f.item_id IS NULL AND f.metric = of_metric AND f.granularity = of_granularity
+		WHERE f.origin = 'night' AND coalesce(f.item_id, '') = '' AND f.metric = of_metric AND f.granularity = of_granularity
 		  AND f.currency = code AND coalesce(f.location_id, -1) = l.location_id AND f.first_target = l.first_target
 		ORDER BY f.horizon, f.made_at DESC, f.forecast_id DESC
 	)
@@ -159,7 +159,7 @@ LANGUAGE sql STABLE ROWS 1 AS $$
 	FROM forecast_run f
 	CROSS JOIN LATERAL (SELECT * FROM forecast_history x
 	                    WHERE x.forecast_id = f.forecast_id AND x.target_date = day AND x.target_hour = at_hour) h
-	WHERE f.origin = 'night' AND f.item_id IS NULL AND f.metric = of_metric AND f.granularity = 'hour' AND f.currency = code
+	WHERE f.origin = 'night' AND coalesce(f.item_id, '') = '' AND f.metric = of_metric AND f.granularity = 'hour' AND f.currency = code
 	  AND coalesce(f.location_id, -1) = (SELECT coalesce(night_location(location), -1))
 	  AND f.first_target BETWEEN day - 14 AND day
 	ORDER BY f.first_target DESC, f.made_at DESC, f.forecast_id DESC LIMIT 1
