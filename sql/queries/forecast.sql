@@ -294,11 +294,17 @@ SELECT a.anomaly_id, a.kind, x.starts_at AS from, x.ends_at AS to, a.first_date,
        forecast_value(a.actual, a.metric, a.currency) AS actual, forecast_value(a.expected, a.metric, a.currency) AS expected,
        forecast_value(a.lo, a.metric, a.currency) AS lo, forecast_value(a.hi, a.metric, a.currency) AS hi,
        round((a.actual - a.expected) / nullif(a.expected, 0) * 100, 2) AS deviation, round(a.score, 2) AS score,
-       round(a.p, 6) AS p, anomaly_why(a) AS reason, a.contribution -> 0 AS contribution, a.special_name AS holiday,
+       round(a.p, 6) AS p, anomaly_why(a) AS reason, c.contribution, a.special_name AS holiday,
        a.alert, a.noticed_at
 FROM anomaly a,
      LATERAL (SELECT step_start(a.first_date, a.first_hour, :tz, :cutoff::int) AS starts_at,
-                     step_end(a.last_date, a.last_hour, :tz, :cutoff::int) AS ends_at) x
+                     step_end(a.last_date, a.last_hour, :tz, :cutoff::int) AS ends_at) x,
+     LATERAL (SELECT (SELECT json_build_object('dimension', r.dimension, 'id', r.id, 'name', r.name,
+                                               'actual', forecast_value(r.actual, a.metric, a.currency),
+                                               'expected', forecast_value(r.expected, a.metric, a.currency), 'share', round(r.share, 4))
+                      FROM jsonb_to_recordset(a.contribution)
+                           AS r(dimension text, id text, name text, actual numeric, expected numeric, share numeric)
+                      ORDER BY r.share DESC NULLS LAST LIMIT 1) AS contribution) c
 WHERE a.metric = :metric AND a.granularity = :grain AND a.location_id = coalesce(night_location(:location_id::int), -1) AND a.currency = :currency
   AND a.last_date >= (:since::timestamptz AT TIME ZONE :tz)::date - 2 AND x.ends_at > :since::timestamptz
 ORDER BY x.ends_at DESC, a.anomaly_id DESC

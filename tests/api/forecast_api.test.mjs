@@ -428,6 +428,18 @@ describe('what was unusual', () => {
 		assert.ok(anomaly_id > 0 && noticed_at)
 	})
 
+	it('of revenue is money, and due to what explains most of it', async () => {
+		await exec(`INSERT INTO expected_cache SELECT 'revenue', granularity, location_id, currency, target_date, target_hour, actual * 1000, expected * 1000, lo, hi, score, p, flagged, run_id FROM expected_cache WHERE granularity = 'day';
+			INSERT INTO anomaly (metric, granularity, location_id, currency, first_date, last_date, worst_date, steps, kind, actual, expected, lo, hi, score, p, alert, contribution, run_id) VALUES
+			('revenue', 'day', -1, 'EUR', '${daysAgo(2)}', '${daysAgo(2)}', '${daysAgo(2)}', 1, 'drop', 123456, 500050, 400000, 600000, -9, 0.00001, true,
+			 '[{"dimension": "item", "id": "17", "name": "Soup", "actual": 2, "expected": 14, "share": 0.32}, {"dimension": "location", "id": 2, "name": null, "actual": 10050, "expected": 200000.55, "share": 0.5}]', 1)`)
+		const { json, text } = await get('/ml/anomalies', { lookback_hours: 100, granularity: 'daily' })
+		const [{ actual, expected, contribution }] = json.incidents
+		assert.deepEqual([actual, expected], [1234.56, 5000.5])
+		assert.deepEqual(contribution, { dimension: 'location', id: '2', name: null, actual: 100.5, expected: 2000.01, share: 0.5 })
+		assert.match(text, /"actual":1234\.56,"expected":5000\.50,"lo":4000\.00/)
+	})
+
 	it('is looked for in steps that ended in the time asked for', async () => {
 		const now = new Date(), steps = []
 		for (const lookback_hours of [1, 10, 20, 40]) {
