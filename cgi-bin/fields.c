@@ -48,6 +48,7 @@ static struct field metric_field(const struct metric *m)
 		[UNIT_PERCENT] = {FIELD_NUMBER, FIELD_NULLABLE, "12.50"},
 		[UNIT_CHANGE] = {FIELD_NUMBER, FIELD_NULLABLE, "-3.20"},
 		[UNIT_HOUR] = {FIELD_HOUR, FIELD_NULLABLE, "13"},
+		[UNIT_EITHER] = {FIELD_NUMBER, FIELD_NULLABLE, "5435"},
 	};
 	return (struct field){.of = "",
 	                      .name = m->id,

@@ -5,6 +5,7 @@
 
 #include "base/assets.h"
 #include "base/log.h"
+#include "cgi-bin/feature.h"
 #include "cgi-bin/links.h"
 #include "cgi-bin/render.h"
 #include "domain/metrics.h"
@@ -28,6 +29,18 @@ static const struct mustache *page_template(const char *file)
 }
 
 /* ---- contexts ---------------------------------------------------------- */
+
+/* "has_forecasting" where it is switched on. */
+static void put_features(const struct call *c, struct tv *top)
+{
+	struct arena *m = c->req->arena;
+	for (int i = 0; feature_get(i); i++) {
+		const struct feature *f = feature_get(i);
+		struct errbuf off = {0};
+		tv_set_bool(m, top, arena_printf(m, "has_%s", f->name),
+		            feature_check(f->setting, c->conf, &off) == ERR_OK);
+	}
+}
 
 static const char *const role_names[] = {"public", "viewer", "analyst", "admin"};
 
@@ -64,6 +77,7 @@ struct tv *pages_context(const struct call *c)
 		tv_set(m, top, "csrf", NULL);
 	}
 	tv_set_bool(m, top, "is_page", true);
+	put_features(c, top);
 	if (c->route && c->route->page)
 		tv_set_bool(m, top, place_key(m, c->route->page), true);
 	tv_set_text(m, top, "request_id", c->req->request_id);
@@ -203,6 +217,9 @@ static bool known_global(const char *path)
 			return true;
 	if (strncmp(path, "at_", 3) == 0)
 		return true; /* the navigation may know more pages than this program has */
+	for (int i = 0; strncmp(path, "has_", 4) == 0 && feature_get(i); i++)
+		if (strcmp(path + 4, feature_get(i)->name) == 0)
+			return true;
 	return strncmp(path, "about_", 6) == 0 && known_metric(path + 6);
 }
 

@@ -116,12 +116,26 @@ static const char *direction(const char *change)
 	return *change == '-' ? "down" : "up";
 }
 
-static const char *row_currency(const struct rowset *rs, int row, const char *fallback)
+/* NULL too where there is no such column. */
+static const char *row_value(const struct rowset *rs, int row, const char *name)
 {
 	for (int col = 0; col < rowset_cols(rs); col++)
-		if (strcmp(rowset_name(rs, col), "currency") == 0 && rowset_text(rs, row, col))
+		if (strcmp(rowset_name(rs, col), name) == 0)
 			return rowset_text(rs, row, col);
-	return fallback;
+	return NULL;
+}
+
+static const char *row_currency(const struct rowset *rs, int row, const char *fallback)
+{
+	const char *currency = row_value(rs, row, "currency");
+	return currency ? currency : fallback;
+}
+
+/* Whether a figure that is money or a count is money in this row. */
+static bool is_of_money(const struct rowset *rs, int row)
+{
+	const char *metric = row_value(rs, row, "metric");
+	return metric && strcmp(metric, "revenue") == 0;
 }
 
 /* Ids that are texts go into paths. */
@@ -139,7 +153,9 @@ static void put_text_twin(struct arena *a, struct tv *object, const struct rowse
 	const struct metric *m = metric_find(name);
 	struct buf text;
 	buf_init(&text);
-	if (m)
+	if (m && m->unit == UNIT_EITHER && is_of_money(rs, row))
+		format_money(&text, value, currency);
+	else if (m)
 		format_metric(&text, m, value, currency);
 	else if (rowset_kind(rs, col) == ROWSET_DATE)
 		format_date(&text, value, today);

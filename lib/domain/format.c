@@ -152,6 +152,7 @@ void format_metric(struct buf *out, const struct metric *m, const char *value, c
 	case UNIT_MONEY:
 		format_money(out, value, currency);
 		break;
+	case UNIT_EITHER: /* whoever knows that it is money says so in its unit */
 	case UNIT_COUNT:
 		format_number(out, value);
 		break;

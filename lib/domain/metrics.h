@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-enum metric_unit { UNIT_MONEY, UNIT_COUNT, UNIT_PERCENT, UNIT_CHANGE, UNIT_HOUR };
+enum metric_unit { UNIT_MONEY, UNIT_COUNT, UNIT_PERCENT, UNIT_CHANGE, UNIT_HOUR, UNIT_EITHER };
 
 struct metric {
 	const char *id, *label;

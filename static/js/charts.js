@@ -1,9 +1,12 @@
 /* charts.js: draws each chart from the table under it. ECharts is fetched when the figures are
  * painted; if it does not come, the tables open instead. No figure exists here only.
  *
- * A column is drawn where its header says data-plot: line, bar, or base (what it is compared with);
- * all columns of figures are in the read-out. A row says data-state (closed, uncomputed) and
- * data-partial; a click on its point follows the link in its first cell. */
+ * A column is drawn where its header says data-plot: line, bar, base (what it is compared with),
+ * ahead (the line, as it is expected to go on), then (what was expected of days that are over), mid
+ * (the middle of a grey band), or band80, band95, usual (a band from this column to the next); all
+ * columns of figures are in the read-out. A row says data-state (closed, uncomputed), data-partial,
+ * data-mark (the name of a special day) and data-flag (why it has a ring), which may also stand in
+ * a list data-flags-of the chart; a click on its point follows the link in its first cell. */
 (function () {
 	'use strict'
 
@@ -22,7 +25,9 @@
 		const table = tableOf(name)
 		const heads = [...table.tHead.rows[0].cells].map((th, i) => ({ th, i })).filter(({ th }) => th.classList.contains('n'))
 		const columns = heads.map(({ th, i }) => ({ i, label: th.textContent.trim(), plot: th.dataset.plot }))
+		const flags = new Map([...document.querySelectorAll(`[data-flags-of="${name}"] [data-date]`)].map((e) => [e.dataset.date, e.dataset.flag]))
 		const rows = [...table.tBodies[0].rows].map((row) => ({
+			mark: row.dataset.mark, flag: row.dataset.flag ?? flags.get(row.dataset.date),
 			label: row.cells[0].textContent.trim(), short: shortDay(row.cells[0].textContent.trim()), href: row.querySelector('th a')?.href,
 			state: row.dataset.state ?? 'open', shown: 'shown' in row.dataset, weekday: 'weekday' in row.dataset, partial: row.dataset.partial,
 			cells: columns.map(({ i, label }) => {
@@ -48,7 +53,7 @@
 		const style = getComputedStyle(document.documentElement)
 		const token = (name) => style.getPropertyValue(`--${name}`).trim()
 		return { ink: token('ink'), soft: token('ink-soft'), line: token('line'), edge: token('edge'), paper: token('paper'),
-			accent: token('accent'), bar: token('bar'), strong: token('bar-strong'), first: token('series-1') }
+			accent: token('accent'), bar: token('bar'), strong: token('bar-strong'), first: token('series-1'), warn: token('warn') }
 	}
 
 	// 15400 -> 15.4k; exact figures are in the read-out and the table.
@@ -122,7 +127,7 @@
 		const isAlone = (i) => (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null
 		const look = { type: 'line', z: 3, symbol: 'circle', symbolSize: 5, showSymbol: true, itemStyle: { color: t.first }, emphasis: { scale: 1.6, lineStyle: { width: 2 } } }
 		const solid = { ...look, data: values.map((v, i) => ({ value: isPart(i) ? null : v, symbolSize: isAlone(i) ? 5 : 0.01 })),
-			lineStyle: { color: t.first, width: 2 }, ...endLabel(t, chart, isPart(last) ? '' : chart.columns[k].label, t.first) }
+			lineStyle: { color: t.first, width: 2 }, ...(chart.looksAhead ? {} : endLabel(t, chart, isPart(last) ? '' : chart.columns[k].label, t.first)) }
 		if (!isPart(0) && !isPart(last)) return [solid]
 		const dots = (near, name) => ({ ...look, data: values.map((v, i) => (near(i) ? v : null)), symbolSize: 0.01,
 			lineStyle: { color: t.first, width: 2, type: 'dotted' }, ...endLabel(t, chart, name, t.first) })
@@ -140,28 +145,81 @@
 			emphasis: { itemStyle: { color: 'inherit', opacity: 0.75 } } }]
 	}
 
+	// What is expected goes on from the last figure, in its colour but lighter.
+	const lastKnown = (chart, k) => chart.rows.findLastIndex((r) => r.cells[k].value !== null && r.state === 'open')
+	const thin = { type: 'line', showSymbol: false, silent: true }
+
+	function ahead(t, chart, k) {
+		const from = lastKnown(chart, chart.main), values = valuesOf(chart, k)
+		if (from >= 0 && values[from] === null) values[from] = chart.rows[from].cells[chart.main].value
+		const isAlone = (i) => (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null
+		return [{ type: 'line', z: 3, symbol: 'circle', showSymbol: true, data: values.map((v, i) => ({ value: v, symbolSize: isAlone(i) ? 5 : 0.01 })),
+			lineStyle: { color: t.first, width: 2, opacity: 0.55 }, itemStyle: { color: t.first, opacity: 0.55 }, emphasis: { lineStyle: { width: 2 } },
+			...endLabel(t, chart, chart.columns[k].label, t.first) }]
+	}
+
+	const then = (t, chart, k) => [{ ...thin, z: 4, data: valuesOf(chart, k), lineStyle: { color: t.soft, width: 1 } }]
+	const mid = then
+
+	// From column k to the one after it: a shape for each stretch of days without a gap.
+	function band(color, opacity) {
+		return (t, chart, k) => {
+			const runs = [], last = lastKnown(chart, chart.main)
+			for (const [i, r] of chart.rows.entries()) {
+				const [low, high] = [r.cells[k].value, r.cells[k + 1].value]
+				if (r.state !== 'open' || low === null || high === null) continue
+				if (runs.at(-1)?.at(-1).i !== i - 1) runs.push(i - 1 === last && chart.looksAhead ? [{ i: last, low: chart.rows[last].cells[chart.main].value, high: chart.rows[last].cells[chart.main].value }] : [])
+				runs.at(-1).push({ i, low, high })
+			}
+			const edge = (run, side, api) => (run.length > 1 ? run.map((p) => api.coord([p.i, p[side]]))
+				: [-0.3, 0.3].map((d) => { const [x, y] = api.coord([run[0].i, run[0][side]]); return [x + d * api.size([1, 0])[0], y] }))
+			return [{ type: 'custom', silent: true, z: 1, clip: true, data: runs.map((run) => [run[0].i, run[0].high]),
+				renderItem: (params, api) => {
+					const run = runs[params.dataIndex]
+					return { type: 'polygon', silent: true, shape: { points: [...edge(run, 'low', api), ...edge(run, 'high', api).reverse()] }, style: { fill: t[color], opacity } }
+				} }]
+		}
+	}
+
+	// Days with a name, and days that were not what they should have been.
+	function marks(t, chart) {
+		const at = chart.rows.flatMap((r, i) => (r.mark ? [{ xAxis: i, name: r.mark }] : []))
+		if (!at.length) return []
+		return [{ type: 'line', silent: true, data: [], markLine: { silent: true, symbol: 'none', animation: false, data: at,
+			lineStyle: { color: t.edge, type: 'dotted', width: 1 },
+			label: { show: !narrow.matches, position: 'insideEndTop', formatter: ({ name }) => name, ...text(t) } } }]
+	}
+
+	function rings(t, chart) {
+		if (!chart.rows.some((r) => r.flag)) return []
+		return [{ type: 'scatter', silent: true, z: 5, symbol: 'circle', symbolSize: 14, itemStyle: { color: 'transparent', borderColor: t.warn, borderWidth: 2 },
+			data: chart.rows.map((r) => (r.flag ? r.cells[chart.main].value : null)) }]
+	}
+
 	function closed(t, chart) {
-		const few = chart.rows.length <= 62, words = few && !narrow.matches
+		const few = chart.rows.length <= 70, words = few && !narrow.matches
 		return [{ type: 'scatter', silent: true, symbol: 'circle', symbolSize: words ? 0.01 : 4, symbolOffset: [0, -5],
 			itemStyle: { color: t.paper, borderColor: t.soft, borderWidth: words || !few ? 0 : 1 },
 			label: { show: words, formatter: 'closed', rotate: 90, position: 'top', align: 'left', verticalAlign: 'middle', distance: 2, ...text(t) },
 			data: chart.rows.map((r) => (r.state === 'closed' && few ? 0 : null)) }]
 	}
 
-	const kinds = { base, line, bar }
+	const kinds = { base, line, bar, ahead, then, mid, band80: band('first', 0.2), band95: band('first', 0.1), usual: band('bar', 0.22) }
 
 	function optionOf(chart) {
 		const t = theme()
-		const drawn = chart.columns.flatMap((c, k) => (c.plot ? [k] : []))
-		const values = drawn.flatMap((k) => chart.rows.map((r) => r.cells[k].value)).filter((v) => v !== null)
+		const drawn = chart.columns.flatMap((c, k) => (kinds[c.plot] ? [k] : []))
+		const values = chart.columns.flatMap((c, k) => (c.plot ? [k] : [])).flatMap((k) => chart.rows.map((r) => r.cells[k].value)).filter((v) => v !== null)
 		const main = chart.columns.findIndex((c) => c.plot && c.plot !== 'base')
+		chart.main = main
+		chart.looksAhead = chart.columns.some((c) => c.plot === 'ahead')
 		const sample = chart.rows.find((r) => r.cells[main].value !== null)?.cells[main].text ?? ''
 		const unit = sample.match(/^\u2212?([^\d\s\u202f\u2212–]+)\u202f/)?.[1]
 		chart.bars = chart.columns.some((c) => c.plot === 'bar')
 		chart.compared = chart.columns.some((c, k) => c.plot === 'base' && chart.rows.some((r) => r.cells[k].value !== null))
-		chart.ends = chart.compared && wide.matches && chart.box.classList.contains('is-tall')
+		chart.ends = (chart.compared || chart.looksAhead) && wide.matches && chart.box.classList.contains('is-tall')
 		const option = frame(t, chart, scale(values, !unit && values.every(Number.isInteger)), unit ? `${unit}\u202f` : '')
-		option.series = [...drawn.flatMap((k) => kinds[chart.columns[k].plot](t, chart, k)), ...closed(t, chart)]
+		option.series = [...drawn.flatMap((k) => kinds[chart.columns[k].plot](t, chart, k)), ...closed(t, chart), ...marks(t, chart), ...rings(t, chart)]
 		return option
 	}
 
@@ -190,7 +248,8 @@
 		if (!row) return
 		const note = { closed: 'closed', uncomputed: 'not computed' }[row.state]
 		const rows = row.cells.filter((c, k) => c.text && c.text !== '–' && (!note || chart.columns[k].plot === 'base'))
-		tip.replaceChildren(element('p', row.label), ...(note || row.partial ? [element('p', note ?? row.partial)] : []), element('table', element('tbody', ...rows.map(tipRow))))
+		const notes = [note ?? row.partial, row.mark, row.flag].filter(Boolean)
+		tip.replaceChildren(element('p', row.label), ...notes.map((n) => element('p', n)), element('table', element('tbody', ...rows.map(tipRow))))
 		if (touched && row.href && !row.shown) {
 			const link = element('a', 'Show')
 			link.href = row.href
