@@ -28,8 +28,8 @@ const struct metric *metric_find(const char *id)
 
 void metric_print_markdown(struct buf *out)
 {
-	static const char *const units[] = {"money", "count", "percent", "change in percent",
-	                                    "hour of day", "money or count"};
+	static const char *const units[] = {
+		"money", "count", "percent", "change in percent", "hour of day", "money or count"};
 	buf_puts(
 		out,
 		"# Metrics\n\n"
