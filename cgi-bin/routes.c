@@ -450,7 +450,6 @@ static const struct route routes[] = {
                {.statement = "forecast_items", .shape = PART_ROWS, .key = "items", .only = "has_days", .columns = "item_id name quantity_expected quantity"},
                {.statement = "forecast_record", .shape = PART_ROWS, .key = "record", .only = "has_days",
                 .columns = "lead days_n off_by naive_off_by in_band80 in_band95"},
-               {.statement = "forecast_verdict", .shape = PART_OBJECT, .key = "verdict", .only = "has_days"},
                {.statement = "forecast_weights", .shape = PART_ROWS, .key = "weights", .only = "has_days", .columns = "name share"}},
 	 .doc = "What is expected, and how good that was"},
 	{.method = "GET",

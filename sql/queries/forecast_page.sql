@@ -22,7 +22,7 @@ SELECT :metric::text AS metric, :metric = 'revenue' AS is_revenue, s.currency, m
        least(a.from_day + :days::int, f.first_target + f.horizon) - a.from_day AS days_n,
        f.status = 'ready' AND least(a.from_day + :days::int, f.first_target + f.horizon) > a.from_day AS has_days,
        f.status = 'ready' AND f.first_target < p.today AS is_stale, f.status = 'ready' AND f.first_target <= p.newest_day AS is_overtaken,
-       o.hours_id, EXISTS (SELECT FROM forecast_history h WHERE h.forecast_id = o.hours_id AND h.target_date = p.today + 1) AS has_hours,
+       o.hours_id, d.hours_day, d.hours_day IS NOT NULL AS has_hours, d.hours_day = p.today AS has_hours_today,
        p.today + 1 AS tomorrow, w.first_day AS sold_since, w.first_day + CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS enough_on,
        p.today - w.first_day AS days_known, CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS days_needed, :days::int > 7 AS is_long
 FROM report_period('newest', NULL, NULL, NULL, 'none') p
@@ -41,6 +41,8 @@ LEFT JOIN LATERAL (
 	  AND r.location_id IS NOT DISTINCT FROM :location_id::int AND r.currency = s.currency
 	ORDER BY r.first_target DESC, r.made_at DESC
 	LIMIT 1) o ON true
+LEFT JOIN LATERAL (SELECT max(h.target_date) AS hours_day FROM forecast_history h
+                   WHERE h.forecast_id = o.hours_id AND h.target_date BETWEEN p.today AND p.today + 1) d ON true
 CROSS JOIN LATERAL (SELECT greatest(p.today, f.first_target) AS from_day) a
 
 -- name: forecast_locations
@@ -88,7 +90,7 @@ SELECT :metric::text AS metric, target_date AS date, to_char(target_date, 'FMDay
        round(lo95 / u.unit) AS expected_least, round(hi95 / u.unit) AS expected_most,
        r.value - r.season - r.trend - r.holiday AS usual_level, r.season AS weekday_part, r.trend AS trend_part, r.holiday AS holiday_part,
        r.season > 0 AS has_more_weekday, r.trend > 0 AS has_more_trend, r.holiday > 0 AS has_more_holiday,
-       r.trend <> 0 AS has_trend, r.holiday <> 0 AS has_holiday, target_date > :today::date + 27 AS is_far
+       r.season <> 0 AS has_weekday, r.trend <> 0 AS has_trend, r.holiday <> 0 AS has_holiday, target_date > :today::date + 27 AS is_far
 FROM forecast_history h
 CROSS JOIN (SELECT CASE WHEN :metric = 'revenue' THEN 10 ^ :money_digits::int ELSE 1 END::numeric AS unit) u
 CROSS JOIN LATERAL (SELECT round(h.value / u.unit) AS value, round(h.season / u.unit) AS season, round(h.trend / u.unit) AS trend, round(h.holiday / u.unit) AS holiday) r
@@ -140,11 +142,11 @@ WHERE nth = 1 OR target_date = :today::date + 1
 ORDER BY nth
 
 -- name: forecast_hours
--- Orders of tomorrow by hour, in the order of the business day; of hours that come twice both.
+-- Orders of tomorrow by hour, or of today where the forecast reaches no further, in the order of the business day.
 SELECT h.target_hour AS hour, trim_scale(round(sum(h.value), 1)) AS orders_expected,
        trim_scale(round(sum(h.lo80), 1)) AS orders_from, trim_scale(round(sum(h.hi80), 1)) AS orders_to
 FROM forecast_history h
-WHERE h.forecast_id = :hours_id::bigint AND h.target_date = :today::date + 1 AND h.target_hour >= 0
+WHERE h.forecast_id = :hours_id::bigint AND h.target_date = :hours_day::date AND h.target_hour >= 0
 GROUP BY h.target_hour ORDER BY (h.target_hour - :cutoff_hours::int + 24) % 24
 
 -- name: forecast_items
@@ -175,25 +177,18 @@ WHERE w.n = 7
 ORDER BY w.quantity DESC, lower(s.name), w.item_id LIMIT 12
 
 -- name: forecast_record
--- How what was published came out, by how many days ahead it was said: of the last 90 days.
-SELECT lead, lead = 1 AS is_first, n AS days_n, n = 1 AS is_one_day, half_even(wape * 100, 1) AS off_by, half_even(naive_wape * 100, 1) AS naive_off_by,
-       NOT won AS naive_wins, half_even(coverage80 * 100, 1) AS in_band80, half_even(coverage95 * 100, 1) AS in_band95
-FROM forecast_accuracy(:metric, 'day', :currency, :location_id::int, NULL, 90)
-WHERE lead <= :days::int ORDER BY lead
-
--- name: forecast_verdict
--- The record in words: where last week's day does better, and whether the bands hold what they say.
--- No row as long as nothing has come true.
-SELECT max(half_even(wape * 100, 1)) FILTER (WHERE lead = 1) AS off_by, max(half_even(naive_wape * 100, 1)) FILTER (WHERE lead = 1) AS naive_off_by,
-       bool_or(lead = 1 AND NOT won) AS naive_won, max(n) FILTER (WHERE lead = 1) AS one_ahead_n, max(n) FILTER (WHERE lead = 1) = 1 AS is_one_day,
-       bool_and(won) AS has_no_loss, NOT bool_or(won) AS has_no_win,
-       regexp_replace(string_agg(lead::text, ', ' ORDER BY lead) FILTER (WHERE NOT won), ', (\d+)$', ' and \1') AS lost_leads,
-       max(lead) FILTER (WHERE NOT won) > 1 AS is_lost_days,
-       half_even(sum(coverage80 * n) * 100 / nullif(sum(n) FILTER (WHERE coverage80 IS NOT NULL), 0), 0) AS in_band80,
-       sum(n) >= 20 AND sum(coverage80 * n) / sum(n) < 0.7 AS is_too_narrow, sum(n) >= 20 AND sum(coverage80 * n) / sum(n) > 0.92 AS is_too_wide, max(n) < 14 AS is_young
-FROM forecast_accuracy(:metric, 'day', :currency, :location_id::int, NULL, 90)
-WHERE lead <= :days::int
-HAVING count(*) > 0
+-- How what was published came out, by how many days ahead it was said: of the last 90 days. Beside
+-- it in every row what is said of all of them: where last week's day does better, and whether the
+-- bands hold what they say.
+SELECT lead, lead = min(lead) OVER () AS is_first, lead = max(lead) OVER () AS is_last, lead = 1 AS is_one_ahead, n AS days_n, n = 1 AS is_one_day, half_even(wape * 100, 1) AS off_by, half_even(naive_wape * 100, 1) AS naive_off_by,
+       NOT won AS naive_wins, half_even(coverage80 * 100, 1) AS in_band80, half_even(coverage95 * 100, 1) AS in_band95,
+       bool_and(won) OVER () AS has_no_loss, NOT bool_or(won) OVER () AS has_no_win, max(lead) FILTER (WHERE NOT won) OVER () > 1 AS is_lost_days,
+       regexp_replace(string_agg(lead::text, ', ') FILTER (WHERE NOT won) OVER (ORDER BY lead ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),
+                      ', (\d+)$', ' and \1') AS lost_leads,
+       max(n) OVER () < 14 AS is_young, half_even(part * 100, 0) AS held80, all_n >= 20 AND part < 0.7 AS is_too_narrow, all_n >= 20 AND part > 0.92 AS is_too_wide
+FROM (SELECT a.*, sum(coverage80 * n) OVER () / nullif(sum(n) FILTER (WHERE coverage80 IS NOT NULL) OVER (), 0) AS part, sum(n) OVER () AS all_n
+      FROM forecast_accuracy(:metric, 'day', :currency, :location_id::int, NULL, 90) a WHERE lead <= :days::int) r
+ORDER BY lead
 
 -- name: forecast_weights
 SELECT w.model AS name, half_even(w.weight * 100, 1) AS share
