@@ -21,7 +21,7 @@ void format_date(struct buf *out, const char *date, const char *today);
 /* 19 -> "19:00–20:00". */
 void format_hour(struct buf *out, const char *hour);
 
-/* By the unit of a metric. */
+/* By the unit of a metric; EITHER as a count. */
 void format_metric(struct buf *out, const struct metric *m, const char *value,
                    const char *currency);
 

@@ -183,11 +183,10 @@ static void test_format_metrics(void **state)
 		assert_ptr_equal(metric_find(m->id), m);
 		buf_clear(&out);
 		format_metric(&out, m, "7", "EUR");
-		static const char *const want[] = {[UNIT_MONEY] = "\xe2\x82\xac" N "7",
-		                                   [UNIT_COUNT] = "7",
-		                                   [UNIT_PERCENT] = "7.0" N "%",
-		                                   [UNIT_CHANGE] = "+7.0" N "%",
-		                                   [UNIT_HOUR] = "07:00" DASH "08:00"};
+		static const char *const want[] = {
+			[UNIT_MONEY] = "\xe2\x82\xac" N "7", [UNIT_COUNT] = "7",
+			[UNIT_PERCENT] = "7.0" N "%",        [UNIT_CHANGE] = "+7.0" N "%",
+			[UNIT_HOUR] = "07:00" DASH "08:00",  [UNIT_EITHER] = "7"};
 		assert_string_equal(buf_str(&out), want[m->unit]);
 		buf_clear(&out);
 		format_metric(&out, m, NULL, "EUR");
