@@ -460,7 +460,7 @@ static const struct route routes[] = {
 	 .params = {P_PAGE("91d"), P_FIXED("step", "day"), P_METRIC("all|revenue|orders", "all"),
                 {.name = "granularity", .type = PARAM_WORD, .words = "all|day|hour", .fallback = "all", .meaning = "Days, hours or both"},
                 P_SAVE("incidents|days")},
-	 .parts = {SCOPE,
+	 .parts = {SCOPE, KNOWN,
                {.statement = "anomaly_state", .shape = PART_OBJECT, .key = "state"},
                {.statement = "anomaly_list", .shape = PART_ROWS, .key = "incidents",
                 .columns = "metric granularity worst_date worst_hour first_date last_date steps kind actual expected expected_from expected_to "

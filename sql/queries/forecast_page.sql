@@ -4,11 +4,12 @@
 
 -- name: forecast_scope
 -- The newest forecast of the night for what is asked, refused ones too, and the days of it that
--- are to come. No row before the first run of the batch; forecast_id NULL where there is none.
+-- are to come. A shop's only location is all of it. No row before the first run of the batch;
+-- forecast_id NULL where there is none.
 SELECT :metric::text AS metric, :metric = 'revenue' AS is_revenue, s.currency, money_exponent(s.currency) AS money_digits,
-       s.timezone AS tz, s.revenue_profile, s.cutoff_hours, p.today, p.newest_day, p.oldest_day, s.due_day,
-       p.newest_day < s.due_day AS late, to_char(make_interval(hours => s.cutoff_hours), 'HH24:MI') AS day_begins,
-       :location_id::int AS location_id, :currency::text AS currency_asked, :ahead::int AS ahead_n, :ahead = '1' AS is_one_ahead, false AS by_transaction,
+       s.timezone AS tz, s.revenue_profile, s.cutoff_hours, p.today, p.newest_day,
+       to_char(make_interval(hours => s.cutoff_hours), 'HH24:MI') AS day_begins,
+       l.id AS location_id, l.id IS NULL AS has_items, :currency::text AS currency_asked, :ahead::int AS ahead_n, :ahead = '1' AS is_one_ahead, false AS by_transaction,
        (SELECT count(DISTINCT location_id) > 1 FROM series x WHERE x.currency = s.currency) AS has_locations,
        f.forecast_id, f.status = 'ready' AS is_ready, f.status = 'refused' AS is_refused, f.reason, f.horizon, f.first_target,
        f.train_from, f.train_to, f.train_n, f.model, f.folds,
@@ -23,22 +24,24 @@ SELECT :metric::text AS metric, :metric = 'revenue' AS is_revenue, s.currency, m
        f.status = 'ready' AND least(a.from_day + :days::int, f.first_target + f.horizon) > a.from_day AS has_days,
        f.status = 'ready' AND f.first_target < p.today AS is_stale, f.status = 'ready' AND f.first_target <= p.newest_day AS is_overtaken,
        o.hours_id, d.hours_day, d.hours_day IS NOT NULL AS has_hours, d.hours_day = p.today AS has_hours_today,
-       p.today + 1 AS tomorrow, w.first_day AS sold_since, w.first_day + CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS enough_on,
-       p.today - w.first_day AS days_known, CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS days_needed, :days::int > 7 AS is_long
+       w.first_day AS sold_since, w.first_day + CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS enough_on,
+       CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS days_needed, :days::int > 7 AS is_long
 FROM report_period('newest', NULL, NULL, NULL, 'none') p
 CROSS JOIN report_scope(NULL, p.newest_day, p.newest_day, 1, :currency) s
+CROSS JOIN LATERAL (SELECT CASE WHEN NOT EXISTS (SELECT FROM series WHERE location_id = :location_id::int) OR (SELECT count(DISTINCT location_id) > 1 FROM series)
+                                THEN :location_id::int END AS id) l
 CROSS JOIN LATERAL (SELECT min(first_date) AS first_day FROM series x
-                    WHERE x.currency = s.currency AND (:location_id::int IS NULL OR x.location_id = :location_id::int)) w
+                    WHERE x.currency = s.currency AND (l.id IS NULL OR x.location_id = l.id)) w
 LEFT JOIN LATERAL (
 	SELECT * FROM forecast_run r
 	WHERE r.origin = 'night' AND r.metric = :metric AND r.granularity = 'day' AND r.item_id IS NULL
-	  AND r.location_id IS NOT DISTINCT FROM :location_id::int AND r.currency = s.currency
+	  AND r.location_id IS NOT DISTINCT FROM l.id AND r.currency = s.currency
 	ORDER BY r.first_target DESC, CASE WHEN r.horizon = :days::int THEN 0 WHEN r.horizon > :days::int THEN 1 ELSE 2 END, r.horizon DESC, r.made_at DESC
 	LIMIT 1) f ON true
 LEFT JOIN LATERAL (
 	SELECT r.forecast_id AS hours_id FROM forecast_run r
 	WHERE r.origin = 'night' AND r.metric = 'orders' AND r.granularity = 'hour' AND r.item_id IS NULL AND r.status = 'ready'
-	  AND r.location_id IS NOT DISTINCT FROM :location_id::int AND r.currency = s.currency
+	  AND r.location_id IS NOT DISTINCT FROM l.id AND r.currency = s.currency
 	ORDER BY r.first_target DESC, r.made_at DESC
 	LIMIT 1) o ON true
 LEFT JOIN LATERAL (SELECT max(h.target_date) AS hours_day FROM forecast_history h
@@ -203,7 +206,7 @@ SELECT count(*) FILTER (WHERE target_date BETWEEN :from_day::date AND :to_day::d
        max(target_date) AS last_judged, max(target_date) < :newest_day::date AS is_behind
 FROM expected_cache
 WHERE metric = CASE :metric WHEN 'orders' THEN 'orders' ELSE 'revenue' END AND granularity = 'day' AND currency = :currency
-  AND location_id = coalesce(:location_id::int, -1)
+  AND location_id = CASE WHEN (SELECT count(DISTINCT s.location_id) > 1 FROM series s) THEN coalesce(:location_id::int, -1) ELSE -1 END
 HAVING count(*) > 0
 
 -- name: anomaly_list
@@ -224,7 +227,7 @@ FROM anomaly a
 CROSS JOIN LATERAL (SELECT CASE WHEN a.metric = 'revenue' THEN 10 ^ :money_digits::int ELSE 1 END::numeric AS unit,
                            CASE WHEN a.metric = 'orders' AND a.granularity = 'hour' THEN 1 ELSE 0 END AS places) u
 CROSS JOIN LATERAL (SELECT a.contribution -> 0 AS c) t
-WHERE a.last_date >= :from_day::date AND a.first_date <= :to_day::date AND a.currency = :currency AND a.location_id = coalesce(:location_id::int, -1)
+WHERE a.last_date >= :from_day::date AND a.first_date <= :to_day::date AND a.currency = :currency AND a.location_id = CASE WHEN (SELECT count(DISTINCT s.location_id) > 1 FROM series s) THEN coalesce(:location_id::int, -1) ELSE -1 END
   AND (:metric = 'all' OR a.metric = :metric) AND (:granularity = 'all' OR a.granularity = :granularity)
 ORDER BY a.worst_date DESC, a.worst_hour DESC, a.anomaly_id DESC LIMIT 500
 
@@ -237,7 +240,7 @@ SELECT e.metric, d::date AS date, e.target_date IS NULL AS uncomputed, f.placed 
        CASE WHEN e.expected > 0 THEN half_even((e.actual - e.expected) * 100 / e.expected, 1) END AS deviation, e.actual > e.expected AS is_over
 FROM generate_series(:from_day::timestamp, :last_day::timestamp, interval '1 day') d
 LEFT JOIN expected_cache e ON e.target_date = d::date AND e.metric = CASE :metric WHEN 'orders' THEN 'orders' ELSE 'revenue' END AND e.granularity = 'day'
-                           AND e.currency = :currency AND e.location_id = coalesce(:location_id::int, -1)
+                           AND e.currency = :currency AND e.location_id = CASE WHEN (SELECT count(DISTINCT s.location_id) > 1 FROM series s) THEN coalesce(:location_id::int, -1) ELSE -1 END
 LEFT JOIN LATERAL (SELECT CASE WHEN e.metric = 'revenue' THEN 10 ^ :money_digits::int ELSE 1 END::numeric AS unit) u ON true
 LEFT JOIN LATERAL (SELECT sum(order_count) AS placed FROM daily_revenue_cache
                    WHERE business_date = d::date AND currency = :currency AND (:location_id::int IS NULL OR location_id = :location_id::int)) f ON true
@@ -250,6 +253,6 @@ SELECT e.metric, e.metric = 'revenue' AS is_revenue, e.target_date AS date,
        round(e.expected / u.unit) AS expected, round(e.lo / u.unit) AS expected_from, round(e.hi / u.unit) AS expected_to,
        half_even(abs(e.actual - e.expected) * 100 / e.expected, 0) AS deviation_whole, e.actual > e.expected AS is_over
 FROM expected_cache e, LATERAL (SELECT CASE WHEN e.metric = 'revenue' THEN 10 ^ :money_digits::int ELSE 1 END::numeric AS unit) u
-WHERE e.flagged AND e.metric = :by AND e.granularity = 'day' AND e.currency = :currency AND e.location_id = coalesce(:location_id::int, -1) AND e.expected > 0
+WHERE e.flagged AND e.metric = :by AND e.granularity = 'day' AND e.currency = :currency AND e.location_id = CASE WHEN (SELECT count(DISTINCT s.location_id) > 1 FROM series s) THEN coalesce(:location_id::int, -1) ELSE -1 END AND e.expected > 0
   AND e.target_date BETWEEN CASE WHEN :is_day::boolean THEN :to_day::date - 55 ELSE :from_day::date END AND :to_day::date
 ORDER BY e.target_date DESC LIMIT 100

@@ -290,7 +290,37 @@ describe('forecasts and unusual days', () => {
 		await state('TRUNCATE forecast_history, forecast_run', '.message', /No forecast yet.*takings-batch run/)
 		await state('TRUNCATE expected_cache, anomaly', '.message', /Nothing was judged yet/, 'anomalies')
 		assert.match((await instance.get('/admin/forecast?location_id=77')).text, /Of location 77 nothing was forecast yet/)
+		assert.equal((await instance.get('/admin/anomalies?location_id=77')).status, 404)
 		await sql('ALTER TABLE forecast_history ENABLE TRIGGER USER')
+		await sql(rows)
+	})
+
+	it('take the only location for all of it, and each of several by itself', async () => {
+		const only = await sql('SELECT DISTINCT location_id FROM series')
+		for (const target of ['forecast', 'anomalies'])
+			assert.match((await instance.get(`/admin/${target}?location_id=${only}`)).text, target === 'forecast' ? /id="ahead"/ : /data-kind="drop"/)
+		await sql(`INSERT INTO series SELECT location_id + 1, currency, first_date FROM series`)
+		await open('forecast')
+		await page.click('[data-menu="location"] summary')
+		await assertAccessible(page, 'locations')
+		await page.click(`[data-menu="location"] >> text=Location ${Number(only) + 1}`)
+		await page.waitForURL(`**location_id=${Number(only) + 1}*`)
+		assert.match(await textOf('.message'), /nothing was forecast yet/)
+		await page.click('.filters a')
+		await page.waitForURL((url) => !url.searchParams.has('location_id'))
+		assert.equal(await page.locator('#ahead').count(), 1)
+		await close()
+		await sql(`DELETE FROM series WHERE location_id = ${Number(only) + 1}`)
+	})
+
+	it('show the hours of today where the forecast reaches no further', async () => {
+		await sql(`ALTER TABLE forecast_history DISABLE TRIGGER USER;
+			DELETE FROM forecast_history h USING forecast_run r WHERE r.forecast_id = h.forecast_id AND r.granularity = 'hour' AND lead > 24;
+			ALTER TABLE forecast_history ENABLE TRIGGER USER`)
+		await open('forecast')
+		assert.equal(await textOf('#hours-title'), 'Orders expected today, by hour')
+		assert.equal(await page.locator('details[data-of="hours"] tbody tr').count(), 24)
+		await close()
 		await sql(rows)
 	})
 
