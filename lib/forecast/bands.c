@@ -16,8 +16,11 @@ static const double OWN = 0.6; /* of a step's scale is its own, the rest that of
 /* In units of the mean absolute error: a normal error has 1.6 and 2.46. */
 static const double LEAST80 = 1.1, LEAST95 = 1.8, NORMAL80 = 1.2816, NORMAL95 = 1.96;
 
+/* What was hard to foresee at this time of the year is so again. */
 static double weight_of(const struct errors *e, size_t fold)
 {
+	if (fold < e->year_folds)
+		return 1;
 	return pow(e->hours ? FADING_HOURS : FADING_DAYS, (double)(e->folds - 1 - fold));
 }
 
@@ -113,7 +116,7 @@ static void from_spread(double spread, size_t h, struct bands *out)
 
 static double widen_by(const struct errors *e)
 {
-	double independent = 1 + (double)((e->folds - 1) * e->apart) / (double)e->h;
+	double independent = 1 + (double)((e->folds - e->year_folds - 1) * e->apart) / (double)e->h;
 	if (e->folds < FOLDS_SURE)
 		return WIDEN_UNSURE;
 	return (e->hours ? WIDEN_HOURS : WIDEN_DAYS) + WIDEN_SHARED / independent;

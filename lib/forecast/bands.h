@@ -15,8 +15,9 @@
 struct errors {
 	const double *of;
 	size_t folds, h;
-	size_t apart; /* steps from one fold to the next */
-	bool hours;   /* two seasons */
+	size_t year_folds; /* the first ones: at the same time of the last year */
+	size_t apart;      /* steps from one fold to the next */
+	bool hours;        /* two seasons */
 };
 
 struct bands {

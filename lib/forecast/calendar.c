@@ -13,6 +13,9 @@ enum {
 	SLOTS_MAX = 7,
 };
 
+/* Part of days without anything up to which a day without anything means something. */
+static const double ZEROS_RARE = 0.2;
+
 static const double DISCOUNT = 0.9995; /* a day */
 static const double RIDGE_WAVE = 0.5, RIDGE_MARK = 0.1, RIDGE_SLOPE = 20;
 
@@ -85,6 +88,34 @@ static void mark_days(struct arena *arena, const struct forecast_input *in, stru
 			c->mark[t * CALENDAR_MARKS] = date_mark(day_of(in, s, t));
 }
 
+struct seen {
+	size_t days, zeros;
+};
+
+/* Days on which the shop is shut, whatever their weekday: their mark is no effect to learn. */
+static void shut_days(struct arena *arena, struct calendar *c)
+{
+	const struct series *s = c->s;
+	struct seen *seen = arena_array(arena, c->names + 1, sizeof *seen);
+	for (size_t t = 0; t < s->n; t++)
+		for (size_t i = 0; i < CALENDAR_MARKS; i++) {
+			int id = c->mark[t * CALENDAR_MARKS + i];
+			if (id >= 0) {
+				seen[id].days++;
+				seen[id].zeros += s->raw[t] == 0;
+			}
+		}
+	for (size_t t = 0; s->zeros < ZEROS_RARE && t < s->n + s->h; t++)
+		for (size_t i = 0; i < CALENDAR_MARKS; i++) {
+			int id = c->mark[t * CALENDAR_MARKS + i];
+			if (id >= 0 && seen[id].zeros > 0 && seen[id].zeros == seen[id].days)
+				c->shut[t] = true;
+		}
+	for (size_t t = 0; t < s->n + s->h; t++)
+		for (size_t i = 0; c->shut[t] && i < CALENDAR_MARKS; i++)
+			c->mark[t * CALENDAR_MARKS + i] = -1;
+}
+
 /* How many steps ahead carry a mark that the past knows; and whether it knows any. */
 static size_t count_ahead(struct arena *arena, const struct calendar *c, bool *any)
 {
@@ -92,6 +123,7 @@ static size_t count_ahead(struct arena *arena, const struct calendar *c, bool *a
 	size_t ahead = 0;
 	for (size_t t = 0; t < c->s->n + c->s->h; t++) {
 		bool known = false;
+		*any |= c->shut[t];
 		for (size_t i = 0; i < CALENDAR_MARKS; i++) {
 			int id = c->mark[t * CALENDAR_MARKS + i];
 			if (id >= 0 && t < c->s->n)
@@ -115,6 +147,7 @@ bool calendar_prepare(struct arena *arena, const struct forecast_input *input,
 	out->wave = arena_array(arena, steps * 2 * (out->waves + 1), sizeof(double));
 	out->mark = arena_array(arena, steps * CALENDAR_MARKS, sizeof(int));
 	out->name = arena_array(arena, steps, sizeof(char *));
+	out->shut = arena_array(arena, steps, sizeof(bool));
 	for (size_t i = 0; i < steps * CALENDAR_MARKS; i++)
 		out->mark[i] = -1;
 	for (size_t t = 0; t < steps; t++)
@@ -123,8 +156,10 @@ bool calendar_prepare(struct arena *arena, const struct forecast_input *input,
 			out->wave[(t * out->waves + k) * 2] = sin(turn);
 			out->wave[(t * out->waves + k) * 2 + 1] = cos(turn);
 		}
-	if (daily)
+	if (daily) {
 		mark_days(arena, input, out);
+		shut_days(arena, out);
+	}
 	out->special_ahead = count_ahead(arena, out, &any);
 	return any || out->waves > 0;
 }

@@ -14,6 +14,7 @@ struct calendar {
 	size_t names;         /* marks that can be learned: named days and dates around Christmas */
 	int *mark;            /* for each step CALENDAR_MARKS of them, -1: none */
 	const char **name;    /* of each step's first named day; NULL */
+	bool *shut;           /* for each step: a day with a mark on which there never was anything */
 	size_t special_ahead; /* steps of the horizon with a mark that was learned */
 	const struct series *s;
 };
@@ -22,7 +23,7 @@ struct calendar {
 bool calendar_prepare(struct arena *arena, const struct forecast_input *input,
                       const struct series *s, struct calendar *out);
 
-/* Which of the n steps carry a mark. */
+/* Which of the n steps carry a mark whose effect is learned. */
 bool *calendar_marked(struct arena *arena, const struct calendar *c);
 
 /* The effect of the date on each step up to `origin` + s->h, learned from y before `origin`, on

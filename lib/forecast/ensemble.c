@@ -85,7 +85,7 @@ struct tries {
 	enum scale scale[2];
 	size_t origin[FOLDS_MAX + 1]; /* ascending; the last one is now */
 	double fold_weight[FOLDS_MAX];
-	size_t origins;
+	size_t origins, year_folds;
 	double *said;   /* TRIED x origins x h */
 	double *marked; /* TRIED x h: what marked days add to the last of these */
 	double weight[TRIED];
@@ -130,6 +130,7 @@ static void choose_origins(struct tries *t)
 			t->fold_weight[t->origins] = YEAR_WEIGHT;
 			t->origin[t->origins++] = s->n - year - k * s->m1;
 		}
+	t->year_folds = t->origins;
 	for (size_t k = 0; k < n; k++) {
 		t->fold_weight[t->origins] = pow(FOLD_FADING, (double)(n - 1 - k));
 		t->origin[t->origins++] = oldest + k * step;
@@ -280,7 +281,8 @@ static void list_models(struct arena *arena, const struct tries *t, struct ensem
 static void answer(struct arena *arena, const struct tries *t, struct ensemble *out)
 {
 	size_t h = t->s->h;
-	*out = (struct ensemble){.folds = t->origins - 1, .weighed = !t->core_only};
+	*out = (struct ensemble){
+		.folds = t->origins - 1, .year_folds = t->year_folds, .weighed = !t->core_only};
 	out->point = arena_array(arena, h, sizeof(double));
 	out->marked = arena_array(arena, h, sizeof(double));
 	out->origin = arena_array(arena, out->folds + 1, sizeof(size_t));

@@ -20,6 +20,8 @@ enum {
 	BASE_SEASONS = 4,    /* whose mean is called the level */
 };
 
+static const double WIDEN_MARKED = 1.5;
+
 const char *forecast_flag_name(unsigned bit)
 {
 	static const char *const names[] = {"short_history", "intermittent", "holidays",
@@ -71,6 +73,18 @@ static enum err check_length(const struct forecast_input *in, const struct serie
 		                     "%zu %s need %zu of history, there are %zu", in->horizon,
 		                     step_name(in), least, s->used);
 	return ERR_OK;
+}
+
+/* What the folds said of days that had always been shut. */
+static void shut_folds(const struct series *s, const struct calendar *c, struct ensemble *e)
+{
+	size_t first = 0;
+	while (first < s->n && !c->shut[first])
+		first++;
+	for (size_t k = 0; k < e->folds; k++)
+		for (size_t i = 0; i < s->h && first < e->origin[k]; i++)
+			if (c->shut[e->origin[k] + i])
+				e->said[k * s->h + i] = 0;
 }
 
 /* ---- very short histories ------------------------------------------------------- */
@@ -150,7 +164,18 @@ static struct errors errors_of(struct arena *arena, const struct series *s,
 	for (size_t k = 0; k < e->folds; k++)
 		for (size_t i = 0; i < s->h; i++)
 			error[k * s->h + i] = s->raw[e->origin[k] + i] - e->said[k * s->h + i];
-	return (struct errors){error, e->folds, s->h, s->m1, s->m2 > 0};
+	return (struct errors){error, e->folds, s->h, e->year_folds, s->m1, s->m2 > 0};
+}
+
+/* Marked days ahead that no fold has seen the like of: nobody knows how well they are foreseen. */
+static void widen_marked(const struct series *s, const struct calendar *c, const struct ensemble *e,
+                         struct bands *b)
+{
+	for (size_t h = 0; e->year_folds == 0 && h < s->h; h++)
+		if (c->mark[(s->n + h) * CALENDAR_MARKS] >= 0) {
+			b->half80[h] *= WIDEN_MARKED;
+			b->half95[h] *= WIDEN_MARKED;
+		}
 }
 
 /* ---- parts ------------------------------------------------------------------------ */
@@ -235,32 +260,38 @@ static void smooth_trend(struct arena *arena, const struct series *s, size_t m,
 	}
 }
 
-/* Steps of the series to steps of the horizon; closed ones are 0. */
+/* A step on which nothing happens: a closed slot of the week, or a day that always is shut. */
+static void close_point(const struct level *level, double season, struct forecast_point *p)
+{
+	const char *special = p->special;
+	*p = (struct forecast_point){.closed = true, .base = level->base, .special = special};
+	p->season = special ? season : -level->base;
+	p->holiday = -p->base - p->season;
+	if (!special)
+		p->holiday = 0;
+}
+
+/* Steps of the series to steps of the horizon. */
 static void put_back(struct arena *arena, const struct series *s, const struct calendar *calendar,
                      const struct ensemble *e, const struct bands *b, struct forecast *out)
 {
 	struct level level;
 	find_level(arena, s, &level);
 	for (size_t h = 0; h < s->h; h++) {
-		size_t step = s->at[s->n + h] - s->used;
-		struct forecast_point *p = &out->points[step];
-		set_point(s, s->closed[step] ? 0 : e->point[h], b->half80[h], b->half95[h], p);
-		set_parts(&level, (s->n + h) % level.m, s->closed[step] ? 0 : e->marked[h], p);
+		struct forecast_point *p = &out->points[s->at[s->n + h] - s->used];
+		set_point(s, e->point[h], b->half80[h], b->half95[h], p);
+		set_parts(&level, (s->n + h) % level.m, e->marked[h], p);
 		p->special = calendar ? calendar->name[s->n + h] : NULL;
-		if (p->holiday != 0)
-			out->flags |= FORECAST_HOLIDAYS;
-		if (s->closed[step])
-			p->lo80 = p->hi80 = p->lo95 = p->hi95 = 0;
-		out->total.point += p->point;
+		s->closed[p - out->points] |= calendar && calendar->shut[s->n + h];
 	}
 	smooth_trend(arena, s, level.m, out);
-	for (size_t i = 0; i < out->n_points; i++)
-		if (s->closed[i]) {
-			out->points[i].closed = true;
-			out->points[i].base = level.base;
-			out->points[i].season = -level.base;
-			out->points[i].trend = 0;
-		}
+	for (size_t i = 0; i < out->n_points; i++) {
+		struct forecast_point *p = &out->points[i];
+		if (s->closed[i])
+			close_point(&level, p->season, p);
+		out->flags |= p->holiday != 0 ? FORECAST_HOLIDAYS : 0U;
+		out->total.point += p->point;
+	}
 	set_point(s, out->total.point, b->total80, b->total95, &out->total);
 	out->total.base = out->total.point;
 }
@@ -335,13 +366,18 @@ enum err forecast_run(struct arena *arena, const struct forecast_input *input, s
 	if (s.m2 && s.n < SEASONS_LONG * s.m2)
 		s.m2 = 0;
 	bool dated = calendar_prepare(arena, input, &s, &calendar);
-	series_tame(arena, &s, dated ? calendar_marked(arena, &calendar) : NULL);
+	series_tame(arena, &s, dated ? calendar_marked(arena, &calendar) : NULL,
+	            dated ? calendar.shut : NULL);
 	*out = (struct forecast){.n_used = s.used, .n_points = input->horizon};
 	out->points = arena_array(arena, input->horizon, sizeof *out->points);
 	out->naive = arena_array(arena, input->horizon, sizeof *out->naive);
 	choose(arena, &s, dated ? &calendar : NULL, &e, out);
+	if (dated)
+		shut_folds(&s, &calendar, &e);
 	struct errors errors = errors_of(arena, &s, &e);
 	bands_make(arena, &errors, usual_change(&s), &b);
+	if (dated)
+		widen_marked(&s, &calendar, &e, &b);
 	backtest(&s, &e, &b, &out->backtest);
 	put_back(arena, &s, dated ? &calendar : NULL, &e, &b, out);
 	set_naive(input, &s, out);

@@ -198,7 +198,7 @@ static size_t new_level_from(const double *off, size_t n, double limit, size_t m
 
 /* Values far from the middle of their slot are drawn to where the far ones end: one day of a
  * hundred must not teach the others. */
-void series_tame(struct arena *arena, struct series *s, const bool *marked)
+void series_tame(struct arena *arena, struct series *s, const bool *marked, const bool *shut)
 {
 	size_t m = s->m2 ? s->m2 : s->m1, known = 0;
 	double *y = arena_array(arena, s->n, sizeof *y), *off = arena_array(arena, s->n, sizeof *off);
@@ -213,10 +213,10 @@ void series_tame(struct arena *arena, struct series *s, const bool *marked)
 	double limit = (s->m2 ? TAME_HOURS : TAME_DAYS) * numeric_spread(arena, all, known, 0);
 	size_t level_from = new_level_from(off, s->n, limit, s->m1 > 4 ? s->m1 / 2 + 1 : 4);
 	for (size_t t = 0; limit > 0 && t < s->n; t++) {
-		if (isnan(off[t]) || fabs(off[t]) <= limit || (marked && marked[t]))
+		if (isnan(off[t]) || (marked && marked[t]) || (fabs(off[t]) <= limit && !(shut && shut[t])))
 			continue;
 		double to = y[t] - off[t];
-		if (s->raw[t] != 0) { /* else it was closed, and says nothing */
+		if (s->raw[t] != 0) { /* else it was shut, and says nothing */
 			if (t >= level_from)
 				continue;
 			to += off[t] > 0 ? limit : -limit;

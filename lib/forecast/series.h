@@ -29,8 +29,8 @@ struct series {
 enum err series_prepare(struct arena *arena, const struct forecast_input *input, struct series *out,
                         struct errbuf *eb) MUST_CHECK;
 
-/* Draws far values in; not those of marked steps (n of them; NULL: none), which have their reason.
- */
-void series_tame(struct arena *arena, struct series *s, const bool *marked);
+/* Draws far values in; not those of marked steps, which have their reason. Steps on which it was
+ * shut become what they would have been. Both have n values; NULL: none. */
+void series_tame(struct arena *arena, struct series *s, const bool *marked, const bool *shut);
 
 #endif
