@@ -5,6 +5,7 @@
 
 #include "forecast/model.h"
 #include "forecast/numeric.h"
+#include "forecast/stl.h"
 
 enum {
 	FOLDS_DAYS = 13,
@@ -167,6 +168,9 @@ static void bring_back(const struct tries *t, size_t c, double *marks)
 static void try_all(struct arena *scratch, struct tries *t)
 {
 	size_t h = t->s->h;
+	struct arena keep;
+	struct stl parts[2][FOLDS_MAX + 1] = {0};
+	arena_init(&keep);
 	for (size_t c = 0; c < TRIED; c++) {
 		const struct candidate *one = &candidates[c % CANDIDATES];
 		double *to = said_by(t, c, 0), *marks = arena_array(scratch, h, sizeof *marks);
@@ -177,7 +181,9 @@ static void try_all(struct arena *scratch, struct tries *t)
 		                 .origin = t->origin,
 		                 .origins = t->origins,
 		                 .calendar = t->calendar,
-		                 .marks = marks};
+		                 .marks = marks,
+		                 .parts = parts[c / CANDIDATES],
+		                 .keep = &keep};
 		for (size_t i = 0; i < t->origins * h; i++)
 			to[i] = NAN;
 		if (v.y && may_speak(t, one))
@@ -185,6 +191,7 @@ static void try_all(struct arena *scratch, struct tries *t)
 		bring_back(t, c, marks);
 		arena_reset(scratch);
 	}
+	arena_fini(&keep);
 }
 
 /* ---- weighing ---------------------------------------------------------------- */

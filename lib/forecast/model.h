@@ -11,6 +11,7 @@
 #include "base/arena.h"
 
 struct calendar;
+struct stl;
 
 /* Where a search ended, for the next one to begin. */
 struct warm {
@@ -27,6 +28,9 @@ struct view {
 	const struct calendar *calendar; /* NULL: none */
 	double *marks;     /* what the marked days add at the last origin, h of them; NULL: not asked */
 	struct warm *warm; /* NULL: none */
+	/* The decomposition at each origin, made in `keep` by whoever needs it first. */
+	struct stl *parts;
+	struct arena *keep;
 };
 
 /* Fills out[k * h ...] for each origin k; it comes filled with NAN. */

@@ -89,7 +89,7 @@ static void hwt(struct arena *scratch, const struct view *v, size_t m2, double *
 		memcpy(warm->x, here.x, sizeof here.x);
 	for (size_t k = 0; k < v->origins; k++, out += v->h) {
 		f.n = v->origin[k];
-		numeric_search(warm->x, n, warm->known ? 0.3 : 1, warm->known ? 40 : 140, run, &f);
+		numeric_search(warm->x, n, warm->known ? 0.3 : 1, warm->known ? 24 : 90, run, &f);
 		warm->known = true;
 		(void)run(warm->x, &f);
 		double rest = f.last;

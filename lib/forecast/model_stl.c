@@ -6,6 +6,8 @@
 #include "forecast/numeric.h"
 #include "forecast/stl.h"
 
+enum { LATELY = 8 };
+
 /* ---- the rest ------------------------------------------------------------ */
 
 /* Squared errors of simple smoothing; the level it ends at. */
@@ -54,15 +56,19 @@ static void at_each(struct arena *scratch, const struct view *v, rest_fn fn, dou
 {
 	size_t m = v->m2 ? v->m2 : v->m1;
 	for (size_t k = 0; k < v->origins; k++, out += v->h) {
-		size_t n = v->origin[k];
-		struct stl parts;
+		/* what is older than a few long seasons has no say in how they end */
+		size_t n = v->origin[k], old = v->m2 && n > LATELY * m ? (n - LATELY * m) / m * m : 0;
+		const double *y = v->y + old;
+		n -= old;
+		struct stl *parts = &v->parts[k];
 		if (m < 2 || n < 2 * m + 1)
 			continue;
-		stl_split(scratch, v->y, n, v->m1, v->m2, 0, &parts);
-		fn(scratch, parts.rest, n, v->h, out);
+		if (!parts->rest)
+			stl_split(v->keep, y, n, v->m1, v->m2, 0, parts);
+		fn(scratch, parts->rest, n, v->h, out);
 		for (size_t h = 0; h < v->h; h++)
-			out[h] += parts.season[0][n - v->m1 + h % v->m1] +
-			          (v->m2 ? parts.season[1][n - v->m2 + h % v->m2] : 0);
+			out[h] += parts->season[0][n - v->m1 + h % v->m1] +
+			          (v->m2 ? parts->season[1][n - v->m2 + h % v->m2] : 0);
 	}
 }
 
