@@ -9,7 +9,7 @@
 #include "batch/night.h"
 #include "forecast/team.h"
 
-enum { WEEK = 7, DAY_HOURS = 24, RUN_COLS = 30, POINT_COLS = 16 };
+enum { WEEK = 7, HOURS_AHEAD = 48, RUN_COLS = 30, POINT_COLS = 16 };
 
 struct job {
 	const struct night_series *series;
@@ -84,6 +84,69 @@ static double season_step(const struct forecast_input *in, size_t used)
 			n++;
 		}
 	return n ? sum / (double)n : NAN;
+}
+
+/* ---- hours of marked days ------------------------------------------------------- */
+
+static bool same_scope(const struct night_series *a, const struct night_series *b)
+{
+	return strcmp(a->metric, b->metric) == 0 && strcmp(a->currency, b->currency) == 0 && !a->item &&
+	       !b->item &&
+	       (a->location && b->location ? strcmp(a->location, b->location) == 0
+	                                   : a->location == b->location);
+}
+
+/* The week's forecast of the days of the same scope; NULL where there is none. */
+static const struct job *days_of(const struct job *jobs, size_t count, const struct job *hours)
+{
+	for (size_t i = 0; i < count; i++)
+		if (jobs[i].series->step == NIGHT_DAY && jobs[i].horizon == WEEK && jobs[i].rc == ERR_OK &&
+		    same_scope(jobs[i].series, hours->series))
+			return &jobs[i];
+	return NULL;
+}
+
+static void scale_point(struct forecast_point *p, double by)
+{
+	p->holiday += p->point * (by - 1);
+	p->point *= by;
+	p->lo80 *= by;
+	p->hi80 *= by;
+	p->lo95 *= by;
+	p->hi95 *= by;
+	p->closed = p->closed || by == 0;
+}
+
+/* Sixteen weeks of hours hold few holidays, years of days hold many: what a named day does to
+ * its day it does to each of its hours. */
+static void follow_day(const struct night *n, const struct job *days, struct job *hours)
+{
+	double change = 0;
+	for (size_t i = 0; i < hours->horizon; i++) {
+		struct forecast_point *p = &hours->f.points[i];
+		int32_t at = night_slot_of(n, hours->series, hours->series->input.n + i).day;
+		size_t ahead = (size_t)(at - n->newest_day - 1);
+		const struct forecast_point *day = ahead < WEEK ? &days->f.points[ahead] : NULL;
+		if (!day || !day->special || day->point - day->holiday <= 0)
+			continue;
+		double by = day->point / (day->point - day->holiday), was = p->point;
+		scale_point(p, day->closed ? 0 : by);
+		p->special = day->special;
+		change += p->point - was;
+	}
+	struct forecast_point *t = &hours->f.total;
+	if (t->point > 0)
+		scale_point(t, 1 + change / t->point);
+}
+
+static void follow_days(const struct night *n, struct job *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool hours = jobs[i].series->step == NIGHT_HOUR && jobs[i].rc == ERR_OK;
+		const struct job *days = hours ? days_of(jobs, count, &jobs[i]) : NULL;
+		if (days)
+			follow_day(n, days, &jobs[i]);
+	}
 }
 
 /* ---- into the temporary tables ------------------------------------------------- */
@@ -233,7 +296,7 @@ static size_t list_jobs(const struct night *n, const struct night_list *list, st
 	for (size_t i = 0; i < list->n; i++) {
 		const struct night_series *s = &list->rows[i];
 		jobs[count++] =
-			(struct job){.series = s, .horizon = s->step == NIGHT_HOUR ? DAY_HOURS : WEEK};
+			(struct job){.series = s, .horizon = s->step == NIGHT_HOUR ? HOURS_AHEAD : WEEK};
 		if (s->step == NIGHT_DAY && !s->item && far > WEEK)
 			jobs[count++] = (struct job){.series = s, .horizon = far};
 	}
@@ -248,6 +311,7 @@ enum err night_forecast_stage(struct night *n, const struct night_list *list, st
 	enum err rc = ERR_OK;
 	size_t count = list_jobs(n, list, jobs);
 	team_run(count, 0, make, jobs);
+	follow_days(n, jobs, count);
 	if (db_interrupted())
 		rc = err_set(eb, ERR_INTERRUPTED, "stopped on request amid forecasts");
 	if (rc == ERR_OK)

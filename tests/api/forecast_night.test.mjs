@@ -40,7 +40,7 @@ describe('a night', () => {
 		const made = await shop.cache.query(`SELECT metric || ' ' || granularity || ' ' || horizon AS what, coalesce(location_id::text, 'all') AS place,
 			count(*)::int AS n FROM forecast_run WHERE item_id IS NULL GROUP BY 1, 2 ORDER BY 1, 2`)
 		const want = []
-		for (const what of ['orders day 30', 'orders day 7', 'orders hour 24', 'revenue day 30', 'revenue day 7'])
+		for (const what of ['orders day 30', 'orders day 7', 'orders hour 48', 'revenue day 30', 'revenue day 7'])
 			for (const place of ['1', '2', 'all']) want.push({ what, place, n: 1 })
 		assert.deepEqual(made, want)
 		assert.deepEqual(await shop.cache.query(`SELECT metric, array_agg(item_id ORDER BY item_id) AS items FROM forecast_run
@@ -48,12 +48,12 @@ describe('a night', () => {
 		['quantity', 'revenue'].map((metric) => ({ metric, items: [0, 1, 2, 3, 4].map((n) => `dish${n}`) })))
 		assert.deepEqual(await shop.cache.query(`SELECT DISTINCT origin, status, first_target::text AS first, train_to::text AS last, currency FROM forecast_run`),
 			[{ origin: 'night', status: 'ready', first: daysAgo(0), last: daysAgo(1), currency: 'EUR' }])
-		assert.equal(await count(shop, 'forecast_history'), 6 * 30 + 6 * 7 + 3 * 24 + 10 * 7)
+		assert.equal(await count(shop, 'forecast_history'), 6 * 30 + 6 * 7 + 3 * 48 + 10 * 7)
 		// Cents are whole, counts have two decimals at most; the days and the wall-clock hours follow each other.
 		assert.equal(await count(shop, 'forecast_history JOIN forecast_run USING (forecast_id)',
 			`value <> round(value, CASE metric WHEN 'revenue' THEN 0 ELSE 2 END) OR hi95 <> round(hi95, CASE metric WHEN 'revenue' THEN 0 ELSE 2 END)`), 0)
 		assert.equal(await count(shop, 'forecast_history JOIN forecast_run USING (forecast_id)', `(target_date, target_hour) IS DISTINCT FROM
-			(first_target + CASE granularity WHEN 'day' THEN lead - 1 ELSE 0 END, CASE granularity WHEN 'day' THEN -1 ELSE lead - 1 END)`), 0)
+			(first_target + CASE granularity WHEN 'day' THEN lead - 1 ELSE (lead - 1) / 24 END, CASE granularity WHEN 'day' THEN -1 ELSE (lead - 1) % 24 END)`), 0)
 		// The seasonal naive is the figure of a week before, so the series were read right.
 		for (const [metric, column, place] of [['revenue', 'revenue_minor', 'NULL'], ['orders', 'served_count', '2']])
 			assert.equal(await shop.cache.value(`SELECT count(*)::int FROM forecast_history h JOIN forecast_run USING (forecast_id)
@@ -72,7 +72,7 @@ describe('a night', () => {
 		const shop = await openShop({ days: 40, locations: 1, REVENUE_PROFILE: 'commerce', COUNTED_STATUSES: 'SERVED', FORECAST_HORIZON_DAYS: '7' })
 		await shop.expectRun(0)
 		assert.deepEqual(await shop.cache.query(`SELECT metric, granularity, horizon FROM forecast_run WHERE item_id IS NULL ORDER BY 1, 2`),
-			[['orders', 'day', 7], ['orders', 'hour', 24], ['revenue', 'day', 7]].map(([metric, granularity, horizon]) => ({ metric, granularity, horizon })))
+			[['orders', 'day', 7], ['orders', 'hour', 48], ['revenue', 'day', 7]].map(([metric, granularity, horizon]) => ({ metric, granularity, horizon })))
 		assert.equal(await shop.cache.value(`SELECT count(*)::int FROM forecast_history h JOIN forecast_run USING (forecast_id)
 			WHERE metric = 'orders' AND granularity = 'day' AND naive = (SELECT order_count FROM daily_revenue_cache WHERE business_date = h.target_date - 7)`), 7)
 	})
@@ -149,13 +149,13 @@ describe('a night', () => {
 				WHERE granularity = 'hour' AND train_to = '${to}' ORDER BY lead`)
 		}
 		const spring = await night('2025-03-29')
-		assert.deepEqual(spring.map((r) => r.hour), [...Array(24).keys()].map((n) => (n + 1) % 24))
+		assert.deepEqual(spring.map((r) => r.hour), [...Array(48).keys()].map((n) => (n + 1) % 24))
 		assert.deepEqual(spring.filter((r) => r.naive !== 3).map((r) => [r.hour, r.naive, r.value, r.closed]), [[2, 0, 0, true]])
 		const autumn = await night('2025-10-25')
 		assert.deepEqual(autumn.filter((r) => r.naive !== 3).map((r) => [r.hour, r.naive]), [[2, 6]])
 		await shop.expectRun(0, '--from', '2025-03-30', '--to', '2025-10-26')
 		assert.deepEqual(await shop.cache.query(`SELECT target_date::text AS day, actual::int AS actual FROM forecast_history JOIN forecast_run USING (forecast_id)
-			WHERE granularity = 'hour' AND target_hour = 2 AND actual IS NOT NULL ORDER BY 1`), [{ day: '2025-03-30', actual: 0 }, { day: '2025-10-26', actual: 6 }])
+			WHERE granularity = 'hour' AND target_hour = 2 AND lead <= 24 AND actual IS NOT NULL ORDER BY 1`), [{ day: '2025-03-30', actual: 0 }, { day: '2025-10-26', actual: 6 }])
 	})
 })
 
@@ -191,7 +191,7 @@ describe('what came of forecasts', () => {
 		assert.equal(items.actual, items.want)
 		assert.ok(items.actual > 0)
 		const hours = await shop.cache.query(`SELECT location_id, sum(actual)::int AS orders FROM forecast_history JOIN forecast_run USING (forecast_id)
-			WHERE granularity = 'hour' AND train_to = '${daysAgo(4)}' GROUP BY 1 ORDER BY 1`)
+			WHERE granularity = 'hour' AND train_to = '${daysAgo(4)}' AND target_date = '${daysAgo(3)}' GROUP BY 1 ORDER BY 1`)
 		assert.deepEqual(hours.map((r) => r.orders), [...(await shop.cache.query(`SELECT served_count::int AS n FROM daily_revenue_cache
 			WHERE business_date = '${daysAgo(3)}' ORDER BY location_id`)).map((r) => r.n), hours[0].orders + hours[1].orders])
 
@@ -299,6 +299,26 @@ describe('unusual days', () => {
 		await shop.expectRun(0)
 		assert.deepEqual(await shop.cache.query(`SELECT DISTINCT location_id, special_name FROM anomaly WHERE first_date = '${daysAgo(4)}' AND location_id IN (-1, 2) AND granularity = 'day' ORDER BY 1`),
 			[{ location_id: -1, special_name: null }, { location_id: 2, special_name: 'Street fair' }])
+	})
+})
+
+describe('hours of a named day', () => {
+	it('go the way of their day', async () => {
+		const shop = await openShop({ locations: 1 })
+		// It was shut on the day of the count, fifty days ago and twenty, and will be when this night is over.
+		for (const ago of [50, 20]) await shop.orders.exec(`DELETE FROM orders WHERE id / 1000 = ${ago}`)
+		assert.equal((await shop.batch(['migrate'])).code, 0)
+		for (const ago of [50, 20, 2]) assert.equal((await shop.batch(['holiday', 'add', daysAgo(ago), 'Stocktaking'])).code, 0)
+		await shop.expectRun(0, '--from', daysAgo(DAYS), '--to', daysAgo(3))
+		const of = (granularity, day) => shop.cache.query(`SELECT value::float8 AS value, hi95::float8 AS hi, closed, holiday_name AS name, (base + season + trend + holiday)::float8 AS parts
+			FROM forecast_history JOIN forecast_run USING (forecast_id) WHERE metric = 'orders' AND granularity = '${granularity}' AND horizon IN (7, 48)
+			AND location_id IS NULL AND item_id IS NULL AND target_date = '${daysAgo(day)}'`)
+		assert.deepEqual((await of('day', 2)).map((r) => [r.value, r.hi, r.closed, r.name]), [[0, 0, true, 'Stocktaking']])
+		const today = await of('hour', 2), tomorrow = await of('hour', 1)
+		assert.deepEqual([today.length, tomorrow.length], [24, 24])
+		for (const r of today) assert.deepEqual([r.value, r.hi, r.closed, r.name], [0, 0, true, 'Stocktaking'])
+		for (const r of [...today, ...tomorrow]) assert.ok(Math.abs(r.parts - r.value) < 0.05, JSON.stringify(r))
+		assert.ok(tomorrow.some((r) => r.value > 1) && tomorrow.every((r) => r.name === null))
 	})
 })
 
