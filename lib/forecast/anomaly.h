@@ -12,9 +12,10 @@
  *
  * Both go through the series with a level and slots of the day and the week (exponential
  * smoothing on the square root; as it is where a value is below 0), unmoved by wild steps, and
- * measure each step in deviations of its slot. Slots that are always 0 are expected to be 0;
- * named days are expected to be what they were at other times, and get a wider band where there
- * is none. Where values are whole numbers no deviation is taken for smaller than Poisson's. */
+ * measure each step in deviations of its slot. Slots that are always 0 are expected to be 0, and
+ * a time in which nothing was sold teaches nothing about the days after it; named days are
+ * expected to be what they were at other times, and get a wider band where there is none. Where
+ * values are whole numbers no deviation is taken for smaller than Poisson's. */
 #ifndef TAKINGS_FORECAST_ANOMALY_H
 #define TAKINGS_FORECAST_ANOMALY_H
 

@@ -13,6 +13,8 @@ static const double SETTLE_RATE = .01;
 static const double CLIP = 3;      /* deviations */
 static const double MAD_SD = 1.25; /* a normal deviation over its mean absolute one */
 
+static const double SHUT = 6; /* deviations below what is expected: nobody was there to sell */
+
 enum { CLOSED_AFTER = 6 }; /* occurrences of a slot, all 0 */
 
 struct filter {
@@ -162,6 +164,9 @@ static void learn(struct filter *f, size_t t, double x, double scale)
 	size_t slot = t % f->m;
 	double e = x - expect(f, t), moved = clip(e, CLIP * scale), size = MAD_SD * fabs(moved);
 	f->zeros[slot] = x == 0 ? f->zeros[slot] + 1 : 0;
+	/* A shop that is shut for a fortnight says nothing about the days it is open. */
+	if (s->amounts && x == 0 && e < -SHUT * scale)
+		return;
 	if (t >= s->warm)
 		follow(f, t, e, scale);
 	f->level += LEVEL_RATE * moved;

@@ -291,6 +291,32 @@ static void test_closed_slots(void **state)
 	assert_int_equal(r.steps[202].kind, ANOMALY_SPIKE);
 }
 
+/* Ten days shut are an outage, and teach nothing: the weeks after them are judged as before. */
+static void test_a_holiday_of_the_shop(void **state)
+{
+	(void)state;
+	double y[DAYS], shut[DAYS];
+	fill_days(y, DAYS, .08, 11);
+	for (size_t i = 6; i < DAYS; i += 7)
+		y[i] = 0;
+	y[260] *= 1.6;
+	memcpy(shut, y, sizeof y);
+	memset(shut + 210, 0, 10 * sizeof *shut);
+	for (int online = 0; online < 2; online++) {
+		struct anomaly_result before = run(y, DAYS, 7, 0, online),
+							  r = run(shut, DAYS, 7, 0, online);
+		assert_int_equal(flags(&before, DAYS), 1);
+		assert_int_equal(flags(&r, DAYS), 1 + 9);
+		assert_int_equal(r.incidents[0].kind, ANOMALY_OUTAGE);
+		for (size_t i = 210; i < 220; i++)
+			assert_true(r.steps[i].flagged == (i != 216));
+		assert_true(r.steps[260].flagged);
+		for (size_t i = 225; i < DAYS; i++)
+			assert_true(r.steps[i].hi - r.steps[i].lo <
+			            1.2 * (before.steps[i].hi - before.steps[i].lo) + 25);
+	}
+}
+
 /* Christmas sells a third; from the second one on that is known. */
 static void test_named_days(void **state)
 {
@@ -444,6 +470,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_neighbours_excuse, begin, end),
 		cmocka_unit_test_setup_teardown(test_level_shifts, begin, end),
 		cmocka_unit_test_setup_teardown(test_closed_slots, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_holiday_of_the_shop, begin, end),
 		cmocka_unit_test_setup_teardown(test_named_days, begin, end),
 		cmocka_unit_test_setup_teardown(test_few_orders_are_no_anomaly, begin, end),
 		cmocka_unit_test_setup_teardown(test_unknown_values, begin, end),
