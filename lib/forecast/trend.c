@@ -214,6 +214,18 @@ static enum err check(const struct forecast_input *input, size_t m, struct errbu
 	return ERR_OK;
 }
 
+/* Less its season a time when nothing was sold may lie below 0; what is an amount does not. */
+static void keep_amounts(const struct forecast_input *input, struct trend *t)
+{
+	for (size_t i = 0; i < input->n; i++)
+		if (input->y[i] < 0)
+			return;
+	for (size_t k = 0; k < t->changes_n; k++) {
+		t->changes[k].before = fmax(t->changes[k].before, 0);
+		t->changes[k].after = fmax(t->changes[k].after, 0);
+	}
+}
+
 enum err trend_run(struct arena *arena, const struct forecast_input *input, struct trend *out,
                    struct errbuf *eb)
 {
@@ -230,5 +242,6 @@ enum err trend_run(struct arena *arena, const struct forecast_input *input, stru
 	out->changes = arena_array(arena, TREND_CHANGES_MAX, sizeof *out->changes);
 	test(arena, &s, out);
 	out->changes_n = trend_changes(arena, s.v, s.t, s.n, m, out->slope, out->changes);
+	keep_amounts(input, out);
 	return ERR_OK;
 }

@@ -14,7 +14,8 @@ enum { TREND_STEPS_USED = 4000, TREND_CHANGES_MAX = 5 };
 enum trend_direction { TREND_NONE, TREND_UP, TREND_DOWN }; /* NONE: no clear trend, p >= 0.05 */
 
 /* A level that changed from one step to the next, and stayed for a season at least: medians of
- * the time before, back to the change before it, and after, up to the next one. */
+ * the time before, back to the change before it, and after, up to the next one; never below 0 where
+ * no value is. */
 struct trend_change {
 	size_t at; /* first step of the new level */
 	double before, after;

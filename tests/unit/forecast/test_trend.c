@@ -137,6 +137,25 @@ static void test_levels_that_changed(void **state)
 }
 
 /* Of twenty healthy years none has a change, whatever a few wild days say. */
+/* Shut for three weeks, and every Sunday: nothing is sold then, and not less than that. */
+static void test_a_time_without_sales(void **state)
+{
+	(void)state;
+	double y[300];
+	fill_days(y, 300, .05, 5);
+	for (int i = 6; i < 300; i += 7)
+		y[i] = 0;
+	memset(y + 140, 0, 21 * sizeof *y);
+	struct trend t = run(y, 300, 7, 0);
+	assert_int_equal(t.changes_n, 2);
+	assert_in_range(t.changes[0].at, 139, 141);
+	assert_close(t.changes[0].after, 0, 0);
+	assert_close(t.changes[1].before, 0, 0);
+	for (int i = 0; i < 300; i++)
+		y[i] -= 500; /* what may be below 0 stays so */
+	assert_true(run(y, 300, 7, 0).changes[0].after < -300);
+}
+
 static void test_no_change_where_there_is_none(void **state)
 {
 	(void)state;
@@ -197,6 +216,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_week_is_no_trend, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_is_constant, begin, end),
 		cmocka_unit_test_setup_teardown(test_levels_that_changed, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_time_without_sales, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_change_where_there_is_none, begin, end),
 		cmocka_unit_test_setup_teardown(test_hours_and_long_series, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_is_refused, begin, end),
