@@ -320,7 +320,7 @@ static const struct route routes[] = {
                 {.name = "lookback_hours", .type = PARAM_INT, .min = 1, .max = 8760, .fallback = "24", .example = "24",
                  .meaning = "Hours and days that ended in the last so many hours"},
                 {.name = "granularity", .type = PARAM_WORD, .words = "hourly|daily", .example = "hourly",
-                 .meaning = "Which steps; days where more than 168 hours are looked at"},
+                 .meaning = "Which steps; if absent days, but hours of orders where 168 or fewer are looked at. Hours are judged by their orders alone"},
                 P_LOCATION, P_CURRENCY, P_FIXED("sensitivity", NULL), P_FIXED("quarter", NULL), P_FORMAT},
 	 .parts = {{.statement = "anomaly_scope", .shape = PART_FIELDS, .feeds = true, .missing = "the batch has not run yet: takings-batch run",
                 .columns = "as_of tz cutoff currency location_id metric granularity lookback_hours status reason evaluated_from evaluated_to "

@@ -261,7 +261,7 @@ WHERE f.forecast_id = :forecast_id::bigint ORDER BY p.lead
 -- name: anomaly_scope
 -- Which complete steps of the last :lookback_hours hours were judged: those that ended in them.
 WITH ask AS MATERIALIZED (
-	SELECT s.*, CASE coalesce(:granularity, CASE WHEN :lookback_hours::int <= 168 THEN 'hourly' ELSE 'daily' END)
+	SELECT s.*, CASE coalesce(:granularity, CASE WHEN :metric = 'orders' AND :lookback_hours::int <= 168 THEN 'hourly' ELSE 'daily' END)
 	            WHEN 'hourly' THEN 'hour' ELSE 'day' END AS grain,
 	       now() - make_interval(hours => :lookback_hours::int) AS since
 	FROM report_scope(NULL, NULL, NULL, 1, :currency) s
@@ -280,7 +280,8 @@ WITH ask AS MATERIALIZED (
 SELECT now() AS as_of, a.timezone AS tz, a.cutoff_hours AS cutoff, a.currency, :location_id::int AS location_id,
        :metric::text AS metric, CASE a.grain WHEN 'hour' THEN 'hourly' ELSE 'daily' END AS granularity, a.grain,
        :lookback_hours::int AS lookback_hours, a.since, CASE WHEN j.n = 0 THEN 'no_data' ELSE 'ok' END AS status,
-       CASE WHEN j.n = 0 THEN format('nothing that ended since %s is judged; the newest computed day is %s',
+       CASE WHEN j.n = 0 AND a.grain = 'hour' AND :metric <> 'orders' THEN 'hours are judged by their orders; ask for metric=orders, or granularity=daily'
+            WHEN j.n = 0 THEN format('nothing that ended since %s is judged; the newest computed day is %s',
                                      to_char(a.since AT TIME ZONE a.timezone, 'YYYY-MM-DD HH24:MI'), coalesce(a.newest_day::text, 'none'))
             END AS reason,
        j.from_at AS evaluated_from, j.to_at AS evaluated_to, j.n AS steps_judged, j.flagged_n AS steps_flagged,

@@ -452,7 +452,10 @@ describe('what was unusual', () => {
 		assert.deepEqual([daily.granularity, daily.steps_judged, daily.incidents[0].kind, daily.incidents[0].first_hour, daily.incidents[0].holiday], ['daily', 3, 'outage', null, 'Christmas Eve'])
 		assert.match(daily.incidents[0].reason, /−100 %, on Christmas Eve$/)
 		assert.equal((await ok('/ml/anomalies', { metric: 'orders', lookback_hours: 24, granularity: 'daily' })).steps_judged, 1)
-		assert.equal((await ok('/ml/anomalies', { metric: 'revenue', lookback_hours: 40 })).status, 'no_data')
+		const revenue = await ok('/ml/anomalies')
+		assert.deepEqual([revenue.metric, revenue.granularity, revenue.status, revenue.steps_judged], ['revenue', 'daily', 'ok', 1])
+		const hours = await ok('/ml/anomalies', { granularity: 'hourly', lookback_hours: 40 })
+		assert.deepEqual([hours.status, hours.reason], ['no_data', 'hours are judged by their orders; ask for metric=orders, or granularity=daily'])
 	})
 
 	it('refuses what it does not know, by name', async () => {
