@@ -25,6 +25,9 @@
 #                 of their own beside another
 #   BIN_DIR       where the programs are taken from (build/ of the checkout)
 #   RUN_AS        the user that root runs it all as (postgres)
+#   DEMO_EVENINGS for how many evenings before the first start forecasts are made as they would have been
+#                 then, so that it can be seen what came of them (14)
+#   HOLIDAYS      countries whose public holidays the forecasts know (DE, where the demo plays)
 #   LIMIT_LOOPBACK  1: nginx counts the requests of this machine too, and refuses what is too much
 #   settings of the programs (docs/CONFIG.md), but for the databases and addresses, which are the
 #   instance's own
@@ -72,6 +75,9 @@ load_settings() {
 	BUSINESS_TIMEZONE=${BUSINESS_TIMEZONE:-Europe/Berlin}
 	BUSINESS_DAY_CUTOFF=${BUSINESS_DAY_CUTOFF:-4}
 	DEFAULT_CURRENCY=${DEFAULT_CURRENCY:-${CURRENCY:-EUR}}
+	HOLIDAYS=${HOLIDAYS-DE}
+	DEMO_EVENINGS=${DEMO_EVENINGS:-14}
+	if [[ ! $DEMO_EVENINGS =~ ^[0-9]{1,2}$ ]]; then die "DEMO_EVENINGS must be a number from 0 to 99, not '$DEMO_EVENINGS'"; fi
 	if [[ ! $WANTED_PORT =~ ^[0-9]{4,5}$ ]] || ((WANTED_PORT < 1024 || WANTED_PORT > 65535)); then
 		die "PORT must be a number from 1024 to 65535, not '$WANTED_PORT'"
 	fi
@@ -227,7 +233,7 @@ export_settings() {
 	DEMO_DATABASE_URL=$(pg_url "$DIR" order_owner order_db)
 	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_web analytics_db)
 	JWT_SECRET_FILE=$DIR/jwt-secret
-	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY
+	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS
 	APP=()
 	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -258,6 +264,7 @@ batch() {
 	esac
 }
 
+FIRST_LOAD=
 load_demo() {
 	if [ -e demo-done ]; then
 		batch demo --seed 1 --continue
@@ -265,7 +272,41 @@ load_demo() {
 	fi
 	say "loading demo data (once)"
 	batch demo --seed 1 --truth "$DIR/demo-truth.json"
-	: >demo-done
+	FIRST_LOAD=1
+}
+
+day_of() { date -u -d "$1 $2 days" +%F; } # DAY +-N
+
+# What the owner of the demo has told the forecasts: days of the house, beside the public holidays.
+# They are those of batch/demo_calendar.c.
+tell_days() { # FIRST_YEAR LAST_YEAR
+	local year august
+	for ((year = $1; year <= $2; year++)); do
+		august=$year-08-01
+		august=$year-08-0$((1 + (8 - $(date -u -d "$august" +%u)) % 7))
+		batch holiday add "$august" 'Summer holiday' --until "$(day_of "$august" +9)"
+		batch holiday add "$year-02-14" "Valentine's Day"
+		batch holiday add "$year-12-24" 'Christmas Eve'
+		batch holiday add "$year-12-31" "New Year's Eve"
+	done
+}
+
+# Evening by evening, so that each forecast knows the days up to its own and nothing after it.
+play_evenings() { # FIRST_DAY TODAY
+	local back=$DEMO_EVENINGS
+	((back > 0)) || return 0
+	say "making the forecasts of the last $back evenings, to see what came of them (once)"
+	batch run --from "$1" --to "$(day_of "$2" "-$((back + 1))")"
+	for (( ; back > 0; back--)); do batch run --date "$(day_of "$2" "-$back")"; done
+}
+
+# A new demo gets a past: what its owner knew, and what was forecast.
+make_past() {
+	local from until
+	from=$(grep -o '"from":"[0-9-]*"' demo-truth.json | head -n 1 | cut -d '"' -f 4)
+	until=$(grep -o '"until":"[0-9-]*"' demo-truth.json | head -n 1 | cut -d '"' -f 4)
+	if [ -n "$HOLIDAYS" ]; then tell_days "${from%%-*}" "$((${until%%-*} + 1))"; fi
+	play_evenings "$from" "$until"
 }
 
 # A file of the service user's alone; whole or not there at all.
@@ -297,6 +338,10 @@ load_data() {
 	make_owner
 	load_demo
 	sql -f "$HERE/sql/order_db/grants.sql" "$DEMO_DATABASE_URL" >>log/setup.log
+	if [ -n "$FIRST_LOAD" ]; then
+		make_past
+		: >demo-done
+	fi
 	say "running the batch"
 	batch run
 }
@@ -536,7 +581,7 @@ cmd_env() {
 	# shellcheck disable=SC2034
 	ANALYTICS_RO_DATABASE_URL=$(pg_url "$DIR" analytics_ro analytics_db)
 	for name in INSTANCE_DIR PORT BASE_URL DATABASE_URL ANALYTICS_DATABASE_URL ANALYTICS_WEB_DATABASE_URL \
-		ANALYTICS_RO_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL JWT_SECRET_FILE BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY; do
+		ANALYTICS_RO_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL JWT_SECRET_FILE BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS; do
 		printf 'export %s=%s\n' "$name" "$(quoted "${!name}")"
 	done
 }

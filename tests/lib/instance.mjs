@@ -31,12 +31,15 @@ export function request(port, target, { method = 'GET', headers = {}, body } = {
 // Tests ask more in a minute than people do in an hour.
 const NO_LIMITS = { RATE_LIMIT_KEYS: '0', RATE_LIMIT_USERS: '0', RATE_LIMIT_ADDRESSES: '0' }
 
+// One run and no holidays, whatever the day, unless a test wants them.
+const NO_PAST = { DEMO_EVENINGS: '0', HOLIDAYS: '' }
+
 export class Instance {
 	// `settings`: environment of the programs, such as BUSINESS_TIMEZONE.
 	constructor(dir, port, settings) {
 		this.dir = dir
 		this.port = port
-		this.env = { ...cleanEnv, BIN_DIR: binDir, ...NO_LIMITS, ...settings, INSTANCE_DIR: path.join(dir, 'i'), PORT: String(port) }
+		this.env = { ...cleanEnv, BIN_DIR: binDir, ...NO_LIMITS, ...NO_PAST, ...settings, INSTANCE_DIR: path.join(dir, 'i'), PORT: String(port) }
 	}
 
 	url(target) { return `http://127.0.0.1:${this.port}${target}` }
