@@ -267,8 +267,9 @@ LANGUAGE sql STABLE AS $$
 	SELECT format('%s of %s%s: %s, where %s was expected (%s to %s)%s%s', initcap(a.metric),
 	              to_char(a.worst_date, 'FMDay, FMDD Mon'),
 	              CASE WHEN a.worst_hour >= 0 THEN format(', %s:00', lpad(a.worst_hour::text, 2, '0')) ELSE '' END,
-	              forecast_value(a.actual, a.metric, a.currency), forecast_value(a.expected, a.metric, a.currency),
-	              forecast_value(a.lo, a.metric, a.currency), forecast_value(a.hi, a.metric, a.currency),
-	              coalesce(', ' || effect_words(a.actual - a.expected, a.expected), ''),
+	              w.words[1], w.words[2], w.words[3], w.words[4], coalesce(', ' || effect_words(a.actual - a.expected, a.expected), ''),
 	              coalesce(', on ' || a.special_name, ''))
+	FROM (SELECT array_agg(CASE a.metric WHEN 'revenue' THEN forecast_value(v, a.metric, a.currency) ELSE trim_scale(round(v, 1)) END::text
+	                       ORDER BY n) AS words
+	      FROM unnest(ARRAY[a.actual, a.expected, a.lo, a.hi]) WITH ORDINALITY AS x(v, n)) w
 $$;

@@ -216,7 +216,7 @@ SELECT a.anomaly_id, a.metric, a.metric = 'revenue' AS is_revenue, a.granularity
        a.granularity = 'hour' AND a.first_date = a.last_date AS is_within_day, to_char(a.first_hour, 'FM00') || ':00–' || to_char((a.last_hour + 1) % 24, 'FM00') || ':00' AS hours_words,
        CASE WHEN a.worst_hour >= 0 THEN a.worst_hour END AS worst_hour, to_char(a.worst_hour, 'FM00') || ':00–' || to_char((a.worst_hour + 1) % 24, 'FM00') || ':00' AS hour_words,
        a.kind, a.kind = 'spike' AS is_spike, a.kind = 'drop' AS is_drop, a.kind = 'outage' AS is_outage, a.kind = 'level_shift' AS is_shift,
-       CASE WHEN a.metric = 'revenue' THEN money_of(a.actual, :money_digits::int) ELSE a.actual END AS actual,
+       CASE WHEN a.metric = 'revenue' THEN money_of(a.actual, :money_digits::int) ELSE round(a.actual) END AS actual,
        round(a.expected / u.unit, u.places) AS expected, round(a.lo / u.unit, u.places) AS expected_from, round(a.hi / u.unit, u.places) AS expected_to,
        CASE WHEN a.expected > 0 THEN half_even(abs(a.actual - a.expected) * 100 / a.expected, 0) END AS deviation_whole,
        CASE WHEN a.expected > 0 THEN half_even((a.actual - a.expected) * 100 / a.expected, 1) END AS deviation,
@@ -234,7 +234,7 @@ ORDER BY a.worst_date DESC, a.worst_hour DESC, a.anomaly_id DESC LIMIT 500
 -- name: anomaly_days
 -- The days judged, newest first, beside what was expected of each.
 SELECT e.metric, d::date AS date, e.target_date IS NULL AS uncomputed, f.placed = 0 AS closed,
-       CASE WHEN e.metric = 'revenue' THEN money_of(e.actual, :money_digits::int) ELSE e.actual END AS actual,
+       CASE WHEN e.metric = 'revenue' THEN money_of(e.actual, :money_digits::int) ELSE round(e.actual) END AS actual,
        round(e.expected / u.unit) AS expected, round(e.lo / u.unit) AS expected_from, round(e.hi / u.unit) AS expected_to, coalesce(e.flagged, false) AS flagged,
        CASE WHEN e.expected > 0 THEN half_even(abs(e.actual - e.expected) * 100 / e.expected, 0) END AS deviation_whole, e.expected > 0 AS has_expected,
        CASE WHEN e.expected > 0 THEN half_even((e.actual - e.expected) * 100 / e.expected, 1) END AS deviation, e.actual > e.expected AS is_over
@@ -249,7 +249,7 @@ ORDER BY 2 DESC
 -- name: page_unusual
 -- Days of a chart of days that were not what was expected: what its rings are drawn from.
 SELECT e.metric, e.metric = 'revenue' AS is_revenue, e.target_date AS date,
-       CASE WHEN e.metric = 'revenue' THEN money_of(e.actual, :money_digits::int) ELSE e.actual END AS actual,
+       CASE WHEN e.metric = 'revenue' THEN money_of(e.actual, :money_digits::int) ELSE round(e.actual) END AS actual,
        round(e.expected / u.unit) AS expected, round(e.lo / u.unit) AS expected_from, round(e.hi / u.unit) AS expected_to,
        half_even(abs(e.actual - e.expected) * 100 / e.expected, 0) AS deviation_whole, e.actual > e.expected AS is_over
 FROM expected_cache e, LATERAL (SELECT CASE WHEN e.metric = 'revenue' THEN 10 ^ :money_digits::int ELSE 1 END::numeric AS unit) u
