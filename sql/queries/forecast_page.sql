@@ -182,14 +182,14 @@ ORDER BY w.quantity DESC, lower(s.name), w.item_id LIMIT 12
 -- name: forecast_record
 -- How what was published came out, by how many days ahead it was said: of the last 90 days. Beside
 -- it in every row what is said of all of them: where last week's day does better, and whether the
--- bands hold what they say.
+-- bands hold what they say: of fewer than forty days that would be chance.
 SELECT lead, lead = min(lead) OVER () AS is_first, lead = max(lead) OVER () AS is_last, lead = 1 AS is_one_ahead, n AS days_n, n = 1 AS is_one_day, half_even(wape * 100, 1) AS off_by, half_even(naive_wape * 100, 1) AS naive_off_by,
        NOT won AS naive_wins, half_even(coverage80 * 100, 1) AS in_band80, half_even(coverage95 * 100, 1) AS in_band95,
        bool_and(won) OVER () AS has_no_loss, NOT bool_or(won) OVER () AS has_no_win, max(lead) FILTER (WHERE NOT won) OVER () > 1 AS is_lost_days,
        regexp_replace(string_agg(lead::text, ', ') FILTER (WHERE NOT won) OVER (ORDER BY lead ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),
                       ', (\d+)$', ' and \1') AS lost_leads,
-       max(n) OVER () < 14 AS is_young, half_even(part * 100, 0) AS held80, all_n >= 20 AND part < 0.7 AS is_too_narrow, all_n >= 20 AND part > 0.92 AS is_too_wide
-FROM (SELECT a.*, sum(coverage80 * n) OVER () / nullif(sum(n) FILTER (WHERE coverage80 IS NOT NULL) OVER (), 0) AS part, sum(n) OVER () AS all_n
+       max(n) OVER () < 28 AS is_young, half_even(part * 100, 0) AS held80, max(n) OVER () >= 40 AND part < 0.7 AS is_too_narrow, max(n) OVER () >= 40 AND part > 0.92 AS is_too_wide
+FROM (SELECT a.*, sum(coverage80 * n) OVER () / nullif(sum(n) FILTER (WHERE coverage80 IS NOT NULL) OVER (), 0) AS part
       FROM forecast_accuracy(:metric, 'day', :currency, :location_id::int, NULL, 90) a WHERE lead <= :days::int) r
 ORDER BY lead
 
