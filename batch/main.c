@@ -1,8 +1,10 @@
 /* main.c: takings-batch: a table of jobs and the way to them. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/conf.h"
 #include "base/crash.h"
@@ -157,10 +159,20 @@ static enum job_exit start_job(const struct job *job, const char *env_file, int 
 	return run_job(job->run, env_file, argc, argv);
 }
 
+/* Of the first three, one that is closed would be the number of the next file or connection that is
+ * opened, and the log be written into it. What stands in its place can be used as little as it. */
+static void hold_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	const char *env_file = NULL;
 	int at = 1;
+	hold_standard_files();
 	crash_init("takings-batch");
 	if (argc > at + 1 && strcmp(argv[at], "--env-file") == 0) {
 		env_file = argv[at + 1];

@@ -2,11 +2,13 @@
 #include "batch/series_job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "batch/holiday_file.h"
@@ -188,6 +190,30 @@ static const char *place(struct work *w)
 	return stat(w->opt.output, &st) != 0 || S_ISREG(st.st_mode) ? at : NULL;
 }
 
+/* What a new file may be, or the one that is replaced is. */
+static mode_t mode_of(const char *target)
+{
+	struct stat st;
+	mode_t masked = umask(0);
+	(void)umask(masked);
+	return stat(target, &st) == 0 ? st.st_mode & 0777 : 0666 & ~masked;
+}
+
+/* A file of a name nobody can foresee, beside the one it becomes: nothing of anybody's is written
+ * over, whatever waits there. */
+static FILE *open_beside(struct work *w)
+{
+	char *path = arena_printf(&w->arena, "%s.XXXXXX", w->target);
+	int fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	w->unfinished = path;
+	FILE *out = fchmod(fd, mode_of(w->target)) == 0 ? fdopen(fd, "w") : NULL;
+	if (!out)
+		(void)close(fd);
+	return out;
+}
+
 static enum err open_output(struct work *w, struct errbuf *eb)
 {
 	if (strcmp(w->opt.output, "-") == 0) {
@@ -195,20 +221,16 @@ static enum err open_output(struct work *w, struct errbuf *eb)
 		return ERR_OK;
 	}
 	w->target = place(w);
-	const char *path = w->target ? arena_printf(&w->arena, "%s.tmp", w->target) : w->opt.output;
-	w->out = fopen(path, "we");
+	w->out = w->target ? open_beside(w) : fopen(w->opt.output, "we");
 	if (!w->out)
-		return err_set(eb, ERR_IO, "%s cannot be written: %m", path);
-	w->unfinished = w->target ? path : NULL;
+		return err_set(eb, ERR_IO, "%s cannot be written: %m", w->opt.output);
 	return ERR_OK;
 }
 
 /* What was written gets its name, or goes. */
 static enum err close_output(struct work *w, enum err rc, struct errbuf *eb)
 {
-	if (!w->out)
-		return rc;
-	bool whole = w->out == stdout ? fflush(w->out) == 0 : fclose(w->out) == 0;
+	bool whole = !w->out || (w->out == stdout ? fflush(w->out) : fclose(w->out)) == 0;
 	if (rc == ERR_OK && !whole)
 		rc = err_set(eb, ERR_IO, "%s cannot be written: %m", w->opt.output);
 	if (rc == ERR_OK && w->unfinished && rename(w->unfinished, w->target) != 0)

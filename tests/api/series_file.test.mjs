@@ -1,13 +1,18 @@
 // takings-batch forecast and anomalies as commands: what they read, refuse and leave behind.
 import assert from 'node:assert/strict'
-import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readFileSync, readdirSync, statSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { cleanEnv, must, run, until } from '../lib/process.mjs'
+import { emptyCwd, program } from '../lib/shop.mjs'
 import { HOUR, anomalies, dated, file, forecast, fresh, job, points, shopDays, write } from '../lib/series.mjs'
 
 const HEADER = 'id,step,point,lo80,hi80,lo95,hi95,model'
 const plain = (id, values, from = 1) => values.map((y, i) => `${id},${from + i},${y}\n`).join('')
+
+// What lies beside an output file while it is not whole.
+const unfinished = (output) => readdirSync(path.dirname(output)).filter((name) => name.startsWith(`${path.basename(output)}.`))
 
 // The job must fail over this file, in these words, and leave what was there before.
 async function refused(text, words, args = ['forecast', '--horizon', '3']) {
@@ -18,7 +23,7 @@ async function refused(text, words, args = ['forecast', '--horizon', '3']) {
 	for (const word of words) assert.ok(told?.error.includes(word), `"${word}" is not in: ${done.stderr}`)
 	assert.ok(words[0].startsWith('line') ? told.error.includes(input) : true)
 	assert.equal(readFileSync(output, 'utf8'), 'what was here before\n')
-	assert.ok(!existsSync(`${output}.tmp`))
+	assert.deepEqual(unfinished(output), [])
 }
 
 describe('what is read', () => {
@@ -290,7 +295,8 @@ describe('what is left behind', () => {
 			const link = fresh('link')
 			symlinkSync(target, link)
 			return job(['forecast', '--input', at, '--horizon', '3', '--output', link]).then((done) => {
-				assert.ok(lstatSync(link).isSymbolicLink() && !existsSync(`${link}.tmp`))
+				assert.ok(lstatSync(link).isSymbolicLink())
+				assert.deepEqual(unfinished(link), [])
 				return done
 			})
 		}
@@ -307,6 +313,24 @@ describe('what is left behind', () => {
 		assert.equal(readFileSync(file, 'utf8'), want)
 	})
 
+	it('a name like its own that lies in wait is left alone; who may read it stays as it was', async () => {
+		const input = write('id,t,y\n' + plain('a', shopDays(60))), precious = write('precious', 'other')
+		const output = write('before', 'out.csv')
+		chmodSync(output, 0o640)
+		symlinkSync(precious, `${output}.tmp`)
+		assert.equal((await job(['forecast', '--input', input, '--horizon', '3', '--output', output])).code, 0)
+		assert.equal(readFileSync(precious, 'utf8'), 'precious')
+		assert.match(readFileSync(output, 'utf8'), /^id,step/)
+		assert.equal(statSync(output).mode & 0o777, 0o640)
+	})
+
+	it('without standard error the log is not written into the output', async () => {
+		const input = write('id,t,y\n' + plain('none', ['', '']) + plain('a', shopDays(60))), output = fresh('out.csv')
+		const done = await run('sh', ['-c', '"$0" forecast --input - --horizon 3 --output "$2" <"$1" 2>&-', program, input, output], { cwd: emptyCwd() })
+		assert.equal(done.code, 0)
+		assert.match(readFileSync(output, 'utf8'), /^id,step[^{]*$/)
+	})
+
 	it('Ctrl-C leaves no file, while it works and while it waits', async () => {
 		for (const endless of [true, false]) {
 			const output = fresh('out.csv')
@@ -318,13 +342,14 @@ describe('what is left behind', () => {
 				},
 			})
 			const ended = job(['forecast', '--input', '-', '--horizon', '7', '--period', '7', '--output', output], { input: source, started: (c) => { child = c } })
-			await until(() => existsSync(`${output}.tmp`) && k >= 150, { what: 'some series' })
+			await until(() => unfinished(output).length === 1 && k >= 150, { what: 'some series' })
 			child.kill('SIGINT')
 			const done = await ended
 			source.destroy()
 			assert.equal(done.code, 1, done.stderr)
 			assert.ok(done.events.some((e) => e.code === 'interrupted'), done.stderr)
-			assert.ok(!existsSync(output) && !existsSync(`${output}.tmp`))
+			assert.ok(!existsSync(output))
+			assert.deepEqual(unfinished(output), [])
 		}
 	})
 
