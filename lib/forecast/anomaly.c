@@ -15,6 +15,7 @@ static const double EFFECT = .4;
 static const double POISSON = .45; /* deviation of a count's root, a little less than its 1/2 */
 static const double FEW = 50, FEWEST = .25; /* orders, or what is counted */
 static const double TOGETHER = 2;           /* steps beyond it stand between two of one incident */
+static const double FAR = 1e12;             /* deviations, beyond which no more is said */
 enum { WARM_DAYS = 4, WARM_WEEKS = 3, LEAST_STEPS = 8, NEAR_CYCLES = 10 };
 
 struct work {
@@ -135,6 +136,13 @@ static void merge(struct work *w, const struct anomaly_side *future)
 	}
 }
 
+/* Finite, whatever the two are: a series may hold 1e30 and 1e-300. */
+static double deviations(double off, double scale)
+{
+	double r = off / scale;
+	return r > FAR ? FAR : r < -FAR ? -FAR : r;
+}
+
 static void expect(struct work *w)
 {
 	bool online = w->options->online;
@@ -151,7 +159,7 @@ static void expect(struct work *w)
 	anomaly_feasts_apply(&w->feasts, w->x, w->amounts, online, w->base, w->scale);
 	w->r = arena_array(w->arena, w->n, sizeof *w->r);
 	for (size_t i = 0; i < w->n; i++)
-		w->r[i] = w->n < LEAST_STEPS ? NAN : (w->x[i] - w->base[i]) / w->scale[i];
+		w->r[i] = w->n < LEAST_STEPS ? NAN : deviations(w->x[i] - w->base[i], w->scale[i]);
 	anomaly_story(w->arena, w->r, w->n, NEAR_CYCLES * (a > 7 ? a : 7), online, w->nothing,
 	              &w->story);
 }

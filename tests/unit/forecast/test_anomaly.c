@@ -31,6 +31,7 @@ static int end(void **state)
 static void check_step(const struct anomaly_step *s)
 {
 	assert_false(isnan(s->score) || isnan(s->news) || isnan(s->p));
+	assert_false(isinf(s->score) || isinf(s->news) || isinf(s->lo) || isinf(s->hi));
 	assert_true(s->p >= 0 && s->p <= 1);
 	assert_int_equal(isnan(s->expected), isnan(s->lo));
 	assert_int_equal(isnan(s->expected), isnan(s->hi));
@@ -434,6 +435,23 @@ static void test_anything(void **state)
 	}
 }
 
+/* As far apart as numbers of a file may be. */
+static void test_sizes_that_do_not_fit_each_other(void **state)
+{
+	(void)state;
+	static const double sizes[] = {5e-324, 1e-160, 0, 1e30};
+	static double y[400];
+	uint64_t seed = 16;
+	for (int round = 0; round < 200; round++) {
+		size_t n = 8 + (size_t)(chance(&seed) * 390);
+		for (size_t i = 0; i < n; i++)
+			y[i] = round % 2 ? 1e-300 : sizes[(size_t)(chance(&seed) * 4)];
+		if (round % 2)
+			y[(size_t)(chance(&seed) * (double)n)] = -1e30;
+		(void)run(y, n, round % 3 ? 7 : 0, 0, round % 5 == 0);
+	}
+}
+
 static void refuse(const double *y, size_t n, int a, double sensitivity, const char *field)
 {
 	struct forecast_input input = {.y = y, .n = n, .period = {a, 168}};
@@ -476,6 +494,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_values, begin, end),
 		cmocka_unit_test_setup_teardown(test_little_to_go_by, begin, end),
 		cmocka_unit_test_setup_teardown(test_anything, begin, end),
+		cmocka_unit_test_setup_teardown(test_sizes_that_do_not_fit_each_other, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_is_refused, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
