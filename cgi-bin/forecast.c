@@ -117,7 +117,11 @@ static enum err find_trend(struct call *c, const struct rowset *rs, struct arena
 		return err_set_field(eb, ERR_INVALID, "granularity",
 		                     "a trend of days goes over %d of them at most: ask for weekly",
 		                     ML_TREND_STEPS);
-	enum err rc = trend_run(engine, &input, &t, eb);
+	enum err rc = ml_engine_take(c, eb);
+	if (rc != ERR_OK)
+		return rc;
+	rc = trend_run(engine, &input, &t, eb);
+	ml_engine_give();
 	if (rc != ERR_OK)
 		return rc;
 	call_param_set(c, "first_step", arena_strdup(a, rowset_get(rs, 0, "day")));

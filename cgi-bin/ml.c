@@ -8,12 +8,29 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/turns.h"
 #include "cgi-bin/answer.h"
 #include "domain/holidays.h"
 #include "forecast/forecast.h"
 #include "web/json.h"
 
 enum { DAY_S = 86400, HOUR_S = 3600, WEEK_DAYS = 7, YEAR_WEEKS = 52 };
+
+/* ---- turns ------------------------------------------------------------------- */
+
+static struct turns engine_turns = TURNS_INIT;
+
+enum err ml_engine_take(const struct call *c, struct errbuf *eb)
+{
+	enum { AT_ONCE = 2, WAITING_PART = 4 };
+	int threads = (int)conf_int(c->web->conf, CONF_HTTP_THREADS);
+	return turns_take(&engine_turns, AT_ONCE, threads / WAITING_PART, "forecasts and trends", eb);
+}
+
+void ml_engine_give(void)
+{
+	turns_give(&engine_turns);
+}
 
 /* ---- what is asked ----------------------------------------------------------- */
 
@@ -333,30 +350,57 @@ static enum err store(struct call *c, const char *run, const char *points, struc
 
 /* ---- all of it ------------------------------------------------------------------ */
 
-static enum err make(struct call *c, const struct kind *kind, struct arena *a, struct errbuf *eb)
+static enum err make_new(struct call *c, const struct kind *kind, struct arena *a,
+                         const struct figures *figures, struct errbuf *eb)
 {
-	struct figures figures = {0};
 	struct forecast_input input;
 	struct forecast f;
 	struct buf run, points;
+	read_input(c, kind, figures, a, &input);
+	enum err rc = forecast_run(a, &input, &f, eb);
+	if (rc != ERR_OK)
+		return tell_refused(eb);
 	buf_init(&run);
 	buf_init(&points);
-	enum err rc = ask_figures(c, kind, &figures, eb);
-	if (rc == ERR_OK) {
-		read_input(c, kind, &figures, a, &input);
-		rc = forecast_run(a, &input, &f, eb);
-		if (rc != ERR_OK)
-			rc = tell_refused(eb);
-	}
-	if (rc == ERR_OK) {
-		put_run(c, kind, &figures, &f, &run);
-		put_points(a, &f, input.horizon, &points);
-		rc = store(c, buf_str(&run), buf_str(&points), eb);
-	}
-	figures_fini(&figures);
+	put_run(c, kind, figures, &f, &run);
+	put_points(a, &f, input.horizon, &points);
+	rc = store(c, buf_str(&run), buf_str(&points), eb);
 	buf_fini(&run);
 	buf_fini(&points);
 	return rc;
+}
+
+/* Whoever waited for a turn may find that another made it. */
+static enum err make(struct call *c, const struct kind *kind, struct arena *a, struct errbuf *eb)
+{
+	struct figures figures = {0};
+	enum err rc = ml_engine_take(c, eb);
+	if (rc != ERR_OK)
+		return rc;
+	rc = ask_figures(c, kind, &figures, eb);
+	if (rc == ERR_OK && !take_known(c, &figures.question))
+		rc = make_new(c, kind, a, &figures, eb);
+	ml_engine_give();
+	figures_fini(&figures);
+	return rc;
+}
+
+/* What is stored stays: what a program asks for without end would fill the disk. */
+static bool within_day(struct call *c, const struct rowset *question)
+{
+	struct errbuf eb = {0};
+	int64_t most = conf_int(c->conf, CONF_FORECAST_ASKED_DAILY);
+	if (rowset_rows(question) == 0 || most == 0 || rowset_int(question, 0, "asked_n") < most)
+		return true;
+	(void)err_set(&eb, ERR_INVALID,
+	              "%lld forecasts were made in 24 hours, the limit of %s; those of the night and "
+	              "those that were made can be read",
+	              (long long)most, conf_name(CONF_FORECAST_ASKED_DAILY));
+	call_refuse(c, 429, "too_many_requests", &eb);
+	reply_header_set(c->reply, "Retry-After",
+	                 arena_strdup(c->req->arena, rowset_get(question, 0, "asked_wait_s")));
+	c->handled = true;
+	return false;
 }
 
 void ml_forecast_handle(struct call *c)
@@ -369,7 +413,7 @@ void ml_forecast_handle(struct call *c)
 	arena_init(&engine);
 	if (rc == ERR_OK)
 		rc = call_ask(c, &(struct db_ask){"forecast_question", c->params.list, &question}, 1, &eb);
-	if (rc == ERR_OK && !take_known(c, &question))
+	if (rc == ERR_OK && !take_known(c, &question) && within_day(c, &question))
 		rc = make(c, kind, &engine, &eb);
 	rowset_fini(&question);
 	arena_fini(&engine);

@@ -20,6 +20,11 @@ void ml_trends_handle(struct call *c);       /* GET /ml/trends: computes one */
  */
 void ml_forecast_handle(struct call *c);
 
+/* A turn to calculate: few have one at a time, so that other requests find a thread and a
+ * processor. ERR_BUSY where too many wait; for ml_engine_give. */
+MUST_CHECK enum err ml_engine_take(const struct call *c, struct errbuf *eb);
+void ml_engine_give(void);
+
 /* What a series of figures becomes for the engine: a row a step, columns day_n and value. */
 struct forecast_input;
 void ml_series_read(struct arena *a, const struct rowset *rs, struct forecast_input *out);

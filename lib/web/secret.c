@@ -2,12 +2,12 @@
 #include "web/secret.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/json_text.h"
+#include "base/turns.h"
 
 enum { PASSES = 2, MEMORY_BYTES = 19456 * 1024 };
 
@@ -22,35 +22,11 @@ __attribute__((constructor)) static void start(void)
 
 /* ---- few at a time ----------------------------------------------------- */
 
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t freed;
-	int running, waiting;
-} work = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
+static struct turns logins = TURNS_INIT;
 
 static enum err enter(struct errbuf *eb)
 {
-	enum err rc = ERR_OK;
-	must(pthread_mutex_lock(&work.lock) == 0);
-	if (work.running >= SECRET_AT_ONCE && work.waiting >= SECRET_WAITING) {
-		rc = err_set(eb, ERR_BUSY, "too many logins at once");
-	} else {
-		work.waiting++;
-		while (work.running >= SECRET_AT_ONCE)
-			must(pthread_cond_wait(&work.freed, &work.lock) == 0);
-		work.waiting--;
-		work.running++;
-	}
-	must(pthread_mutex_unlock(&work.lock) == 0);
-	return rc;
-}
-
-static void leave(void)
-{
-	must(pthread_mutex_lock(&work.lock) == 0);
-	work.running--;
-	must(pthread_cond_signal(&work.freed) == 0);
-	must(pthread_mutex_unlock(&work.lock) == 0);
+	return turns_take(&logins, SECRET_AT_ONCE, SECRET_WAITING, "logins", eb);
 }
 
 /* ---- passwords --------------------------------------------------------- */
@@ -130,7 +106,7 @@ enum err secret_password_hash(const char *password, size_t n, char out[SECRET_HA
 		return rc;
 	int failed =
 		crypto_pwhash_str_alg(out, password, n, PASSES, MEMORY_BYTES, crypto_pwhash_ALG_ARGON2ID13);
-	leave();
+	turns_give(&logins);
 	/* All it fails for is memory, of which it takes more at once than anything else here. */
 	return failed ? err_set(eb, ERR_BUSY, "no memory to hash a password") : ERR_OK;
 }
@@ -150,7 +126,7 @@ enum err secret_password_verify(const char *hash, const char *password, size_t n
 	errno = 0;
 	*right = crypto_pwhash_str_verify(text, password, n) == 0;
 	bool no_memory = !*right && errno == ENOMEM;
-	leave();
+	turns_give(&logins);
 	return no_memory ? err_set(eb, ERR_BUSY, "no memory to verify a password") : ERR_OK;
 }
 

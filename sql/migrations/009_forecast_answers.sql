@@ -124,6 +124,7 @@ LANGUAGE sql STABLE AS $$
 	              OR NOT EXISTS (SELECT FROM series WHERE location_id = location) THEN location END
 $$;
 
+CREATE INDEX forecast_run_asked ON forecast_run (made_at) WHERE origin = 'asked';
 CREATE INDEX forecast_run_night ON forecast_run
 	(metric, granularity, currency, coalesce(location_id, -1), coalesce(item_id, ''), first_target, made_at) WHERE origin = 'night';
 

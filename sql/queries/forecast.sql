@@ -10,6 +10,9 @@ WITH scope AS (
 )
 SELECT CASE WHEN NOT EXISTS (SELECT FROM site) THEN 'the batch has not run yet: takings-batch run'
             WHEN x.field IS NOT NULL THEN 'no figures for this ' || replace(x.field, '_id', '')
+            WHEN NOT x.is_known THEN format('location %s has no figures in %s: ask for its currency', :location_id::text, x.currency)
+            WHEN NOT EXISTS (SELECT FROM run) AND x.is_quiet
+            THEN format('there is no forecast: nothing was sold at location %s in %s within four weeks', :location_id::text, x.currency)
             WHEN NOT EXISTS (SELECT FROM run) THEN 'there is no forecast yet: the nightly run makes it'
             WHEN (SELECT status FROM run) = 'refused' THEN 'there is no forecast: ' || (SELECT reason FROM run)
             ELSE 'the newest forecast, of ' || (SELECT made_at::date FROM run)
@@ -19,7 +22,14 @@ FROM (SELECT CASE WHEN NOT EXISTS (SELECT FROM series) THEN NULL
                   WHEN NOT EXISTS (SELECT FROM series WHERE location_id = coalesce(:location_id::int, location_id)) THEN 'location_id'
                   WHEN NOT EXISTS (SELECT FROM series WHERE currency = coalesce(:currency, currency)
                                      AND location_id = coalesce(:location_id::int, location_id)) THEN 'currency'
-             END AS field) x
+             END AS field,
+             (SELECT currency FROM scope) AS currency,
+             :location_id::int IS NULL OR NOT EXISTS (SELECT FROM series)
+             OR EXISTS (SELECT FROM series v, scope c WHERE v.currency = c.currency AND v.location_id = :location_id::int) AS is_known,
+             night_location(:location_id::int) IS NOT NULL
+             AND NOT EXISTS (SELECT FROM daily_revenue_cache d, scope c
+                             WHERE d.location_id = :location_id::int AND d.currency = c.currency AND d.business_date > c.newest_day - 28
+                               AND (d.order_count > 0 OR d.revenue_minor <> 0)) AS is_quiet) x
 
 -- name: forecast_daily
 -- The night's forecast of a metric for the next :days days, without its points. A total is given
@@ -130,7 +140,8 @@ GROUP BY f.forecast_id ORDER BY f.made_at DESC, f.forecast_id DESC
 
 -- name: forecast_question
 -- What a forecast would be made of now, and the one that was made of the same already. Weeks are
--- whole ones. No row where nothing was computed of the currency, the location or the item.
+-- whole ones. Beside it how many were made when somebody asked within 24 hours, and when these get
+-- fewer. No row where nothing was computed of the currency, the location or the item.
 WITH scope AS MATERIALIZED (
 	SELECT s.currency, s.cutoff_hours, s.newest_day, t.data_version, t.rules_id,
 	       CASE :granularity WHEN 'weekly' THEN date_trunc('week', (s.newest_day + 1)::timestamp)::date - 1
@@ -144,8 +155,11 @@ SELECT s.currency, s.cutoff_hours, s.train_to, s.train_to + 1 AS first_target, s
           AND r.location_id IS NOT DISTINCT FROM :location_id::int AND r.item_id IS NOT DISTINCT FROM :item_id
           AND r.horizon = :horizon::int AND r.first_target = s.train_to + 1
           AND NOT EXISTS (SELECT FROM special_day WHERE added_at > r.made_at)
-        ORDER BY r.forecast_id LIMIT 1) AS forecast_id
+        ORDER BY r.forecast_id LIMIT 1) AS forecast_id,
+       a.n AS asked_n, a.wait_s AS asked_wait_s
 FROM scope s
+CROSS JOIN (SELECT count(*) AS n, ceil(extract(epoch FROM min(made_at) + interval '24 hours' - now()))::bigint AS wait_s
+            FROM forecast_run WHERE origin = 'asked' AND made_at > now() - interval '24 hours') a
 WHERE EXISTS (SELECT FROM series x WHERE x.currency = s.currency AND (:location_id::int IS NULL OR x.location_id = :location_id::int))
   AND (:item_id IS NULL OR EXISTS (SELECT FROM item_sales_cache i
                                    WHERE i.item_id = :item_id AND i.currency = s.currency

@@ -97,6 +97,17 @@ describe('before the first forecast', () => {
 		await refused(post({ metric: 'revenue', item_id: 'nobody' }), 404, 'item_id')
 	})
 
+	it('of a location that sells in another currency, or sells no more, there is none, and why', async () => {
+		await exec(`INSERT INTO series VALUES (3, 'JPY', '${daysAgo(20)}'), (4, 'EUR', '${daysAgo(90)}')`)
+		for (const target of [`${API}/daily`, `${API}/hourly`]) {
+			await refused(get(target, { location_id: 3 }), 404, undefined, /location 3 has no figures in EUR/)
+			await refused(get(target, { location_id: 3, currency: 'JPY' }), 404, undefined, /nothing was sold at location 3 in JPY within four weeks/)
+			await refused(get(target, { location_id: 4 }), 404, undefined, /nothing was sold at location 4 in EUR within four weeks/)
+			await refused(get(target, { location_id: 2 }), 404, undefined, /there is no forecast yet/)
+		}
+		await exec('DELETE FROM series WHERE location_id > 2')
+	})
+
 	it('a refused one says why', async () => {
 		await exec(`INSERT INTO forecast_run (origin, run_id, rules_id, data_version, metric, granularity, currency, horizon, status, reason, first_target)
 			SELECT 'night', 1, rules_id, data_version, 'revenue', 'day', 'EUR', 30, 'refused', '30 days need 28 days of figures', '${daysAgo(1)}' FROM site`)
@@ -307,6 +318,33 @@ describe('a forecast that is asked for', () => {
 		const answers = await Promise.all(Array.from({ length: 8 }, () => made({ metric: 'orders', horizon_days: 14 })))
 		assert.equal(new Set(answers.map((a) => a.forecast_id)).size, 1)
 		assert.deepEqual(await sql(`SELECT count(*) AS n FROM forecast_run WHERE origin = 'asked' AND data_version = (SELECT data_version FROM site)`), [{ n: 1 }])
+	})
+
+	it('of many at once few are made and a few wait; the others are told to come back', async () => {
+		const answers = await Promise.all(Array.from({ length: 40 }, (_, i) =>
+			post({ metric: ['orders', 'placed_orders', 'revenue'][i % 3], granularity: 'hourly', horizon_days: 1 + (i % 14) })))
+		const told = answers.filter((a) => a.status === 503)
+		assert.ok(answers.every((a) => a.status === 200 || a.status === 503), answers.map((a) => a.status).join())
+		assert.ok(answers.length - told.length >= 2 && told.length > 0, `${told.length} told to come back`)
+		for (const a of told) assert.match(`${a.json.code} ${a.headers['retry-after']}`, /^busy \d+$/)
+	})
+
+	it('is one of so many within 24 hours; what was made is still told', async () => {
+		const n = Number((await sql(`SELECT count(*)::int AS n FROM forecast_run WHERE origin = 'asked'`))[0].n)
+		const other = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), FORECAST_ASKED_DAILY: String(n + 1) })
+		const first = { metric: 'revenue', horizon_days: 23 }, second = { metric: 'revenue', horizon_days: 22 }
+		try {
+			assert.equal((await post(first, other)).status, 200)
+			const more = await post(second, other)
+			await refused(more, 429, undefined, new RegExp(`^${n + 1} forecasts were made in 24 hours`))
+			const wait = Number(more.headers['retry-after'])
+			assert.ok(wait > 86000 && wait <= 86400, `wait ${wait} s`)
+			assert.equal((await post(first, other)).status, 200)
+			await exec(`UPDATE forecast_run SET made_at = made_at - interval '25 hours' WHERE forecast_id = (SELECT min(forecast_id) FROM forecast_run WHERE origin = 'asked')`)
+			assert.equal((await post(second, other)).status, 200)
+		} finally {
+			await other.stop()
+		}
 	})
 
 	it('takes every metric that adds up, and no other', async () => {
