@@ -215,10 +215,20 @@ static double error_of(const struct tries *t, size_t c)
 	return t->intermittent ? sqrt(sum) : sum;
 }
 
+/* A recursion may grow past every number before the horizon is reached. */
+static bool is_silent(const struct tries *t, size_t c)
+{
+	const double *last = said_by(t, c, t->origins - 1);
+	for (size_t i = 0; i < t->s->h; i++)
+		if (isnan(last[i]))
+			return true;
+	return false;
+}
+
 static double trust_in(const struct tries *t, size_t c, bool dates_only)
 {
 	const struct candidate *one = &candidates[c % CANDIDATES];
-	if (isnan(said_by(t, c, t->origins - 1)[0]) || (dates_only && !(one->kind & CALENDAR)))
+	if (is_silent(t, c) || (dates_only && !(one->kind & CALENDAR)))
 		return 0;
 	return t->core_only ? 1 : one->trust * (c < CANDIDATES ? 1 : STABILISED);
 }

@@ -111,6 +111,13 @@ describe('hard series', () => {
 		for (const row of (await forecastOne(few, 28)).rows) for (const c of BANDS) assert.ok(Number(row[c]) >= 0)
 	})
 
+	it('what grows past all bounds on the way is left out', async () => {
+		for (const seed of [164, 210, 240]) {
+			const r = random(seed)
+			await forecastOne(Array.from({ length: 100 }, () => r.normal() * 10 ** (40 * r.uniform() - 20)), 1000)
+		}
+	})
+
 	it('30 days ahead need 28 days', async () => {
 		for (const [n, fits] of [[20, false], [27, false], [28, true], [29, true]]) {
 			const done = await forecast(file(dated('young', shopDays(n, 8))), 30)
