@@ -101,6 +101,17 @@ static void set_total(const struct errors *e, double widen, struct bands *out)
 	out->total95 = NORMAL95 * sigma;
 }
 
+/* One wild step in a fold makes a sum of squares wild, but no sum is less sure than all its steps
+ * together. */
+static void bound_total(size_t h, struct bands *out)
+{
+	double sum80 = 0, sum95 = 0;
+	for (size_t i = 0; i < h; i++)
+		sum80 += out->half80[i], sum95 += out->half95[i];
+	out->total80 = fmin(out->total80, sum80);
+	out->total95 = fmin(out->total95, sum95);
+}
+
 static void from_spread(double spread, size_t h, struct bands *out)
 {
 	for (size_t i = 0; i < h; i++) {
@@ -139,6 +150,7 @@ void bands_make(struct arena *arena, const struct errors *e, double spread, stru
 		out->half95[i] = q.q95 * scale[i];
 	}
 	set_total(e, widen, out);
+	bound_total(e->h, out);
 	out->coverage80 = out->coverage95 = NAN;
 	if (e->folds > 1)
 		cover(e, scale, widen, v, out);

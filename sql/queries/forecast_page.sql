@@ -102,13 +102,13 @@ ORDER BY target_date
 
 -- name: forecast_totals
 -- The days to come together, the busiest of them and tomorrow, and as many days before. The band
--- of a part of the horizon is that of the whole with the same correlation between its days.
+-- of all of the horizon is its own, that of a part has the same correlation between its days.
 WITH point AS MATERIALIZED (
 	SELECT h.*, round(h.value / u.unit) AS shown, u.unit, h.target_date BETWEEN :from_day::date AND :to_day::date AS is_shown
 	FROM forecast_history h, (SELECT CASE WHEN :metric = 'revenue' THEN 10 ^ :money_digits::int ELSE 1 END::numeric AS unit) u
 	WHERE h.forecast_id = :forecast_id::bigint
 ), side AS (
-	SELECT v.name, v.reach, sum(v.w) AS s1, sum(v.w * v.w) AS s2, coalesce(sum(v.w) FILTER (WHERE p.is_shown), 0) AS n1,
+	SELECT v.name, v.reach, bool_and(p.is_shown) AS is_all, sum(v.w) AS s1, sum(v.w * v.w) AS s2, coalesce(sum(v.w) FILTER (WHERE p.is_shown), 0) AS n1,
 	       coalesce(sum(v.w * v.w) FILTER (WHERE p.is_shown), 0) AS n2
 	FROM point p, forecast_run r,
 	     LATERAL (VALUES ('lo80', value - lo80, r.total - r.total_lo80), ('hi80', hi80 - value, r.total_hi80 - r.total)) v(name, w, reach)
@@ -116,7 +116,7 @@ WITH point AS MATERIALIZED (
 	GROUP BY v.name, v.reach
 ), width AS (
 	SELECT max(w) FILTER (WHERE name = 'lo80') AS lo80, max(w) FILTER (WHERE name = 'hi80') AS hi80
-	FROM (SELECT name, sqrt((1 - c.together) * n2 + c.together * n1 * n1) AS w
+	FROM (SELECT name, CASE WHEN is_all THEN reach ELSE sqrt((1 - c.together) * n2 + c.together * n1 * n1) END AS w
 	      FROM side, LATERAL (SELECT CASE WHEN s1 * s1 > s2 THEN least(greatest((reach * reach - s2) / (s1 * s1 - s2), 0), 1) ELSE 0 END AS together) c) x
 ), before AS (
 	SELECT sum(CASE :metric WHEN 'revenue' THEN revenue_minor ELSE orders_shown(:revenue_profile, served_count, order_count) END) AS value,
