@@ -8,8 +8,12 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "batch/access.h"
+#include "batch/demo_calendar.h"
 #include "domain/holidays.h"
 #include "domain/user.h"
+
+/* A mistyped year must not make a day of every day to come. */
+enum { DAYS_AT_ONCE = 366 };
 
 struct wish {
 	const char *word;                          /* list, add, remove, import */
@@ -79,6 +83,11 @@ static enum err check_days(const struct wish *w, struct errbuf *eb)
 		return err_set_field(eb, ERR_INVALID, "until", "'%s' is not a date YYYY-MM-DD", w->until);
 	if (strcmp(w->until, w->day) < 0)
 		return err_set_field(eb, ERR_INVALID, "until", "--until %s is before %s", w->until, w->day);
+	int64_t days = demo_date_parse(w->until) - demo_date_parse(w->day) + 1;
+	if (strcmp(w->word, "add") == 0 && days > DAYS_AT_ONCE)
+		return err_set_field(eb, ERR_INVALID, "until",
+		                     "%s to %s are %lld days; at most %d can be named at once", w->day,
+		                     w->until, (long long)days, DAYS_AT_ONCE);
 	if (!key_name_fits(w->name))
 		return err_set_field(eb, ERR_INVALID, "name",
 		                     "a day's name has 1 to %d bytes, all printable", KEY_NAME_BYTES);

@@ -349,7 +349,7 @@ describe('takings-batch holiday', () => {
 		await shop.batch(['migrate'])
 		for (const args of [[], ['add'], ['add', '2026-01-01'], ['list', '2026'], ['list', '--year', '26'], ['remove', '2026-01-01'], ['add', '2026-01-01', 'x', '--location', '-1'], ['import'], ['rename', 'a', 'b']])
 			assert.equal((await shop.batch(['holiday', ...args])).code, 2, args.join(' '))
-		for (const [args, said] of [[['add', '2026-02-30', 'x'], /2026-02-30/], [['add', '2026-02-03', ' '], /name/], [['add', '2026-02-03', 'x', '--until', '2026-02-01'], /before/],
+		for (const [args, said] of [[['add', '2026-02-30', 'x'], /2026-02-30/], [['add', '2026-02-03', ' '], /name/], [['add', '2026-02-03', 'x', '--until', '2027-02-04'], /367 days; at most 366/], [['add', '2026-02-03', 'x', '--until', '2026-02-01'], /before/],
 			[['import', '/no/such/file'], /cannot read/], [['import', writeFile('a.csv', 'day,name\n')], /line 1/], [['import', writeFile('b.csv', 'ds,holiday\n2026-01-05,A\n2026-1-6,B\n')], /line 3/],
 			[['import', writeFile('c.csv', 'ds,holiday\n2026-01-05\n')], /line 2/]]) {
 			const done = await shop.batch(['holiday', ...args])
