@@ -11,7 +11,7 @@ WITH scope AS (
 SELECT CASE WHEN NOT EXISTS (SELECT FROM site) THEN 'the batch has not run yet: takings-batch run'
             WHEN x.field IS NOT NULL THEN 'no figures for this ' || replace(x.field, '_id', '')
             WHEN NOT x.is_known THEN format('location %s has no figures in %s: ask for its currency', :location_id::text, x.currency)
-            WHEN NOT EXISTS (SELECT FROM run) AND x.is_quiet
+            WHEN x.is_quiet
             THEN format('there is no forecast: nothing was sold at location %s in %s within four weeks', :location_id::text, x.currency)
             WHEN NOT EXISTS (SELECT FROM run) THEN 'there is no forecast yet: the nightly run makes it'
             WHEN (SELECT status FROM run) = 'refused' THEN 'there is no forecast: ' || (SELECT reason FROM run)

@@ -24,6 +24,10 @@ SELECT :metric::text AS metric, :metric = 'revenue' AS is_revenue, s.currency, m
        f.status = 'ready' AND least(a.from_day + :days::int, f.first_target + f.horizon) > a.from_day AS has_days,
        f.status = 'ready' AND f.first_target < p.today AS is_stale, f.status = 'ready' AND f.first_target <= p.newest_day AS is_overtaken,
        o.hours_id, d.hours_day, d.hours_day IS NOT NULL AS has_hours, d.hours_day = p.today AS has_hours_today,
+       f.status IS DISTINCT FROM 'refused' AND l.id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM daily_revenue_cache c
+                       WHERE c.location_id = l.id AND c.currency = s.currency AND c.business_date > p.newest_day - 28
+                         AND (c.order_count > 0 OR c.revenue_minor <> 0)) AS is_quiet,
        w.first_day AS sold_since, w.first_day + CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS enough_on,
        CASE WHEN :days::int > 7 THEN 28 ELSE 14 END AS days_needed, :days::int > 7 AS is_long
 FROM report_period('newest', NULL, NULL, NULL, 'none') p

@@ -105,6 +105,9 @@ describe('before the first forecast', () => {
 			await refused(get(target, { location_id: 4 }), 404, undefined, /nothing was sold at location 4 in EUR within four weeks/)
 			await refused(get(target, { location_id: 2 }), 404, undefined, /there is no forecast yet/)
 		}
+		const page = async (location) => (await get('/admin/forecast', { location_id: location })).text
+		for (const location of [3, 4]) assert.match(await page(location), new RegExp(`Location ${location} sold nothing in EUR within four weeks`))
+		assert.match(await page(2), /No forecast yet/)
 		await exec('DELETE FROM series WHERE location_id > 2')
 	})
 
