@@ -64,7 +64,7 @@ static void at_each(struct arena *scratch, const struct view *v, rest_fn fn, dou
 		if (m < 2 || n < 2 * m + 1)
 			continue;
 		if (!parts->rest)
-			stl_split(v->keep, y, n, v->m1, v->m2, 0, parts);
+			stl_split(v->keep, y, n, v->m1, v->m2, parts);
 		fn(scratch, parts->rest, n, v->h, out);
 		for (size_t h = 0; h < v->h; h++)
 			out[h] += parts->season[0][n - v->m1 + h % v->m1] +

@@ -6,13 +6,14 @@
 
 #include "forecast/numeric.h"
 
+enum { PASSES = 2, WINDOW_SHORT = 11, WINDOW_LONG = 15 }; /* as R's mstl */
+
 /* What one decomposition works with; arrays of n values, cycle of n + 2 m. */
 struct work {
 	const double *y;
 	size_t n, m;
 	size_t season_window, trend_window;
-	double *trend, *season, *cycle, *low, *sub, *sub_weight, *sub_fit, *buffer;
-	const double *weight; /* of robustness; NULL: all 1 */
+	double *trend, *season, *cycle, *low, *sub, *sub_fit, *buffer;
 };
 
 static size_t next_odd(double x)
@@ -21,10 +22,9 @@ static size_t next_odd(double x)
 	return n % 2 ? n : n + 1;
 }
 
-/* Local regression of degree 0 or 1 at x (steps from y[0], may lie outside). NAN where all
- * weights are 0. */
-static double loess_at(const double *y, const double *weight, size_t n, double x, size_t window,
-                       int degree)
+/* Local regression of degree 0 or 1 at x (steps from y[0], up to one outside) of at least two
+ * values, so that one of them has a weight. */
+static double loess_at(const double *y, size_t n, double x, size_t window, int degree)
 {
 	size_t q = window < n ? window : n;
 	double first = x - (double)(q - 1) / 2;
@@ -40,12 +40,10 @@ static double loess_at(const double *y, const double *weight, size_t n, double x
 		if (r >= 0.999)
 			continue;
 		double w = r > 0.001 ? 1 - r * r * r : 1;
-		w = w * w * w * (weight ? weight[i] : 1);
+		w = w * w * w;
 		sw += w, swy += w * y[i];
 		swx += w * d, swxx += w * d * d, swxy += w * d * y[i];
 	}
-	if (sw <= 0)
-		return NAN;
 	double spread = swxx - swx * swx / sw, flat = swy / sw;
 	if (degree == 0 || sqrt(spread / sw) <= 0.001 * (double)n)
 		return flat;
@@ -54,14 +52,12 @@ static double loess_at(const double *y, const double *weight, size_t n, double x
 
 /* Smooths y into out at from, from + 1, ... (count of them); only each jump-th point is
  * computed, what is between is interpolated. */
-static void loess(const double *y, const double *weight, size_t n, size_t window, int degree,
-                  double from, size_t count, double *out)
+static void loess(const double *y, size_t n, size_t window, int degree, double from, size_t count,
+                  double *out)
 {
 	size_t jump = (window + 9) / 10, at = 0;
 	for (size_t i = 0;; i = i + jump < count - 1 ? i + jump : count - 1) {
-		out[i] = loess_at(y, weight, n, from + (double)i, window, degree);
-		if (isnan(out[i]))
-			out[i] = y[from + (double)i < 0 ? 0 : i < n ? i : n - 1];
+		out[i] = loess_at(y, n, from + (double)i, window, degree);
 		for (size_t k = at + 1; k < i; k++)
 			out[k] = out[at] + (out[i] - out[at]) * (double)(k - at) / (double)(i - at);
 		at = i;
@@ -75,13 +71,9 @@ static void smooth_cycles(struct work *w)
 {
 	for (size_t slot = 0; slot < w->m; slot++) {
 		size_t k = 0;
-		for (size_t t = slot; t < w->n; t += w->m, k++) {
+		for (size_t t = slot; t < w->n; t += w->m, k++)
 			w->sub[k] = w->y[t] - w->trend[t];
-			if (w->weight)
-				w->sub_weight[k] = w->weight[t];
-		}
-		loess(w->sub, w->weight ? w->sub_weight : NULL, k, w->season_window, 0, -1, k + 2,
-		      w->sub_fit);
+		loess(w->sub, k, w->season_window, 0, -1, k + 2, w->sub_fit);
 		for (size_t i = 0; i < k + 2; i++)
 			w->cycle[slot + i * w->m] = w->sub_fit[i];
 	}
@@ -107,51 +99,31 @@ static void inner_pass(struct work *w)
 	size_t n = moving_mean(w->cycle, w->n + 2 * w->m, w->m, w->buffer);
 	n = moving_mean(w->buffer, n, w->m, w->low);
 	n = moving_mean(w->low, n, 3, w->buffer);
-	loess(w->buffer, NULL, n, next_odd((double)w->m), 1, 0, w->n, w->low);
+	loess(w->buffer, n, next_odd((double)w->m), 1, 0, w->n, w->low);
 	for (size_t t = 0; t < w->n; t++) {
 		w->season[t] = w->cycle[t + w->m] - w->low[t];
 		w->buffer[t] = w->y[t] - w->season[t];
 	}
-	loess(w->buffer, w->weight, w->n, w->trend_window, 1, 0, w->n, w->trend);
-}
-
-/* Bisquare weights by what season and trend leave. */
-static void weigh(struct arena *arena, const struct work *w, double *weight)
-{
-	for (size_t t = 0; t < w->n; t++)
-		weight[t] = fabs(w->y[t] - w->season[t] - w->trend[t]);
-	double limit = 6 * numeric_median(arena, weight, w->n);
-	for (size_t t = 0; t < w->n; t++) {
-		double r = limit > 0 ? weight[t] / limit : 0;
-		weight[t] = r >= 0.999 ? 0 : r <= 0.001 ? 1 : (1 - r * r) * (1 - r * r);
-	}
+	loess(w->buffer, w->n, w->trend_window, 1, 0, w->n, w->trend);
 }
 
 /* One season of y into `season`. */
 static void split_one(struct arena *arena, const double *y, size_t n, size_t m, size_t window,
-                      int robust, double *season)
+                      double *season)
 {
 	struct work w = {.y = y, .n = n, .m = m, .season_window = window, .season = season};
-	double *weight = arena_array(arena, n, sizeof *weight);
 	w.trend_window = next_odd(1.5 * (double)m / (1 - 1.5 / (double)window));
 	w.trend = arena_array(arena, n, sizeof(double));
 	w.cycle = arena_array(arena, n + 3 * m, sizeof(double));
 	w.low = arena_array(arena, n + 2 * m, sizeof(double));
 	w.buffer = arena_array(arena, n + 2 * m, sizeof(double));
 	w.sub = arena_array(arena, n / m + 2, sizeof(double));
-	w.sub_weight = arena_array(arena, n / m + 2, sizeof(double));
 	w.sub_fit = arena_array(arena, n / m + 4, sizeof(double));
-	for (int pass = 0; pass <= robust; pass++) {
-		for (int i = 0; i < 2; i++)
-			inner_pass(&w);
-		if (pass < robust) {
-			weigh(arena, &w, weight);
-			w.weight = weight;
-		}
-	}
+	for (int pass = 0; pass < PASSES; pass++)
+		inner_pass(&w);
 }
 
-void stl_split(struct arena *arena, const double *y, size_t n, size_t m1, size_t m2, int robust,
+void stl_split(struct arena *arena, const double *y, size_t n, size_t m1, size_t m2,
                struct stl *out)
 {
 	size_t m[2] = {m1, m2};
@@ -159,13 +131,13 @@ void stl_split(struct arena *arena, const double *y, size_t n, size_t m1, size_t
 	memcpy(rest, y, n * sizeof *rest);
 	for (int s = 0; s < 2; s++)
 		out->season[s] = arena_array(arena, n, sizeof(double));
-	for (int pass = 0; pass < (m2 ? 2 : 1); pass++)
+	for (int pass = 0; pass < (m2 ? PASSES : 1); pass++)
 		for (int s = 0; s < 2; s++) {
 			if (m[s] < 2)
 				continue;
 			for (size_t t = 0; t < n; t++)
 				rest[t] += out->season[s][t];
-			split_one(arena, rest, n, m[s], s == 0 ? 11 : 15, robust, out->season[s]);
+			split_one(arena, rest, n, m[s], s == 0 ? WINDOW_SHORT : WINDOW_LONG, out->season[s]);
 			for (size_t t = 0; t < n; t++)
 				rest[t] -= out->season[s][t];
 		}

@@ -13,9 +13,9 @@ struct stl {
 	double *rest;      /* the series less its seasons */
 };
 
-/* Seasons of m1 and m2 steps (0: none); n must be at least twice the longer one. `robust` passes
- * take the weight off outliers. Memory is the arena's. */
-void stl_split(struct arena *arena, const double *y, size_t n, size_t m1, size_t m2, int robust,
+/* Seasons of m1 and m2 steps (0 or 1: none), m1 < m2; n is at least twice the longer one. Outliers
+ * count as others do: y is tame already. Memory is the arena's. */
+void stl_split(struct arena *arena, const double *y, size_t n, size_t m1, size_t m2,
                struct stl *out);
 
 #endif
