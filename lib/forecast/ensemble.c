@@ -319,7 +319,7 @@ void ensemble_run(struct arena *arena, const struct series *s, const struct cale
                   struct ensemble *out)
 {
 	struct arena scratch;
-	struct tries t = {.s = s, .calendar = calendar, .intermittent = s->zeros > 0.4};
+	struct tries t = {.s = s, .calendar = calendar, .intermittent = s->intermittent};
 	arena_init(&scratch);
 	choose_origins(&t);
 	set_scales(arena, &t);

@@ -18,9 +18,11 @@ enum {
 	SEASONS_LONG = 3,    /* of the long season, for it to be used */
 	SEASONS_MODELS = 2,  /* of the short one; below that it is a mean of slots */
 	BASE_SEASONS = 4,    /* whose mean is called the level */
+	SHIFT_SEASONS = 8,   /* that are looked at for a level that moved; the last one is judged */
 };
 
 static const double WIDEN_MARKED = 1.5;
+static const double SHIFT_FAR = 2.5; /* spreads, of the middle of a whole season */
 
 const char *forecast_flag_name(unsigned bit)
 {
@@ -202,9 +204,10 @@ static void find_level(struct arena *arena, const struct series *s, struct level
 		out->slot[i] = seen[i] ? out->slot[i] / (double)seen[i] : 0;
 }
 
+/* Whether the last season lies far from those before it, slot by slot. */
 static bool level_moved(struct arena *arena, const struct series *s)
 {
-	size_t m = s->m2 ? s->m2 : s->m1, span = 8 * m;
+	size_t m = s->m2 ? s->m2 : s->m1, span = SHIFT_SEASONS * m;
 	if (s->n < span || m < 2)
 		return false;
 	double *off = arena_array(arena, span, sizeof *off);
@@ -213,10 +216,10 @@ static bool level_moved(struct arena *arena, const struct series *s)
 		double sum = 0;
 		for (size_t k = i % m; k < span - m; k += m)
 			sum += s->raw[s->n - span + k];
-		off[i] = s->raw[t] - sum / 7;
+		off[i] = s->raw[t] - sum / (SHIFT_SEASONS - 1);
 	}
 	double usual = numeric_spread(arena, off, span - m, numeric_median(arena, off, span - m));
-	return fabs(numeric_median(arena, off + span - m, m)) > 2.5 * usual && usual > 0;
+	return fabs(numeric_median(arena, off + span - m, m)) > SHIFT_FAR * usual && usual > 0;
 }
 
 /* ---- putting it together ---------------------------------------------------------- */
@@ -315,10 +318,10 @@ static void set_flags(struct arena *arena, const struct series *s, const struct 
                       struct forecast *out)
 {
 	const struct forecast_backtest *b = &out->backtest;
-	out->flags |= (s->zeros > 0.4 ? FORECAST_INTERMITTENT : 0U) |
+	out->flags |= (s->intermittent ? FORECAST_INTERMITTENT : 0U) |
 	              (s->any_closed ? FORECAST_CLOSED_SLOTS : 0U) |
 	              (s->any_filled ? FORECAST_FILLED : 0U) |
-	              (e->folds == 0 && s->max > s->min ? FORECAST_SHORT_HISTORY : 0U) |
+	              (e->folds == 0 && s->h > 0 && s->max > s->min ? FORECAST_SHORT_HISTORY : 0U) |
 	              (s->max == s->min ? FORECAST_CONSTANT : 0U) |
 	              (level_moved(arena, s) ? FORECAST_LEVEL_SHIFT : 0U);
 	if (b->folds > 0 && b->naive_wape < b->wape)

@@ -20,8 +20,9 @@
 enum {
 	FORECAST_HORIZON_MAX = 1000,
 	FORECAST_PERIOD_MAX = 1000,
-	FORECAST_DAYS_USED = 4000, /* older values are left out */
-	FORECAST_HOURS_USED = 112 * 24,
+	FORECAST_DAYS_USED = 4000, /* steps; older values are left out */
+	FORECAST_HOURS_USED =
+		112 * 24, /* where a step is an hour, or there are two seasons and no calendar */
 };
 
 /* A named day: a holiday, a fair, the shop's birthday. The name ties its years together, so
@@ -47,8 +48,8 @@ struct forecast_input {
 
 enum forecast_flag {
 	FORECAST_SHORT_HISTORY = 1,  /* too short to weigh the models: an equal mean, or less */
-	FORECAST_INTERMITTENT = 2,   /* most steps are 0 */
-	FORECAST_HOLIDAYS = 4,       /* named days shift the forecast */
+	FORECAST_INTERMITTENT = 2,   /* two steps of five are 0, or more */
+	FORECAST_HOLIDAYS = 4,       /* named days, or dates around Christmas, shift the forecast */
 	FORECAST_CLOSED_SLOTS = 8,   /* slots of the week that are always 0 are forecast as 0 */
 	FORECAST_LEVEL_SHIFT = 16,   /* the level moved lately */
 	FORECAST_CONSTANT = 32,      /* every value is the same */
@@ -59,12 +60,12 @@ enum forecast_flag {
 /* point = base + season + trend + holiday, to rounding. */
 struct forecast_point {
 	double point, lo80, hi80, lo95, hi95;
-	bool closed;         /* a slot that is always 0 */
+	bool closed;         /* a slot of the week, or a named day, that is always 0 */
 	double base;         /* the level of the last weeks */
 	double season;       /* what the slot of the week (and of the day) adds */
 	double trend;        /* what the level's way on adds: drift, time of the year */
-	double holiday;      /* what a named day adds; 0 where there is none */
-	const char *special; /* its name; NULL */
+	double holiday;      /* what a named day adds, or a date around Christmas; else 0 */
+	const char *special; /* the day's name, also where it adds nothing; NULL */
 };
 
 struct forecast_weight {
@@ -77,7 +78,8 @@ struct forecast_weight {
 struct forecast_backtest {
 	int folds;
 	double wape, mase, bias;       /* parts of 1; mean |error| in units of the seasonal naive's
-	                                  in-sample error; mean error over mean value */
+	                                  in-sample error, by the short season; mean of forecast less
+	                                  value, over the mean value */
 	double coverage80, coverage95; /* parts of 1 */
 	double naive_wape, naive_mase;
 };
@@ -85,8 +87,8 @@ struct forecast_backtest {
 struct forecast {
 	struct forecast_point *points; /* n_points of them: the horizon */
 	size_t n_points;
-	struct forecast_point total;           /* of the whole horizon, with bands of its own */
-	const char *model;                     /* "ensemble", "mean", "seasonal naive", "constant" */
+	struct forecast_point total; /* of the whole horizon, bands of its own; all of it base */
+	const char *model;           /* "ensemble", "slot mean", "mean", "constant" */
 	const struct forecast_weight *weights; /* the heaviest first */
 	size_t weights_n;
 	struct forecast_backtest backtest;
@@ -95,10 +97,11 @@ struct forecast {
 	unsigned flags; /* enum forecast_flag */
 };
 
-/* ERR_INVALID with the field: "horizon" where the history does not carry it (30 days need 28),
- * "history" where there is no value at all, "period". Every number in *out is finite but the
- * backtest's NANs, and no point of a series that was never below 0 is. Memory, of the result
- * too, is the arena's. */
+/* ERR_INVALID with the field: "period" and "horizon" out of range; "horizon" where the history does
+ * not carry it (30 days need 28); "history" where a value is infinite, none of those used is known,
+ * or there are less than 48 hours. Every number in *out is finite but the backtest's NANs, and no
+ * point of a series that was never below 0 is below it. Memory, of the result too, is the arena's:
+ * some megabytes, of which the result is little. */
 enum err forecast_run(struct arena *arena, const struct forecast_input *input, struct forecast *out,
                       struct errbuf *eb) MUST_CHECK;
 

@@ -7,10 +7,14 @@
 #include "forecast/numeric.h"
 
 enum {
+	HOUR_S = 3600,
 	CLOSED_LOOK = 8,  /* occurrences of a slot that must all be 0 */
 	CLOSED_LEAST = 4, /* as many where there are no more */
 	TAME_LOOK = 4,    /* occurrences of a slot an outlier is measured by */
 };
+
+static const double MOSTLY_ZERO = 0.4;    /* part of zeros from which sales are single events */
+static const double CLOSED_CHANCE = 0.05; /* at most, that an open slot is taken for a closed one */
 
 /* Spreads from its middle from which a value is drawn in; hours have heavier tails that are
  * true. */
@@ -25,20 +29,22 @@ static size_t season_of(const struct forecast_input *in)
 /* Nothing before the first sale, and no more than can matter. */
 static enum err cut(const struct forecast_input *in, struct series *s, struct errbuf *eb)
 {
-	size_t cap = in->step_s == 3600 || (in->step_s == 0 && in->period[1] > 1) ? FORECAST_HOURS_USED
-	                                                                          : FORECAST_DAYS_USED;
-	size_t first = 0, last_known = in->n;
+	size_t cap = in->step_s == HOUR_S || (in->step_s == 0 && in->period[1] > 1)
+	                 ? FORECAST_HOURS_USED
+	                 : FORECAST_DAYS_USED;
+	size_t first = 0, sale = 0, known = 0;
 	while (first < in->n && isnan(in->y[first]))
 		first++;
-	if (first == in->n)
-		return err_set_field(eb, ERR_INVALID, "history", "there is no value to learn from");
-	for (size_t t = first; t < in->n && last_known == in->n; t++)
-		if (in->y[t] != 0 && !isnan(in->y[t]))
-			last_known = t;
-	if (last_known < in->n) /* else all are 0 */
-		first = last_known;
+	for (sale = first; sale < in->n && (in->y[sale] == 0 || isnan(in->y[sale]));)
+		sale++;
+	if (sale < in->n) /* else all are 0 */
+		first = sale;
 	s->first = in->n - first > cap ? in->n - cap : first;
 	s->used = in->n - s->first;
+	for (size_t t = s->first; t < in->n; t++)
+		known += isnan(in->y[t]) ? 0 : 1;
+	if (known == 0)
+		return err_set_field(eb, ERR_INVALID, "history", "there is no value to learn from");
 	/* Slots are counted from midnight where that is known. */
 	int64_t start = in->step_s > 0 ? in->start_s / in->step_s : 0;
 	size_t m = season_of(in);
@@ -61,7 +67,7 @@ static bool closing_is_sure(const struct series *s, const double *y, size_t m, c
 	for (size_t t = n > m * CLOSED_LOOK ? n - m * CLOSED_LOOK : 0; t < n; t++)
 		if (!closed[slot_of(s, m, t)] && !isnan(y[t]))
 			zeros += y[t] == 0, all++;
-	return all > 0 && pow((double)zeros / (double)all, CLOSED_LEAST) * (double)m < 0.05;
+	return all > 0 && pow((double)zeros / (double)all, CLOSED_LEAST) * (double)m < CLOSED_CHANCE;
 }
 
 /* The slots whose last occurrences all are 0. */
@@ -222,7 +228,6 @@ void series_tame(struct arena *arena, struct series *s, const bool *marked, cons
 			to += off[t] > 0 ? limit : -limit;
 		}
 		s->y[t] = !s->nonnegative ? to : to > 0 ? to * to : 0;
-		s->any_tamed = true;
 	}
 }
 
@@ -236,6 +241,7 @@ static void describe(struct series *s)
 		s->min = fmin(s->min, s->y[t]);
 	}
 	s->zeros = (double)zeros / (double)s->n;
+	s->intermittent = s->zeros > MOSTLY_ZERO;
 	s->nonnegative = s->min >= 0;
 }
 

@@ -10,7 +10,7 @@
 
 struct series {
 	double *y;   /* n values without gaps, the far ones drawn in */
-	double *raw; /* the same as they were */
+	double *raw; /* the same before series_tame */
 	size_t n;
 	size_t m1, m2; /* seasons in steps of this series; 1 and 0 where there is none */
 	size_t h;      /* steps of this series within the horizon */
@@ -18,14 +18,16 @@ struct series {
 	size_t first;  /* the input's step that is 0 in `at` */
 	size_t used;   /* steps of the input from there on */
 	size_t phase;  /* slot of the week of the first step used */
-	bool *closed;  /* for each step of the horizon */
+	bool *closed;  /* for each step of the horizon: its slot is always 0 */
 	bool nonnegative;
-	bool any_closed, any_filled, any_tamed;
-	double zeros;    /* part of y that is 0 */
-	double max, min; /* of y */
+	bool any_closed, any_filled;
+	bool intermittent; /* many of y are 0 */
+	double zeros;      /* part of y that is 0 */
+	double max, min;   /* of raw */
 };
 
-/* No value is known: ERR_INVALID, field "history". */
+/* Memory is the arena's; `input` is not kept. No known value among those that are used:
+ * ERR_INVALID, field "history". */
 enum err series_prepare(struct arena *arena, const struct forecast_input *input, struct series *out,
                         struct errbuf *eb) MUST_CHECK;
 
