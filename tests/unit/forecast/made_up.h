@@ -1,4 +1,4 @@
-/* made_up.h: series for the tests: the same on every machine. */
+/* made_up.h: series for the tests: the same on every machine; and an arena for each test. */
 #ifndef TAKINGS_TEST_MADE_UP_H
 #define TAKINGS_TEST_MADE_UP_H
 
@@ -6,8 +6,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+
+static struct arena arena;
+
+static inline int begin(void **state)
+{
+	(void)state;
+	arena_init(&arena);
+	return 0;
+}
+
+static inline int end(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+#define test_of(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
 /* cmocka's own takes floats. */
 #define assert_close(got, want, by) assert_true(fabs((got) - (want)) <= (by))
+#define assert_in_band(got, lo, hi) assert_true((got) >= (lo) && (got) <= (hi))
 
 /* Uniform in 0..1, after Knuth's MMIX generator. */
 static inline double chance(uint64_t *state)

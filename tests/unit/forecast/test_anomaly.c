@@ -12,22 +12,6 @@
 
 enum { HOURS = 12 * 168, DAYS = 365, DAY_S = 86400 };
 
-static struct arena arena;
-
-static int begin(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 static void check_step(const struct anomaly_step *s)
 {
 	assert_false(isnan(s->score) || isnan(s->news) || isnan(s->p));
@@ -478,24 +462,24 @@ static void test_what_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_three_days, begin, end),
-		cmocka_unit_test_setup_teardown(test_three_hours, begin, end),
-		cmocka_unit_test_setup_teardown(test_the_first_days, begin, end),
-		cmocka_unit_test_setup_teardown(test_health, begin, end),
-		cmocka_unit_test_setup_teardown(test_sensitivity_widens_the_band, begin, end),
-		cmocka_unit_test_setup_teardown(test_online_looks_at_nothing_ahead, begin, end),
-		cmocka_unit_test_setup_teardown(test_one_alert_an_incident, begin, end),
-		cmocka_unit_test_setup_teardown(test_neighbours_excuse, begin, end),
-		cmocka_unit_test_setup_teardown(test_level_shifts, begin, end),
-		cmocka_unit_test_setup_teardown(test_closed_slots, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_holiday_of_the_shop, begin, end),
-		cmocka_unit_test_setup_teardown(test_named_days, begin, end),
-		cmocka_unit_test_setup_teardown(test_few_orders_are_no_anomaly, begin, end),
-		cmocka_unit_test_setup_teardown(test_unknown_values, begin, end),
-		cmocka_unit_test_setup_teardown(test_little_to_go_by, begin, end),
-		cmocka_unit_test_setup_teardown(test_anything, begin, end),
-		cmocka_unit_test_setup_teardown(test_sizes_that_do_not_fit_each_other, begin, end),
-		cmocka_unit_test_setup_teardown(test_what_is_refused, begin, end),
+		test_of(test_three_days),
+		test_of(test_three_hours),
+		test_of(test_the_first_days),
+		test_of(test_health),
+		test_of(test_sensitivity_widens_the_band),
+		test_of(test_online_looks_at_nothing_ahead),
+		test_of(test_one_alert_an_incident),
+		test_of(test_neighbours_excuse),
+		test_of(test_level_shifts),
+		test_of(test_closed_slots),
+		test_of(test_a_holiday_of_the_shop),
+		test_of(test_named_days),
+		test_of(test_few_orders_are_no_anomaly),
+		test_of(test_unknown_values),
+		test_of(test_little_to_go_by),
+		test_of(test_anything),
+		test_of(test_sizes_that_do_not_fit_each_other),
+		test_of(test_what_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

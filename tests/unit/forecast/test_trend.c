@@ -10,22 +10,6 @@
 #include "forecast/trend.h"
 #include "made_up.h"
 
-static struct arena arena;
-
-static int begin(void **state)
-{
-	(void)state;
-	arena_init(&arena);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 static struct trend run(const double *y, size_t n, int a, int b)
 {
 	struct forecast_input input = {.y = y, .n = n, .period = {a, b}};
@@ -210,16 +194,16 @@ static void test_what_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_ties_by_hand, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_straight_line, begin, end),
-		cmocka_unit_test_setup_teardown(test_likeness_of_neighbours, begin, end),
-		cmocka_unit_test_setup_teardown(test_the_week_is_no_trend, begin, end),
-		cmocka_unit_test_setup_teardown(test_what_is_constant, begin, end),
-		cmocka_unit_test_setup_teardown(test_levels_that_changed, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_time_without_sales, begin, end),
-		cmocka_unit_test_setup_teardown(test_no_change_where_there_is_none, begin, end),
-		cmocka_unit_test_setup_teardown(test_hours_and_long_series, begin, end),
-		cmocka_unit_test_setup_teardown(test_what_is_refused, begin, end),
+		test_of(test_ties_by_hand),
+		test_of(test_a_straight_line),
+		test_of(test_likeness_of_neighbours),
+		test_of(test_the_week_is_no_trend),
+		test_of(test_what_is_constant),
+		test_of(test_levels_that_changed),
+		test_of(test_a_time_without_sales),
+		test_of(test_no_change_where_there_is_none),
+		test_of(test_hours_and_long_series),
+		test_of(test_what_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
