@@ -2,11 +2,11 @@
 #include "forecast/anomaly.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "forecast/anomaly_filter.h"
 #include "forecast/anomaly_special.h"
 #include "forecast/anomaly_story.h"
+#include "forecast/numeric.h"
 
 static const double FALSE_DISCOVERIES = .05;
 static const double THRESHOLD_MIN = 3.7, THRESHOLD_MAX = 6; /* of |score| */
@@ -73,7 +73,7 @@ static void look_at_values(struct work *w)
 		whole += y == floor(y);
 		sizes[n++] = fabs(y);
 	}
-	w->typical = n ? anomaly_quantile(sizes, n, .5) : 0;
+	w->typical = n ? numeric_quantile(sizes, n, .5) : 0;
 	double largest = n ? sizes[n - 1] : 0;
 	double least = .001 * scaled(w, w->typical > 0 ? w->typical : largest);
 	w->counts = w->amounts && whole * 10 >= n * 9;
@@ -234,12 +234,6 @@ static void judge(struct work *w, size_t i, double band, struct anomaly_step *s)
 
 /* ---- flags ----------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 /* Benjamini and Hochberg 1995: the largest p with p <= share * rank / n. */
 static double discovery_p(struct arena *arena, const struct anomaly_step *steps, size_t n,
                           double share)
@@ -249,7 +243,7 @@ static double discovery_p(struct arena *arena, const struct anomaly_step *steps,
 	for (size_t i = 0; i < n; i++)
 		if (!isnan(steps[i].expected) && !isnan(steps[i].actual))
 			p[k++] = steps[i].p;
-	qsort(p, k, sizeof *p, by_value);
+	numeric_sort(p, k);
 	for (size_t i = 0; i < k; i++)
 		if (p[i] <= share * (double)(i + 1) / (double)k)
 			found = p[i];

@@ -3,7 +3,8 @@
 
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+#include "forecast/numeric.h"
 
 /* Chosen on real and made-up series together; the results hardly move when these are doubled
  * or halved. */
@@ -32,27 +33,6 @@ struct filter {
 	bool away;      /* the level is far from it, */
 	size_t away_at; /* since then */
 };
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-double anomaly_quantile(double *v, size_t n, double share)
-{
-	if (n == 0)
-		return NAN;
-	qsort(v, n, sizeof *v, by_value);
-	double at = share * (double)(n - 1);
-	size_t i = (size_t)at;
-	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[i];
-}
-
-static double clip(double v, double bound)
-{
-	return v > bound ? bound : v < -bound ? -bound : v;
-}
 
 /* Step t of the pass, which is counted from the end when it goes backward. */
 static size_t place(const struct anomaly_series *s, size_t t)
@@ -87,7 +67,7 @@ static void warm_slots(struct filter *f, double *slots, size_t m, double *work)
 			if (!isnan(v))
 				work[k++] = v - f->level - f->s1[t % s->m1] - f->s2[t % s->m2];
 		}
-		slots[j] = k ? anomaly_quantile(work, k, .5) : 0;
+		slots[j] = k ? numeric_quantile(work, k, .5) : 0;
 	}
 }
 
@@ -102,7 +82,7 @@ static void warm_scale(struct filter *f, double *work)
 			sum += work[k++] = fabs(v - expect(f, t));
 	}
 	double mean = k ? MAD_SD * sum / (double)k : 0;
-	double median = k ? 1.4826 * anomaly_quantile(work, k, .5) : 0;
+	double median = k ? 1.4826 * numeric_quantile(work, k, .5) : 0;
 	/* Medians of few values lie close to them, and a mean may hold something wild. */
 	f->scale = fmax(fmax(fmin(mean, 2 * median), 1.3 * median), s->least);
 	for (size_t j = 0; j < f->m; j++) {
@@ -131,7 +111,7 @@ static void begin(struct arena *arena, const struct anomaly_series *s, struct fi
 		if (!isnan(v))
 			work[k++] = v;
 	}
-	f->level = k ? anomaly_quantile(work, k, .5) : 0;
+	f->level = k ? numeric_quantile(work, k, .5) : 0;
 	warm_slots(f, f->s1, s->m1, work);
 	warm_slots(f, f->s2, s->m2, work);
 	warm_scale(f, work);
@@ -162,7 +142,7 @@ static void learn(struct filter *f, size_t t, double x, double scale)
 {
 	const struct anomaly_series *s = f->series;
 	size_t slot = t % f->m;
-	double e = x - expect(f, t), moved = clip(e, CLIP * scale), size = MAD_SD * fabs(moved);
+	double e = x - expect(f, t), moved = numeric_clip(e, CLIP * scale), size = MAD_SD * fabs(moved);
 	f->zeros[slot] = x == 0 ? f->zeros[slot] + 1 : 0;
 	/* A shop that is shut for a fortnight says nothing about the days it is open. */
 	if (s->amounts && x == 0 && e < -SHUT * scale)

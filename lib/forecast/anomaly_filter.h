@@ -41,7 +41,4 @@ struct anomaly_side {
 void anomaly_filter(struct arena *arena, const struct anomaly_series *series,
                     struct anomaly_side *side);
 
-/* The value `share` of the way through the n of v, which it sorts; NAN of none. */
-double anomaly_quantile(double *v, size_t n, double share);
-
 #endif

@@ -3,18 +3,13 @@
 
 #include <math.h>
 
-#include "forecast/anomaly_filter.h"
+#include "forecast/numeric.h"
 
 static const double WILD = 3;     /* errors are clipped here where a likeness is learned */
 static const double USUAL = 1.5;  /* and here for the second story */
 static const double SILENT = .01; /* errors no larger say nothing: closed hours have none */
 static const double LEAST_UNIT = .05;
 static const double FORGET = .998; /* of the likeness, online: a few hundred steps */
-
-static double clip(double v, double bound)
-{
-	return v > bound ? bound : v < -bound ? -bound : v;
-}
 
 /* How much of one neighbour's error, and of both neighbours' sum, a step shares. */
 struct likeness {
@@ -28,11 +23,11 @@ static struct likeness learn_likeness(const double *r, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		if (isnan(r[i]) || isnan(r[i - 1]))
 			continue;
-		double a = clip(r[i - 1], WILD), b = clip(r[i], WILD);
+		double a = numeric_clip(r[i - 1], WILD), b = numeric_clip(r[i], WILD);
 		one += a * b, one_n += a * a;
 		if (i + 1 == n || isnan(r[i + 1]))
 			continue;
-		a += clip(r[i + 1], WILD);
+		a += numeric_clip(r[i + 1], WILD);
 		two += a * b, two_n += a * a;
 	}
 	return (struct likeness){fmin(fmax(one / one_n, 0), .95), fmin(fmax(two / two_n, 0), .5)};
@@ -40,7 +35,7 @@ static struct likeness learn_likeness(const double *r, size_t n)
 
 static double told(double before, double after, struct likeness k, double bound)
 {
-	before = clip(before, bound), after = clip(after, bound);
+	before = numeric_clip(before, bound), after = numeric_clip(after, bound);
 	if (isnan(before) && isnan(after))
 		return 0;
 	if (isnan(after))
@@ -64,8 +59,8 @@ static double unit_of(double *sizes, size_t n)
 {
 	if (n == 0)
 		return 1;
-	double tail = anomaly_quantile(sizes, n, .95) / 1.96;
-	double middle = 1.4826 * anomaly_quantile(sizes, n, .5);
+	double tail = numeric_quantile(sizes, n, .95) / 1.96;
+	double middle = 1.4826 * numeric_quantile(sizes, n, .5);
 	return fmax(fmax(tail, middle), LEAST_UNIT);
 }
 
@@ -113,8 +108,8 @@ static void go_along(const double *r, size_t n, struct anomaly_story *s)
 		unit = fmin(fmax(unit, .5), 4);
 		if (isnan(before))
 			continue;
-		double a = clip(before, WILD);
-		one = FORGET * one + a * clip(r[i], WILD), one_n = FORGET * one_n + a * a;
+		double a = numeric_clip(before, WILD);
+		one = FORGET * one + a * numeric_clip(r[i], WILD), one_n = FORGET * one_n + a * a;
 	}
 }
 

@@ -33,17 +33,27 @@ bool numeric_solve(double *a, double *b, size_t n)
 	return true;
 }
 
-static int compare(const void *a, const void *b)
+static int by_value(const void *a, const void *b)
 {
 	const double *x = a, *y = b;
 	return (*x > *y) - (*x < *y);
 }
 
+void numeric_sort(double *v, size_t n)
+{
+	qsort(v, n, sizeof *v, by_value);
+}
+
 double numeric_quantile(double *v, size_t n, double q)
+{
+	numeric_sort(v, n);
+	return numeric_quantile_sorted(v, n, q);
+}
+
+double numeric_quantile_sorted(const double *v, size_t n, double q)
 {
 	if (n == 0)
 		return 0;
-	qsort(v, n, sizeof *v, compare);
 	double at = q * (double)(n - 1);
 	size_t i = (size_t)at;
 	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
@@ -91,6 +101,11 @@ double numeric_mean(const double *v, size_t n)
 	for (size_t i = 0; i < n; i++)
 		sum += v[i];
 	return n > 0 ? sum / (double)n : 0;
+}
+
+double numeric_clip(double v, double bound)
+{
+	return v > bound ? bound : v < -bound ? -bound : v;
 }
 
 /* ---- Nelder and Mead --------------------------------------------------- */

@@ -11,9 +11,15 @@
  * overwritten, b with x. Only the lower half of A is read. false: A is not positive definite. */
 bool numeric_solve(double *a, double *b, size_t n) MUST_CHECK;
 
+/* Puts v in order, the least first; no NAN is in it. */
+void numeric_sort(double *v, size_t n);
+
 /* The value below which the part q (0..1) of v lies, linear between neighbours (type 7 of
  * Hyndman & Fan 1996); v is put in order. 0 of nothing. */
 double numeric_quantile(double *v, size_t n, double q);
+
+/* The same of values that are in order. */
+double numeric_quantile_sorted(const double *v, size_t n, double q);
 
 struct weighted {
 	double value, weight;
@@ -29,12 +35,16 @@ double numeric_median(struct arena *arena, const double *v, size_t n);
  * do not move. */
 double numeric_spread(struct arena *arena, const double *v, size_t n, double centre);
 
+/* 0 of nothing. */
 double numeric_mean(const double *v, size_t n);
+
+/* v, but no farther from 0 than `bound`; NAN stays. */
+double numeric_clip(double v, double bound);
 
 enum { NUMERIC_SEARCH_MAX = 6 };
 
 /* Looks for the least f(x) by Nelder and Mead's simplex (1965), from x with steps of `step`,
- * with `evaluations` calls of f; x becomes the best found. n is at most NUMERIC_SEARCH_MAX. */
+ * with `evaluations` calls of f or a few more; x becomes the best found. n is at most NUMERIC_SEARCH_MAX. */
 void numeric_search(double *x, size_t n, double step, int evaluations,
                     double (*f)(const double *x, void *arg), void *arg);
 

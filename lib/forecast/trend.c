@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forecast/numeric.h"
 #include "forecast/trend_change.h"
 
 static const double CLEAR = .05;
@@ -17,12 +18,6 @@ struct values {
 	size_t n;
 };
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 /* ---- the season ------------------------------------------------------------------ */
 
 static double known_median(const double *y, size_t n, double *work)
@@ -31,7 +26,7 @@ static double known_median(const double *y, size_t n, double *work)
 	for (size_t i = 0; i < n; i++)
 		if (!isnan(y[i]))
 			work[k++] = y[i];
-	return k ? trend_median(work, k) : NAN;
+	return k ? numeric_quantile(work, k, .5) : NAN;
 }
 
 /* What each slot adds: the median over the seasons of what a value has over the median of the
@@ -48,7 +43,7 @@ static void season_of(struct arena *arena, const double *y, size_t n, size_t m, 
 		for (size_t i = j; i < n; i += m)
 			if (!isnan(over[i]))
 				work[k++] = over[i];
-		slots[j] = trend_median(work, k);
+		slots[j] = numeric_quantile(work, k, .5);
 		sum += slots[j];
 	}
 	for (size_t j = 0; j < m; j++)
@@ -84,7 +79,7 @@ static double *slopes_of(struct arena *arena, const struct values *s, size_t *sl
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t j = i + 1 + i % every; j < s->n; j += every)
 			slopes[k++] = (s->v[j] - s->v[i]) / (double)(s->t[j] - s->t[i]);
-	qsort(slopes, k, sizeof *slopes, by_value);
+	numeric_sort(slopes, k);
 	*slopes_n = k;
 	return slopes;
 }
@@ -105,7 +100,7 @@ static double variance_of_s(struct arena *arena, const struct values *s)
 	double *v = arena_array(arena, s->n, sizeof *v), n = (double)s->n;
 	double sum = n * (n - 1) * (2 * n + 5);
 	memcpy(v, s->v, s->n * sizeof *v);
-	qsort(v, s->n, sizeof *v, by_value);
+	numeric_sort(v, s->n);
 	for (size_t i = 0, j; i < s->n; i = j) {
 		for (j = i + 1; j < s->n && v[j] == v[i];)
 			j++;
@@ -171,23 +166,16 @@ static double p_of(double s, double variance)
 	return erfc((fabs(s) - 1) / sqrt(variance) / sqrt(2));
 }
 
-static double sorted_at(const double *v, size_t n, double share)
-{
-	double at = fmin(fmax(share, 0), 1) * (double)(n - 1);
-	size_t i = (size_t)at;
-	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[i];
-}
-
 static void test(struct arena *arena, const struct values *s, struct trend *out)
 {
 	size_t slopes_n;
 	double *slopes = slopes_of(arena, s, &slopes_n);
-	out->slope = sorted_at(slopes, slopes_n, .5);
+	out->slope = numeric_quantile_sorted(slopes, slopes_n, .5);
 	double variance = variance_of_s(arena, s) * widening(arena, s, out->slope);
 	double pairs = (double)s->n * (double)(s->n - 1) / 2;
 	double half = Z95 * sqrt(variance) / pairs / 2;
-	out->slope_lo = sorted_at(slopes, slopes_n, .5 - half);
-	out->slope_hi = sorted_at(slopes, slopes_n, .5 + half);
+	out->slope_lo = numeric_quantile_sorted(slopes, slopes_n, fmax(.5 - half, 0));
+	out->slope_hi = numeric_quantile_sorted(slopes, slopes_n, fmin(.5 + half, 1));
 	double up = kendall_s(s);
 	out->p = p_of(up, variance);
 	if (out->p < CLEAR)

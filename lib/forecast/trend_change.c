@@ -2,8 +2,9 @@
 #include "forecast/trend_change.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "forecast/numeric.h"
 
 enum {
 	NEAR = 3,     /* neighbours on each side that show what is wild */
@@ -25,20 +26,6 @@ struct cuts {
 	size_t at_n;
 };
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-double trend_median(double *v, size_t n)
-{
-	if (n == 0)
-		return 0;
-	qsort(v, n, sizeof *v, by_value);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 /* Values far from the median of their neighbourhood become it (Hampel's filter). */
 static const double *tame(struct arena *arena, const double *v, size_t n)
 {
@@ -47,12 +34,12 @@ static const double *tame(struct arena *arena, const double *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		size_t from = i > NEAR ? i - NEAR : 0, to = i + NEAR < n ? i + NEAR + 1 : n;
 		memcpy(near, v + from, (to - from) * sizeof *near);
-		out[i] = trend_median(near, to - from);
+		out[i] = numeric_quantile(near, to - from, .5);
 		off[i] = fabs(v[i] - out[i]);
 	}
 	double *sorted = arena_array(arena, n, sizeof *sorted);
 	memcpy(sorted, off, n * sizeof *sorted);
-	double scale = 1.4826 * trend_median(sorted, n);
+	double scale = 1.4826 * numeric_quantile(sorted, n, .5);
 	for (size_t i = 0; i < n; i++)
 		if (off[i] <= WILD * scale)
 			out[i] = v[i];
@@ -151,7 +138,7 @@ static bool better_than_line(const struct cuts *c, const size_t *t, double slope
 	double levels = 0, line = 0;
 	for (size_t i = 0; i < c->n; i++)
 		c->work[i] = c->v[i] - slope * (double)t[i];
-	double middle = trend_median(c->work, c->n);
+	double middle = numeric_quantile(c->work, c->n, .5);
 	for (size_t i = 0; i < c->n; i++) {
 		double e = c->v[i] - slope * (double)t[i] - middle;
 		line += e * e;
@@ -170,7 +157,7 @@ static double level(const struct cuts *c, size_t k)
 {
 	size_t n = c->at[k + 1] - c->at[k];
 	memcpy(c->work, c->v + c->at[k], n * sizeof *c->work);
-	return trend_median(c->work, n);
+	return numeric_quantile(c->work, n, .5);
 }
 
 size_t trend_changes(struct arena *arena, const double *v, const size_t *t, size_t n, size_t least,

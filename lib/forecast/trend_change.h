@@ -11,7 +11,4 @@
 size_t trend_changes(struct arena *arena, const double *v, const size_t *t, size_t n, size_t least,
                      double slope, struct trend_change *changes);
 
-/* The median of v, which it sorts; 0 of none. */
-double trend_median(double *v, size_t n);
-
 #endif
