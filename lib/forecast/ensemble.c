@@ -298,8 +298,7 @@ static void list_models(struct arena *arena, const struct tries *t, struct ensem
 static void answer(struct arena *arena, const struct tries *t, struct ensemble *out)
 {
 	size_t h = t->s->h;
-	*out = (struct ensemble){
-		.folds = t->origins - 1, .year_folds = t->year_folds, .weighed = !t->core_only};
+	*out = (struct ensemble){.folds = t->origins - 1, .year_folds = t->year_folds};
 	out->point = arena_array(arena, h, sizeof(double));
 	out->marked = arena_array(arena, h, sizeof(double));
 	out->origin = arena_array(arena, out->folds + 1, sizeof(size_t));

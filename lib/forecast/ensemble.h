@@ -19,7 +19,6 @@ struct ensemble {
 	const char **model; /* those with weight, the heaviest first */
 	double *weight;     /* of each; all of them add up to 1 */
 	size_t models;
-	bool weighed; /* false: an equal mean of a few */
 };
 
 /* `calendar` is NULL where the date says nothing. */

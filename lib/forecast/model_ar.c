@@ -94,10 +94,11 @@ static void take_rows(struct ar *a, size_t to)
 	}
 }
 
-static bool solve(const struct ar *a, double *coef)
+/* `gram` is room for as many as a->gram has. */
+static bool solve(const struct ar *a, double *gram, double *coef)
 {
 	size_t p = terms(a);
-	double gram[TERMS_MAX * TERMS_MAX], trace = 0;
+	double trace = 0;
 	memcpy(gram, a->gram, p * p * sizeof *gram);
 	memcpy(coef, a->moment, p * sizeof *coef);
 	for (size_t i = 0; i < a->lags; i++)
@@ -128,6 +129,7 @@ static void ar_run(struct arena *scratch, struct ar *a, const struct view *v, do
 	size_t last = v->origin[v->origins - 1], p = terms(a);
 	double *y = arena_array(scratch, last, sizeof *y);
 	double *path = arena_array(scratch, last + v->h, sizeof *path);
+	double *gram = arena_array(scratch, p * p, sizeof *gram);
 	double centre = numeric_mean(v->y, v->origin[0]);
 	if (v->origin[0] < a->most + p + p / 2 + 4)
 		return;
@@ -138,7 +140,7 @@ static void ar_run(struct arena *scratch, struct ar *a, const struct view *v, do
 	for (size_t k = 0; k < v->origins; k++) {
 		size_t n = v->origin[k];
 		take_rows(a, n);
-		if (!solve(a, coef))
+		if (!solve(a, gram, coef))
 			continue;
 		memcpy(path + n - a->most, y + n - a->most, a->most * sizeof *path);
 		iterate(a, coef, path, n, v->h);
@@ -202,8 +204,9 @@ void model_ar_recent(struct arena *scratch, const struct view *v, double *out)
 static void of_changes(struct arena *scratch, const struct view *v, size_t m, double *out)
 {
 	struct ar *a = ar_new(scratch, v, 1e-2, v->m2 ? 0.99 : 0.997, false);
-	size_t origin[32], last = v->origin[v->origins - 1];
-	if (m < 2 || v->origin[0] < 3 * m || v->origins > 32)
+	size_t *origin = arena_array(scratch, v->origins, sizeof *origin);
+	size_t last = v->origin[v->origins - 1];
+	if (m < 2 || v->origin[0] < 3 * m)
 		return;
 	double *change = arena_array(scratch, last - m, sizeof *change);
 	for (size_t t = m; t < last; t++)

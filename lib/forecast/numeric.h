@@ -44,7 +44,8 @@ double numeric_clip(double v, double bound);
 enum { NUMERIC_SEARCH_MAX = 6 };
 
 /* Looks for the least f(x) by Nelder and Mead's simplex (1965), from x with steps of `step`,
- * with `evaluations` calls of f or a few more; x becomes the best found. n is at most NUMERIC_SEARCH_MAX. */
+ * with `evaluations` calls of f or a few more; x becomes the best found. n is at most
+ * NUMERIC_SEARCH_MAX. */
 void numeric_search(double *x, size_t n, double step, int evaluations,
                     double (*f)(const double *x, void *arg), void *arg);
 
