@@ -97,9 +97,9 @@ JOIN scope s ON s.n = x.scope
 ORDER BY s.n
 
 -- name: night_odd_hours
--- Hours of those days, and of the day to come, that are not 3600 seconds long.
+-- Hours of those days, and of the two to come, that are not 3600 seconds long.
 SELECT business_date - date '1970-01-01' AS day, hour, seconds
-FROM business_hours(:timezone, :cutoff::int, :newest::date - 111, :newest::date + 1)
+FROM business_hours(:timezone, :cutoff::int, :newest::date - 111, :newest::date + 2)
 WHERE seconds <> 3600
 
 -- name: night_items

@@ -148,14 +148,17 @@ describe('a night', () => {
 			return await shop.cache.query(`SELECT target_hour AS hour, naive::float AS naive, closed, value::float AS value FROM forecast_history JOIN forecast_run USING (forecast_id)
 				WHERE granularity = 'hour' AND train_to = '${to}' ORDER BY lead`)
 		}
+		const odd = (hours) => hours.map((r, i) => [i, r]).filter(([, r]) => r.naive !== 3).map(([i, r]) => [i < 24 ? 1 : 2, r.hour, r.naive])
+		assert.deepEqual(odd(await night('2025-03-28')), [[2, 2, 0]]) // of the second day
 		const spring = await night('2025-03-29')
 		assert.deepEqual(spring.map((r) => r.hour), [...Array(48).keys()].map((n) => (n + 1) % 24))
 		assert.deepEqual(spring.filter((r) => r.naive !== 3).map((r) => [r.hour, r.naive, r.value, r.closed]), [[2, 0, 0, true]])
+		assert.deepEqual(odd(await night('2025-10-24')), [[2, 2, 6]])
 		const autumn = await night('2025-10-25')
 		assert.deepEqual(autumn.filter((r) => r.naive !== 3).map((r) => [r.hour, r.naive]), [[2, 6]])
 		await shop.expectRun(0, '--from', '2025-03-30', '--to', '2025-10-26')
 		assert.deepEqual(await shop.cache.query(`SELECT target_date::text AS day, actual::int AS actual FROM forecast_history JOIN forecast_run USING (forecast_id)
-			WHERE granularity = 'hour' AND target_hour = 2 AND lead <= 24 AND actual IS NOT NULL ORDER BY 1`), [{ day: '2025-03-30', actual: 0 }, { day: '2025-10-26', actual: 6 }])
+			WHERE granularity = 'hour' AND target_hour = 2 AND lead <= 24 AND train_to IN ('2025-03-29', '2025-10-25') AND actual IS NOT NULL ORDER BY 1`), [{ day: '2025-03-30', actual: 0 }, { day: '2025-10-26', actual: 6 }])
 	})
 })
 
