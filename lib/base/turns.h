@@ -18,8 +18,8 @@ struct turns {
 		.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER                       \
 	}
 
-/* Waits until fewer than `at_once` have a turn; for turns_give. ERR_BUSY, saying "too many `what` at
- * once", where `waiting_most` wait already. */
+/* Waits until fewer than `at_once` have a turn; for turns_give. ERR_BUSY, saying "too many `what`
+ * at once", where `waiting_most` wait already. */
 MUST_CHECK enum err turns_take(struct turns *t, int at_once, int waiting_most, const char *what,
                                struct errbuf *eb);
 
