@@ -12,6 +12,7 @@ enum { FOLDS_SURE = 4 };
 static const double WIDEN_DAYS = 0.95, WIDEN_HOURS = 1.15, WIDEN_SHARED = 0.8, WIDEN_UNSURE = 1.5;
 /* Weight of a fold against the next newer one: how hard a series is to foresee changes. */
 static const double FADING_DAYS = 0.75, FADING_HOURS = 0.9;
+static const double WILD = 200; /* times the error that four of five do not exceed */
 static const double OWN = 0.6; /* of a step's scale is its own, the rest that of all */
 /* In units of the mean absolute error: a normal error has 1.6 and 2.46. */
 static const double LEAST80 = 1.1, LEAST95 = 1.8, NORMAL80 = 1.2816, NORMAL95 = 1.96;
@@ -22,6 +23,24 @@ static double weight_of(const struct errors *e, size_t fold)
 	if (fold < e->year_folds)
 		return 1;
 	return pow(e->hours ? FADING_HOURS : FADING_DAYS, (double)(e->folds - 1 - fold));
+}
+
+/* The errors with wild ones drawn in: a day a thousand times too large by a slip of the pen was
+ * in nobody's power to foresee, and says nothing about the others. */
+static struct errors without_wild(struct arena *arena, const struct errors *e)
+{
+	size_t n = e->folds * e->h;
+	double *of = arena_array(arena, n, sizeof *of);
+	struct weighted *v = arena_array(arena, n, sizeof *v);
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct weighted){fabs(e->of[i]), weight_of(e, i / e->h)};
+	double usual = numeric_weighted_quantile(v, n, 0.5),
+		   limit = usual > 0 ? WILD * usual : HUGE_VAL;
+	for (size_t i = 0; i < n; i++)
+		of[i] = fmax(fmin(e->of[i], limit), -limit);
+	struct errors tame = *e;
+	tame.of = of;
+	return tame;
 }
 
 static double mean_abs(const struct errors *e, size_t from, size_t to)
@@ -133,8 +152,9 @@ static double widen_by(const struct errors *e)
 	return (e->hours ? WIDEN_HOURS : WIDEN_DAYS) + WIDEN_SHARED / independent;
 }
 
-void bands_make(struct arena *arena, const struct errors *e, double spread, struct bands *out)
+void bands_make(struct arena *arena, const struct errors *all, double spread, struct bands *out)
 {
+	const struct errors tame = without_wild(arena, all), *e = &tame;
 	*out = (struct bands){.half80 = arena_array(arena, e->h, sizeof(double)),
 	                      .half95 = arena_array(arena, e->h, sizeof(double))};
 	if (e->folds == 0 || e->h == 0) {

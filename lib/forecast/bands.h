@@ -27,6 +27,6 @@ struct bands {
 };
 
 /* Without folds the bands come from `spread`, the usual change from one season to the next. */
-void bands_make(struct arena *arena, const struct errors *e, double spread, struct bands *out);
+void bands_make(struct arena *arena, const struct errors *all, double spread, struct bands *out);
 
 #endif

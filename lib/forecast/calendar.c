@@ -209,7 +209,7 @@ static bool fit(struct arena *scratch, const struct calendar *c, const double *y
 		spread += (y[t] - centre) * (y[t] - centre);
 	if (spread <= 0)
 		return false;
-	for (size_t t = origin; t-- > 0; weight *= DISCOUNT) {
+	for (size_t t = origin; t-- > 0;) {
 		row_of(c, t, origin, &r);
 		for (size_t i = 0; i < r.n; i++) {
 			double w = weight * r.x[i];
@@ -218,6 +218,7 @@ static bool fit(struct arena *scratch, const struct calendar *c, const double *y
 					gram[r.term[i] * p + r.term[j]] += w * r.x[j];
 			coef[r.term[i]] += w * (y[t] - centre);
 		}
+		weight *= DISCOUNT;
 	}
 	for (size_t i = 0; i < p; i++)
 		gram[i * p + i] += i < c->s->m1                   ? 1e-3

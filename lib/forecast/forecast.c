@@ -283,6 +283,7 @@ static void put_back(struct arena *arena, const struct series *s, const struct c
 	for (size_t h = 0; h < s->h; h++) {
 		struct forecast_point *p = &out->points[s->at[s->n + h] - s->used];
 		set_point(s, e->point[h], b->half80[h], b->half95[h], p);
+		/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a season has a step at least */
 		set_parts(&level, (s->n + h) % level.m, e->marked[h], p);
 		p->special = calendar ? calendar->name[s->n + h] : NULL;
 		s->closed[p - out->points] |= calendar && calendar->shut[s->n + h];
@@ -324,7 +325,7 @@ static void set_flags(struct arena *arena, const struct series *s, const struct 
 	              (e->folds == 0 && s->h > 0 && s->max > s->min ? FORECAST_SHORT_HISTORY : 0U) |
 	              (s->max == s->min ? FORECAST_CONSTANT : 0U) |
 	              (level_moved(arena, s) ? FORECAST_LEVEL_SHIFT : 0U);
-	if (b->folds > 0 && b->naive_wape < b->wape)
+	if (b->folds > 0 && b->naive_wape < b->wape - 1e-9)
 		out->flags |= FORECAST_NAIVE_BETTER;
 }
 

@@ -78,7 +78,7 @@ static void take_rows(struct ar *a, size_t to)
 {
 	size_t p = terms(a), one;
 	double row[LAGS_MAX];
-	for (; a->t < to; a->t++, a->weight /= a->discount) {
+	for (; a->t < to; a->t++) {
 		double y = a->y[a->t];
 		row_of(a, a->y, a->t, row, &one);
 		for (size_t i = 0; i < a->lags; i++) {
@@ -91,6 +91,7 @@ static void take_rows(struct ar *a, size_t to)
 			a->gram[one * p + j] += a->weight * row[j];
 		a->gram[one * p + one] += a->weight;
 		a->moment[one] += a->weight * y;
+		a->weight /= a->discount;
 	}
 }
 

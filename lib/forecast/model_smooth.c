@@ -62,8 +62,9 @@ static void begin(struct hwt *f)
 	cycles = cycles > 4 ? (f->m2 ? 2 : 4) : cycles > 2 ? 2 : 1;
 	size_t span = cycles * m;
 	f->start = numeric_mean(f->y, span);
+	size_t times = span / f->m1;
 	for (size_t t = 0; t < span; t++)
-		f->start_short[t % f->m1] += (f->y[t] - f->start) / (double)(span / f->m1);
+		f->start_short[t % f->m1] += (f->y[t] - f->start) / (double)times;
 	for (size_t t = 0; f->m2 && t < span; t++)
 		f->start_long[t % f->m2] +=
 			(f->y[t] - f->start - f->start_short[t % f->m1]) / (double)cycles;

@@ -194,16 +194,11 @@ static void test_what_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_of(test_ties_by_hand),
-		test_of(test_a_straight_line),
-		test_of(test_likeness_of_neighbours),
-		test_of(test_the_week_is_no_trend),
-		test_of(test_what_is_constant),
-		test_of(test_levels_that_changed),
-		test_of(test_a_time_without_sales),
-		test_of(test_no_change_where_there_is_none),
-		test_of(test_hours_and_long_series),
-		test_of(test_what_is_refused),
+		test_of(test_ties_by_hand),           test_of(test_a_straight_line),
+		test_of(test_likeness_of_neighbours), test_of(test_the_week_is_no_trend),
+		test_of(test_what_is_constant),       test_of(test_levels_that_changed),
+		test_of(test_a_time_without_sales),   test_of(test_no_change_where_there_is_none),
+		test_of(test_hours_and_long_series),  test_of(test_what_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
