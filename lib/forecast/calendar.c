@@ -11,6 +11,7 @@ enum {
 	DATES = 23,             /* 15 December to 6 January */
 	DATES_LEAST_DAYS = 700, /* history from which each of these dates counts by itself */
 	SLOTS_MAX = 7,
+	NAMES_MAX = 300, /* within the series: solving takes the cube of it */
 };
 
 /* Part of days without anything up to which a day without anything means something. */
@@ -52,37 +53,43 @@ static void add_mark(struct calendar *c, size_t step, int id)
 		}
 }
 
-/* The id of a name: the place where it comes first in the list. */
-static size_t first_of(const struct forecast_special *special, size_t i)
+/* The id of a name, which is new where there is room for it; -1 else. */
+static int id_of(struct calendar *c, const char **known, const char *name)
 {
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(special[k].name, special[i].name) == 0)
-			return k;
-	return i;
+	size_t k = 0;
+	while (k < c->names - DATES && strcmp(known[k], name) != 0)
+		k++;
+	if (k == NAMES_MAX)
+		return -1;
+	if (k == c->names - DATES) {
+		known[k] = name;
+		c->names++;
+	}
+	return (int)(DATES + k);
 }
 
 /* Named days; where there is no name, the dates around Christmas. */
 static void mark_days(struct arena *arena, const struct forecast_input *in, struct calendar *c)
 {
 	const struct series *s = c->s;
-	int *id = arena_array(arena, in->special_n + 1, sizeof *id);
-	size_t steps = s->n + s->h, next = DATES;
+	const char **known = arena_array(arena, NAMES_MAX, sizeof *known);
+	size_t steps = s->n + s->h;
 	int64_t first = day_of(in, s, 0), last = day_of(in, s, steps - 1);
 	size_t *step_of = arena_array(arena, (size_t)(last - first + 1), sizeof *step_of);
 	for (size_t t = 0; t < steps; t++)
 		step_of[day_of(in, s, t) - first] = t + 1;
+	c->names = DATES;
 	for (size_t i = 0; i < in->special_n; i++) {
-		size_t k = first_of(in->special, i);
-		id[i] = k < i ? id[k] : (int)next++;
 		int64_t day = in->special[i].day;
 		if (day < first || day > last || step_of[day - first] == 0)
 			continue;
 		size_t t = step_of[day - first] - 1;
-		add_mark(c, t, id[i]);
+		int id = id_of(c, known, in->special[i].name);
+		if (id >= 0)
+			add_mark(c, t, id);
 		if (!c->name[t])
 			c->name[t] = in->special[i].name;
 	}
-	c->names = next;
 	for (size_t t = 0; s->used >= DATES_LEAST_DAYS && t < steps; t++)
 		if (c->mark[t * CALENDAR_MARKS] < 0)
 			c->mark[t * CALENDAR_MARKS] = date_mark(day_of(in, s, t));

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "forecast/forecast.h"
@@ -407,6 +408,25 @@ static void test_a_name_nobody_knows_adds_nothing(void **state)
 	assert_close(f.points[FAIR].point, usual(THREE_YEARS + FAIR), .1 * usual(THREE_YEARS + FAIR));
 }
 
+/* Thousands of names, most of them of other times: what there is to learn is found at once. */
+static void test_more_names_than_anybody_has(void **state)
+{
+	(void)state;
+	enum { MANY = 5000 };
+	static char names[MANY][8];
+	double y[THREE_YEARS];
+	struct forecast_special fairs[4], *all = arena_array(&arena, MANY + 4, sizeof *all);
+	hold_fairs(y, fairs, 3);
+	memcpy(all, fairs, sizeof fairs);
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(names[i], sizeof names[i], "n%d", i);
+		all[4 + i] = (struct forecast_special){MARCH - 3000 + i, names[i]};
+	}
+	struct forecast f = run_fairs(y, all, MANY + 4);
+	assert_string_equal(f.points[FAIR].special, "fair");
+	assert_true(f.points[FAIR].holiday > 0);
+}
+
 static void test_a_day_that_always_is_shut(void **state)
 {
 	(void)state;
@@ -526,6 +546,7 @@ int main(void)
 		test_of(test_what_is_constant),
 		test_of(test_a_moving_day_is_foreseen),
 		test_of(test_a_name_nobody_knows_adds_nothing),
+		test_of(test_more_names_than_anybody_has),
 		test_of(test_a_day_that_always_is_shut),
 		test_of(test_how_long_a_history_must_be),
 		test_of(test_what_is_refused),
