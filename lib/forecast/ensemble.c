@@ -264,15 +264,36 @@ static void weigh(struct tries *t)
 		t->weight[c] = sum > 0 ? t->weight[c] / sum : 0;
 }
 
-static void combine(const struct tries *t, size_t origin, double *out)
+/* Whether the date of the step i after an origin says something. */
+static bool is_marked(const struct tries *t, size_t origin, size_t i)
 {
-	for (size_t i = 0; i < t->s->h; i++) {
-		double sum = 0;
-		for (size_t c = 0; c < TRIED; c++)
-			if (t->weight[c] > 0)
-				sum += t->weight[c] * said_by(t, c, origin)[i];
-		out[i] = sum;
+	return t->calendar && t->calendar->mark[(t->origin[origin] + i) * CALENDAR_MARKS] >= 0;
+}
+
+/* The mean of those who speak of a step: on a marked day those who know the date, where any of
+ * them has weight. */
+static double mean_of(const struct tries *t, size_t origin, size_t i, double *marked)
+{
+	double sum[2] = {0}, all[2] = {0}, marks[2] = {0};
+	for (size_t c = 0; c < TRIED; c++) {
+		bool knows = candidates[c % CANDIDATES].kind & CALENDAR;
+		for (int dates_only = 0; t->weight[c] > 0 && dates_only <= knows; dates_only++) {
+			sum[dates_only] += t->weight[c] * said_by(t, c, origin)[i];
+			marks[dates_only] += t->weight[c] * t->marked[c * t->s->h + i];
+			all[dates_only] += t->weight[c];
+		}
 	}
+	int dates_only = all[1] > 0 && is_marked(t, origin, i);
+	if (marked)
+		*marked = all[dates_only] > 0 ? marks[dates_only] / all[dates_only] : 0;
+	return all[dates_only] > 0 ? sum[dates_only] / all[dates_only] : 0;
+}
+
+/* `marked` is what marked days add, at the last origin only; else NULL. */
+static void combine(const struct tries *t, size_t origin, double *out, double *marked)
+{
+	for (size_t i = 0; i < t->s->h; i++)
+		out[i] = mean_of(t, origin, i, marked ? &marked[i] : NULL);
 }
 
 /* ---- the answer -------------------------------------------------------------- */
@@ -305,12 +326,9 @@ static void answer(struct arena *arena, const struct tries *t, struct ensemble *
 	out->said = arena_array(arena, (out->folds + 1) * h, sizeof(double));
 	for (size_t k = 0; k < out->folds; k++) {
 		out->origin[k] = t->origin[k];
-		combine(t, k, out->said + k * h);
+		combine(t, k, out->said + k * h, NULL);
 	}
-	combine(t, out->folds, out->point);
-	for (size_t c = 0; c < TRIED; c++)
-		for (size_t i = 0; t->weight[c] > 0 && i < h; i++)
-			out->marked[i] += t->weight[c] * t->marked[c * h + i];
+	combine(t, out->folds, out->point, out->marked);
 	list_models(arena, t, out);
 }
 
