@@ -16,6 +16,8 @@ static const double MAD_SD = 1.25; /* a normal deviation over its mean absolute 
 
 static const double SHUT = 6; /* deviations below what is expected: nobody was there to sell */
 
+enum { SHUT_LONG = 2 }; /* steps that may be a slip */
+
 enum { CLOSED_AFTER = 6 }; /* occurrences of a slot, all 0 */
 
 struct filter {
@@ -24,6 +26,7 @@ struct filter {
 	double level, *s1, *s2;
 	double scale, *slot_scale;
 	unsigned *zeros; /* latest occurrences of the slot that were 0, one after the other */
+	size_t shut;     /* steps without anything where much was expected, in a row */
 	size_t run;      /* errors of one sign beyond a deviation, */
 	size_t rest;     /* with these within it among them, */
 	size_t run_from; /* since this step */
@@ -145,8 +148,12 @@ static void learn(struct filter *f, size_t t, double x, double scale)
 	double e = x - expect(f, t), moved = numeric_clip(e, CLIP * scale), size = MAD_SD * fabs(moved);
 	f->zeros[slot] = x == 0 ? f->zeros[slot] + 1 : 0;
 	/* A shop that is shut for a fortnight says nothing about the days it is open. */
-	if (s->amounts && x == 0 && e < -SHUT * scale)
-		return;
+	if (s->amounts && x == 0 && e < -SHUT * scale) {
+		if (++f->shut > SHUT_LONG)
+			return;
+	} else if (x != 0) {
+		f->shut = 0;
+	}
 	if (t >= s->warm)
 		follow(f, t, e, scale);
 	f->level += LEVEL_RATE * moved;
