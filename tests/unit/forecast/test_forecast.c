@@ -413,7 +413,7 @@ static void test_more_names_than_anybody_has(void **state)
 {
 	(void)state;
 	enum { MANY = 5000 };
-	static char names[MANY][8];
+	static char names[MANY][16];
 	double y[THREE_YEARS];
 	struct forecast_special fairs[4], *all = arena_array(&arena, MANY + 4, sizeof *all);
 	hold_fairs(y, fairs, 3);
