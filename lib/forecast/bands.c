@@ -12,7 +12,7 @@ enum { FOLDS_SURE = 4 };
 static const double WIDEN_DAYS = 0.95, WIDEN_HOURS = 1.15, WIDEN_SHARED = 0.8, WIDEN_UNSURE = 1.5;
 /* Weight of a fold against the next newer one: how hard a series is to foresee changes. */
 static const double FADING_DAYS = 0.75, FADING_HOURS = 0.9;
-static const double WILD = 200; /* times the error that four of five do not exceed */
+static const double WILD = 200; /* times the median error */
 static const double OWN = 0.6;  /* of a step's scale is its own, the rest that of all */
 /* In units of the mean absolute error: a normal error has 1.6 and 2.46. */
 static const double LEAST80 = 1.1, LEAST95 = 1.8, NORMAL80 = 1.2816, NORMAL95 = 1.96;

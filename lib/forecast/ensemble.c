@@ -86,7 +86,7 @@ struct tries {
 	enum scale scale[2];
 	size_t origin[FOLDS_MAX + 1]; /* ascending; the last one is now */
 	double fold_weight[FOLDS_MAX];
-	size_t origins, year_folds;
+	size_t origins, year_folds, apart;
 	double *said;   /* TRIED x origins x h */
 	double *marked; /* TRIED x h: what marked days add to the last of these */
 	double weight[TRIED];
@@ -118,7 +118,7 @@ static void set_scales(struct arena *arena, struct tries *t)
 static void choose_origins(struct tries *t)
 {
 	const struct series *s = t->s;
-	size_t step = s->m1 > 1 ? s->m1 : s->h > 4 ? s->h / 4 : 1;
+	size_t step = t->apart = s->m1 > 1 ? s->m1 : s->h > 4 ? s->h / 4 : 1;
 	size_t least = 2 * (s->m2 ? s->m2 : s->m1) + s->m1 + 4, year = YEAR_WEEKS * s->m1, n = 0;
 	while (n < (s->m2 ? FOLDS_HOURS : FOLDS_DAYS) && s->h + n * step + least <= s->n)
 		n++;
@@ -319,7 +319,8 @@ static void list_models(struct arena *arena, const struct tries *t, struct ensem
 static void answer(struct arena *arena, const struct tries *t, struct ensemble *out)
 {
 	size_t h = t->s->h;
-	*out = (struct ensemble){.folds = t->origins - 1, .year_folds = t->year_folds};
+	*out =
+		(struct ensemble){.folds = t->origins - 1, .year_folds = t->year_folds, .apart = t->apart};
 	out->point = arena_array(arena, h, sizeof(double));
 	out->marked = arena_array(arena, h, sizeof(double));
 	out->origin = arena_array(arena, out->folds + 1, sizeof(size_t));

@@ -16,6 +16,7 @@ struct ensemble {
 	size_t *origin;     /* of each fold */
 	double *said;       /* folds x h */
 	size_t year_folds;  /* the first of them: a year ago, at the same time of the year */
+	size_t apart;       /* steps from one of the other folds to the next */
 	const char **model; /* those with weight, the heaviest first */
 	double *weight;     /* of each; all of them add up to 1 */
 	size_t models;

@@ -166,7 +166,7 @@ static struct errors errors_of(struct arena *arena, const struct series *s,
 	for (size_t k = 0; k < e->folds; k++)
 		for (size_t i = 0; i < s->h; i++)
 			error[k * s->h + i] = s->raw[e->origin[k] + i] - e->said[k * s->h + i];
-	return (struct errors){error, e->folds, s->h, e->year_folds, s->m1, s->m2 > 0};
+	return (struct errors){error, e->folds, s->h, e->year_folds, e->apart, s->m2 > 0};
 }
 
 /* Marked days ahead that no fold has seen the like of: nobody knows how well they are foreseen. */
@@ -269,9 +269,7 @@ static void close_point(const struct level *level, double season, struct forecas
 	const char *special = p->special;
 	*p = (struct forecast_point){.closed = true, .base = level->base, .special = special};
 	p->season = special ? season : -level->base;
-	p->holiday = -p->base - p->season;
-	if (!special)
-		p->holiday = 0;
+	p->holiday = special ? -p->base - p->season : 0;
 }
 
 /* Steps of the series to steps of the horizon. */

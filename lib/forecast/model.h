@@ -28,7 +28,8 @@ struct view {
 	const struct calendar *calendar; /* NULL: none */
 	double *marks;     /* what the marked days add at the last origin, h of them; NULL: not asked */
 	struct warm *warm; /* NULL: none */
-	/* The decomposition at each origin, made in `keep` by whoever needs it first. */
+	/* The decomposition at each origin, made in `keep` by whoever needs it first; NULL in a view
+	 * that one model makes for another, so none of those of model_stl.c may be the other. */
 	struct stl *parts;
 	struct arena *keep;
 };
