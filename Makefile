@@ -37,13 +37,14 @@ PG_LIBS = $(shell pkg-config --libs libpq)
 MARIADB_CFLAGS = $(shell pkg-config --cflags libmariadb)
 MARIADB_LIBS = $(shell pkg-config --libs libmariadb)
 SECRET_LIBS = $(shell pkg-config --libs libjwt libsodium jansson)
+STREAM_LIBS = $(shell pkg-config --libs rdkafka libwebsockets libcurl)
 
 LIB_SRC := $(wildcard lib/*/*.c)
 BATCH_SRC := $(wildcard batch/*.c)
 WEB_SRC := $(wildcard cgi-bin/*.c)
 STREAM_SRC := $(wildcard stream/*.c)
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
-CLIENT_SRC := $(wildcard tests/api/*.c)
+CLIENT_SRC := $(wildcard tests/api/*.c tests/stream/*.c)
 
 EMBEDDED := $(sort $(wildcard sql/migrations/*.sql sql/queries/*.sql templates/*.html))
 STATIC := $(sort $(wildcard static/css/*.css static/js/*.js))
@@ -95,7 +96,7 @@ $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) -lfcgi -lm -lpthread
 
 $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) $(STREAM_LIBS) -lm -lpthread
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(BATCH_SRC) $(WEB_SRC) $(STREAM_SRC) $(UNIT_SRC) $(CLIENT_SRC)))
 

@@ -28,7 +28,9 @@ die() {
 
 packages_of() {
 	case $1 in
-	build) echo gcc make pkgconf libc6-dev libpq-dev libjansson-dev libfcgi-dev libmariadb-dev libjwt-dev libsodium-dev ;;
+	build)
+		echo gcc make pkgconf libc6-dev libpq-dev libjansson-dev libfcgi-dev libmariadb-dev libjwt-dev libsodium-dev
+		echo librdkafka-dev libwebsockets-dev libcurl4-openssl-dev ;;
 	run)
 		echo ca-certificates curl tzdata util-linux nginx
 		# Any PostgreSQL will do, and any Node: Debian's only where there is none.

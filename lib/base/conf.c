@@ -19,7 +19,7 @@ extern char **environ;
 enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST, DECIMAL };
 enum { DECIMAL_UNIT = 10000 };
 enum { SECRET = 1, URL = 2, UNREAD = 4, KEY = 8, LIVE = 16 };
-enum { B = CONF_BATCH, W = CONF_WEB };
+enum { B = CONF_BATCH, W = CONF_WEB, S = CONF_STREAM };
 
 struct setting {
 	const char *id;
@@ -503,7 +503,10 @@ static const char *readers(const struct setting *s)
 {
 	if (s->flags & UNREAD)
 		return "\xe2\x80\x93";
-	return s->programs == (B | W) ? "batch, web" : s->programs & B ? "batch" : "web";
+	static const char *const words[] = {
+		"",       "batch",         "web",         "batch, web",
+		"stream", "batch, stream", "web, stream", "batch, web, stream"};
+	return words[s->programs & (B | W | S)];
 }
 
 void conf_print_markdown(struct buf *out)

@@ -20,7 +20,7 @@ enum conf_id {
 	CONF_COUNT
 };
 
-enum conf_program { CONF_BATCH = 1, CONF_WEB = 2 };
+enum conf_program { CONF_BATCH = 1, CONF_WEB = 2, CONF_STREAM = 4 };
 
 struct conf;
 

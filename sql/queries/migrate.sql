@@ -19,10 +19,11 @@ GRANT SELECT ON schema_migration TO PUBLIC
 -- Rights of the roles of sql/roles.sql, where they exist: the batch and the web program write
 -- what is theirs, reports only read and see nothing of users, sessions and keys. None may change
 -- the schema. Looked at after every migration, as the roles may have come later; only what
--- lacks is given. `*` stands for every table, `-` for all but those about access.
+-- lacks is given. `*` stands for every table, `-` for all but those about access and
+-- the one with messages as they came.
 DO $$
 DECLARE
-	access text[] := '{app_user, web_session, api_key, login_failure, audit_log}';
+	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter}';
 	lack record;
 BEGIN
 	FOR lack IN
@@ -30,7 +31,10 @@ BEGIN
 			('analytics_rw', 'SELECT', '*', NULL),
 			('analytics_rw', 'INSERT UPDATE DELETE', 'rules site batch_run series daily_revenue_cache
 			  hourly_order_cache item_sales_cache restatement heartbeat app_user api_key
-			  special_day expected_cache anomaly', NULL),
+			  special_day expected_cache anomaly stream_position dead_letter order_state order_line_state
+			  order_refund_state live_day live_status live_hour live_minute live_item live_product
+			  live_item_name live_customer live_site stream_status report_flush report_outbox
+			  reconciliation reconciliation_order', NULL),
 			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
 			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),
 			('analytics_rw', 'INSERT', 'audit_log', NULL),

@@ -9,7 +9,7 @@ import { ownPostgres } from '../lib/servers.mjs'
 import { batch, emptyCwd, program } from '../lib/shop.mjs'
 
 const SECRET = 'kP3vX9sQ7mZ1tR5wY8uB2nC6dF4gH0jL'
-const SECRETS = ['app_user', 'api_key', 'web_session', 'login_failure', 'audit_log']
+const SECRETS = ['app_user', 'api_key', 'web_session', 'login_failure', 'audit_log', 'dead_letter']
 const PASSWORD = 'A good one, ä'
 
 let db, settings

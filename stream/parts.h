@@ -1,0 +1,17 @@
+/* parts.h: the parts there are, and how main starts and stops them. */
+#ifndef TAKINGS_STREAM_PARTS_H
+#define TAKINGS_STREAM_PARTS_H
+
+#include "stream/stream.h"
+
+enum { PARTS_MAX = 16 };
+
+/* Starts those that the settings want. The stream lives as long as the process. */
+struct stream *stream_start(const struct conf *conf, const struct part_kind *const *kinds, int n);
+
+/* Stops them stage by stage; false: one did not end within SHUTDOWN_TIMEOUT. */
+bool stream_stop(struct stream *s);
+
+extern const struct part_kind part_status;
+
+#endif
