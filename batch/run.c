@@ -88,11 +88,23 @@ static enum err warn_of_dates(struct run *r, int64_t broken, struct errbuf *eb)
 	return ERR_OK;
 }
 
+static enum err note_time(struct run *r, struct errbuf *eb)
+{
+	struct rowset rs;
+	enum err rc = db_query(r->db, "reconcile_now", DB_NO_PARAMS, &rs, eb);
+	if (rc == ERR_OK)
+		r->snapshot_at = arena_strdup(&r->arena, rowset_get(&rs, 0, "at"));
+	rowset_fini(&rs);
+	return rc;
+}
+
 static enum err open_source(struct run *r, struct errbuf *eb)
 {
 	int64_t broken = 0;
 	r->source_tried = true;
 	enum err rc = source_open(&r->source, r->conf, eb);
+	if (rc == ERR_OK)
+		rc = note_time(r, eb);
 	if (rc == ERR_OK)
 		rc = source_snapshot_begin(r->source, &r->arena, &r->snapshot, eb);
 	if (rc == ERR_OK)
@@ -115,10 +127,12 @@ static enum err work(struct run *r, struct errbuf *eb)
 		rc = run_plan(r, eb);
 	if (rc == ERR_OK)
 		rc = run_stage(r, eb);
-	if (r->source)
-		source_snapshot_end(r->source);
 	if (rc == ERR_OK)
 		rc = r->opt->dry_run ? run_print_differences(r, eb) : run_write(r, eb);
+	if (rc == ERR_OK && !r->opt->dry_run)
+		rc = run_reconcile(r, eb);
+	if (r->source)
+		source_snapshot_end(r->source);
 	return rc;
 }
 

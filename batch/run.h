@@ -6,6 +6,7 @@
  *   window days and currencies in the words of order_db (run_window.c)
  *   stage  facts of those days out of order_db, rows they should become (run_stage.c)
  *   write  one transaction a day into the cache tables (run_write.c)
+ *   reconcile  the same days as the stream has them (reconcile.c)
  *   night  what the days let expect, and what was unusual in them (night.h)
  *
  * Everything staged lives in temporary tables of the one connection that also
@@ -41,11 +42,11 @@ struct run {
 	const char *run_id, *rules_id;
 	bool rules_changed; /* days exist that were computed by other rules */
 	const char *last_closed;
-	const char *first_clock; /* of the oldest order, on its clock; NULL without orders */
-	const char *snapshot;
-	bool source_tried; /* order_db was needed, so its state is known */
-	bool nothing_due;  /* --if-due, and no day is */
-	bool night_worked; /* forecasts were made, or could not be */
+	const char *first_clock;            /* of the oldest order, on its clock; NULL without orders */
+	const char *snapshot, *snapshot_at; /* ..._at: analytics_db's clock just before it */
+	bool source_tried;                  /* order_db was needed, so its state is known */
+	bool nothing_due;                   /* --if-due, and no day is */
+	bool night_worked;                  /* forecasts were made, or could not be */
 
 	int64_t planned, written, unchanged, kept, orders;
 	const char *first_day, *last_day;
@@ -104,9 +105,20 @@ MUST_CHECK enum err run_stage(struct run *r, struct errbuf *eb);
 /* For --dry-run: what run_write would change, on standard output. */
 MUST_CHECK enum err run_print_differences(struct run *r, struct errbuf *eb);
 
+/* Asks one question and copies the answer into its temporary table. */
+MUST_CHECK enum err run_pipe(struct run *r, enum source_question q, const struct source_window *w,
+                             struct errbuf *eb);
+
 /* ---- run_write.c */
 
 MUST_CHECK enum err run_write(struct run *r, struct errbuf *eb);
+
+/* ---- reconcile.c */
+
+/* Compares the days of the plan with those of the stream and writes down which orders make the
+ * difference; order_db's snapshot is still open. The figures stand whatever becomes of it: what
+ * fails is a warning of the run, and ERR_OK all the same, but for ERR_INTERRUPTED. */
+MUST_CHECK enum err run_reconcile(struct run *r, struct errbuf *eb);
 
 /* ---- night.c */
 

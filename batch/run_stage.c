@@ -23,6 +23,7 @@ struct pipe {
 	int name_col;                             /* NULL becomes the value left of it; 0: none */
 	int last_text_col;                        /* one more NULL-to-'' column; 0: none */
 	int count_col;
+	bool plain; /* no location, no currency, nothing to count */
 	int64_t rows, counted;
 	struct progress progress;
 };
@@ -46,25 +47,27 @@ static enum err pipe_row(void *arg, int cols, const char *const *in, struct errb
 	int64_t n = 0;
 	must(cols <= MAX_COLS);
 	memcpy(row, in, (size_t)cols * sizeof *row);
-	if (!row[p->location_col])
-		row[p->location_col] = p->run->location;
-	const char *currency = row[p->currency_col] ? clean_code(row[p->currency_col], code) : "";
-	row[p->currency_col] = *currency ? currency : p->run->currency;
+	if (!p->plain) {
+		if (!row[p->location_col])
+			row[p->location_col] = p->run->location;
+		const char *currency = row[p->currency_col] ? clean_code(row[p->currency_col], code) : "";
+		row[p->currency_col] = *currency ? currency : p->run->currency;
+		if (num_parse_int(row[p->count_col], 0, INT64_MAX, &n))
+			p->counted += n;
+	}
 	if (!row[p->text_col])
 		row[p->text_col] = "";
 	if (p->name_col && !row[p->name_col])
 		row[p->name_col] = row[p->name_col - 1];
 	if (p->last_text_col && !row[p->last_text_col])
 		row[p->last_text_col] = "";
-	if (num_parse_int(row[p->count_col], 0, INT64_MAX, &n))
-		p->counted += n;
 	p->rows++;
 	progress_step(&p->progress, 1);
 	return db_copy_row(p->run->db, cols, row, eb);
 }
 
-static enum err pipe_question(struct run *r, enum source_question q, const struct source_window *w,
-                              struct errbuf *eb)
+enum err run_pipe(struct run *r, enum source_question q, const struct source_window *w,
+                  struct errbuf *eb)
 {
 	static const struct {
 		const char *copy, *what;
@@ -91,6 +94,16 @@ static enum err pipe_question(struct run *r, enum source_question q, const struc
 			{"COPY stage_item FROM STDIN",
 	         "days of items read",
 	         {.location_col = 1, .currency_col = 2, .text_col = 3, .name_col = 4, .count_col = 7}},
+		[SOURCE_EACH_ORDER] =
+			{"COPY each_order FROM STDIN",
+	         "orders looked at one by one",
+	         {.location_col = 2, .currency_col = 3, .text_col = 4, .count_col = 2}},
+		[SOURCE_EACH_LINE] = {"COPY each_line FROM STDIN",
+	                          "lines looked at one by one",
+	                          {.text_col = 1, .plain = true}},
+		[SOURCE_EACH_REFUND] = {"COPY each_refund FROM STDIN",
+	                            "refunds looked at one by one",
+	                            {.plain = true}},
 	};
 	struct pipe p = kinds[q].pipe;
 	if (!source_can_answer(r->source, q))
@@ -120,7 +133,7 @@ static enum err read_spans(struct run *r, struct source_window *w, bool only_cha
 		rc = run_window_set_days(r, w, rowset_get(&spans, i, "from_day"),
 		                         rowset_get(&spans, i, "to_day"), eb);
 		for (size_t k = 0; rc == ERR_OK && k < n; k++)
-			rc = pipe_question(r, q[k], w, eb);
+			rc = run_pipe(r, q[k], w, eb);
 	}
 	rowset_fini(&spans);
 	return rc;

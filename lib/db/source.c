@@ -388,6 +388,7 @@ bool source_can_answer(const struct source *s, enum source_question q)
 	case SOURCE_REFUNDS:
 	case SOURCE_REFUNDS_BY_ORDER:
 	case SOURCE_LATE_REFUNDS:
+	case SOURCE_EACH_REFUND:
 		return s->shape.col[COL_REFUND_ORDER].kind != KIND_ABSENT &&
 		       s->shape.col[COL_REFUND_AMOUNT].kind != KIND_ABSENT &&
 		       s->shape.col[COL_REFUND_CREATED].kind != KIND_ABSENT;
@@ -401,10 +402,12 @@ static const char *subject_of(enum source_question q)
 {
 	switch (q) {
 	case SOURCE_ITEMS:
+	case SOURCE_EACH_LINE:
 		return "order_items";
 	case SOURCE_REFUNDS:
 	case SOURCE_REFUNDS_BY_ORDER:
 	case SOURCE_LATE_REFUNDS:
+	case SOURCE_EACH_REFUND:
 		return "order_refunds";
 	default:
 		return "orders";

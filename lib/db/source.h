@@ -133,6 +133,10 @@ struct source_window {
 	/* SOURCE_LATE_*: since when events count as late, on either clock. The window is
 	 * that of the orders they happened to. */
 	const char *late_utc, *late_local;
+	/* SOURCE_EACH_*: the shifts of all days there may be, and by which of its times an order is
+	 * among those asked for: COL_CREATED, COL_CANCELLED or COL_REFUND_CREATED. */
+	struct source_shifts ever_utc, ever_local;
+	enum source_column by;
 };
 
 enum source_question {
@@ -144,6 +148,9 @@ enum source_question {
 	SOURCE_LATE_CANCELS, /* business days of orders to which something happened late */
 	SOURCE_LATE_REFUNDS,
 	SOURCE_LATE_EDITS,
+	SOURCE_EACH_ORDER,  /* columns of each_order: one row an order, not aggregated */
+	SOURCE_EACH_LINE,   /* of each_line: an item of an order; only of counted statuses */
+	SOURCE_EACH_REFUND, /* of each_refund: refunds of an order and a day */
 };
 
 /* False where the shape lacks the columns; the answer would be empty. Edits of any

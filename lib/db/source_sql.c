@@ -249,6 +249,14 @@ static void put_clock(struct builder *b, enum source_column c, const char *text)
 	put_param(b, text, b->shape->col[c].kind == KIND_CLOCK_UTC ? "timestamptz" : "timestamp");
 }
 
+/* Those of the days asked for, or of all days where a time may lie on any. */
+static const struct source_shifts *clock_shifts(const struct builder *b, enum source_column clock)
+{
+	if (!b->w->ever_utc.n)
+		return shifts_of(b, clock);
+	return b->shape->col[clock].kind == KIND_CLOCK_UTC ? &b->w->ever_utc : &b->w->ever_local;
+}
+
 /* A balanced tree of comparisons: a year has three stretches, ten years twenty. */
 static void put_shift(struct builder *b, enum source_column c, const struct source_shift *rows,
                       size_t n)
@@ -277,7 +285,7 @@ static void put_shift(struct builder *b, enum source_column c, const struct sour
 
 static void put_local_time(struct builder *b, enum source_column c)
 {
-	const struct source_shifts *s = shifts_of(b, c);
+	const struct source_shifts *s = clock_shifts(b, c);
 	put(b, b->mysql ? "TIMESTAMPADD(SECOND, " : "");
 	if (!b->mysql) {
 		put_column(b, c);
@@ -473,6 +481,17 @@ static void put_late(struct builder *b, enum source_column event)
 	put_clock(b, event, utc ? b->w->late_utc : b->w->late_local);
 }
 
+static void put_counted(struct builder *b)
+{
+	put_text(b, COL_STATUS);
+	put(b, b->mysql ? " IN (" : "::text IN (");
+	for (size_t i = 0; i < b->w->counted_n; i++) {
+		put(b, i ? ", " : "");
+		put_param(b, b->w->counted[i], "text");
+	}
+	put(b, b->w->counted_n ? ")" : "NULL)");
+}
+
 static void put_items(struct builder *b)
 {
 	put(b, "SELECT ");
@@ -495,14 +514,102 @@ static void put_items(struct builder *b)
 	put(b, " WHERE ");
 	put_range(b, COL_CREATED);
 	put(b, " AND ");
-	put_text(b, COL_STATUS);
-	put(b, b->mysql ? " IN (" : "::text IN (");
-	for (size_t i = 0; i < b->w->counted_n; i++) {
-		put(b, i ? ", " : "");
-		put_param(b, b->w->counted[i], "text");
-	}
-	put(b, b->w->counted_n ? ")" : "NULL)");
+	put_counted(b);
 	put(b, " GROUP BY 1, 4, 2, 3"); /* what differs most first: fewer comparisons */
+}
+
+/* ---- one by one --------------------------------------------------------- */
+
+/* The orders asked for, by a time of theirs. */
+static void put_among(struct builder *b)
+{
+	if (b->w->by != COL_REFUND_CREATED) {
+		put_range(b, b->w->by);
+	} else {
+		put_column(b, COL_ORDER_ID);
+		put(b, " IN (SELECT ");
+		put_column(b, COL_REFUND_ORDER);
+		put(b, " FROM order_refunds r WHERE ");
+		put_range(b, COL_REFUND_CREATED);
+		put(b, ")");
+	}
+	if (b->w->by != COL_CREATED) {
+		put(b, " AND ");
+		put_usable(b, COL_CREATED);
+	}
+}
+
+static void put_each_amount(struct builder *b, enum source_column c)
+{
+	put(b, ", ");
+	if (has(b, c))
+		put_amount(b, c);
+	else
+		put(b, "NULL");
+}
+
+static void put_each_order(struct builder *b)
+{
+	static const enum source_column amounts[] = {COL_TOTAL, COL_DISCOUNT, COL_TAX, COL_SHIPPING,
+	                                             COL_TIP};
+	put(b, "SELECT ");
+	put_text(b, COL_ORDER_ID);
+	put(b, ", ");
+	put_local_hour(b, COL_CREATED);
+	put_series(b);
+	put(b, ", ");
+	put_text(b, COL_STATUS);
+	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
+		put_each_amount(b, amounts[i]);
+	if (has(b, COL_CANCELLED)) {
+		put(b, ", CASE WHEN ");
+		put_usable(b, COL_CANCELLED);
+		put(b, " THEN ");
+		put_business_date(b, COL_CANCELLED);
+		put(b, " END");
+	} else {
+		put(b, ", NULL");
+	}
+	put(b, " FROM orders o WHERE ");
+	put_among(b);
+}
+
+static void put_each_line(struct builder *b)
+{
+	put(b, "SELECT ");
+	put_text(b, COL_ORDER_ID);
+	put(b, ", ");
+	put_text(b, COL_ITEM_ID);
+	put(b, ", coalesce(sum(");
+	put_quantity(b);
+	put(b, "), 0), coalesce(sum(");
+	put_line_total(b);
+	put(b, "), 0) FROM orders o JOIN order_items i ON ");
+	put_column(b, COL_ITEM_ORDER);
+	put(b, " = ");
+	put_column(b, COL_ORDER_ID);
+	put(b, " WHERE ");
+	put_among(b);
+	put(b, " AND ");
+	put_counted(b);
+	put(b, " GROUP BY 1, 2");
+}
+
+static void put_each_refund(struct builder *b)
+{
+	put(b, "SELECT ");
+	put_text(b, COL_ORDER_ID);
+	put(b, ", ");
+	put_business_date(b, COL_REFUND_CREATED);
+	put(b, ", coalesce(sum(");
+	put_amount(b, COL_REFUND_AMOUNT);
+	put(b, "), 0) FROM orders o");
+	put_join_refunds(b);
+	put(b, " WHERE ");
+	put_among(b);
+	put(b, " AND ");
+	put_usable(b, COL_REFUND_CREATED);
+	put(b, " GROUP BY 1, 2");
 }
 
 void source_sql_build(struct source_sql *q, bool mysql, const struct source_shape *shape,
@@ -535,6 +642,15 @@ void source_sql_build(struct source_sql *q, bool mysql, const struct source_shap
 		break;
 	case SOURCE_LATE_EDITS:
 		put_late(&b, COL_UPDATED);
+		break;
+	case SOURCE_EACH_ORDER:
+		put_each_order(&b);
+		break;
+	case SOURCE_EACH_LINE:
+		put_each_line(&b);
+		break;
+	case SOURCE_EACH_REFUND:
+		put_each_refund(&b);
 		break;
 	}
 }
