@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "base/words.h"
@@ -17,7 +18,7 @@
 extern char **environ;
 
 enum conf_type { STRING, INT, BOOL, CHOICE, DATE, LIST, DECIMAL };
-enum { DECIMAL_UNIT = 10000 };
+enum { DECIMAL_UNIT = 10000, FILE_BYTES = 8 * 1024 };
 enum { SECRET = 1, URL = 2, UNREAD = 4, KEY = 8, LIVE = 16 };
 enum { B = CONF_BATCH, W = CONF_WEB, S = CONF_STREAM };
 
@@ -185,24 +186,20 @@ static enum err env_file_read(struct conf *c, struct entries *list, const char *
 
 static const char *file_value(struct conf *c, const char *name, const char *path, struct errbuf *eb)
 {
-	const char *why;
-	FILE *f = file_open(path, &why);
-	char text[8192 + 1]; /* one more than allowed, to see that there is more */
-	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
-	/* What strerror() says, without the buffer all threads share. */
-	if (f ? ferror(f) : !why)
-		why = strerrordesc_np(errno);
-	else if (n == sizeof text)
-		why = "it is over 8 KiB";
-	if (f)
-		(void)fclose(f);
-	if (why) {
-		(void)err_set_field(eb, ERR_CONFIG, name, "%s: cannot read %s: %s", name, path, why);
-		return NULL;
+	struct buf text;
+	struct errbuf why = {0};
+	const char *value = NULL;
+	buf_init(&text);
+	if (file_read(path, FILE_BYTES, &text, &why) != ERR_OK) {
+		(void)err_set_field(eb, ERR_CONFIG, name, "%s: %s", name, why.text);
+	} else {
+		size_t n = text.len;
+		while (n && (text.data[n - 1] == '\n' || text.data[n - 1] == '\r'))
+			n--;
+		value = arena_strndup(&c->arena, buf_str(&text), n);
 	}
-	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		n--;
-	return arena_strndup(&c->arena, text, n);
+	buf_fini(&text);
+	return value;
 }
 
 static enum err take(struct value *v, const char *name, const char *text, const char *origin,
@@ -219,13 +216,23 @@ static enum err take(struct value *v, const char *name, const char *text, const 
 	return ERR_OK;
 }
 
-/* NAME, then NAME_FILE. An empty value counts as not set, as in compose files. */
+static bool is_canonical(const char *name)
+{
+	for (int id = 0; id < CONF_COUNT; id++)
+		if (strcmp(canonical[id], name) == 0)
+			return true;
+	return false;
+}
+
+/* NAME, then NAME_FILE, unless that is a setting itself. An empty value counts as not set, as in
+ * compose files. */
 static enum err alias_load(struct conf *c, struct entries *list, enum conf_id id, const char *name,
                            struct errbuf *eb)
 {
 	const char *file_name = arena_printf(&c->arena, "%s_FILE", name);
 	struct entry *plain = entries_find(list, name, strlen(name));
-	struct entry *file = entries_find(list, file_name, strlen(file_name));
+	struct entry *file =
+		is_canonical(file_name) ? NULL : entries_find(list, file_name, strlen(file_name));
 	bool secret = (settings[id].flags & (SECRET | URL)) != 0;
 	if (plain) {
 		plain->used = true;
@@ -516,12 +523,10 @@ void conf_print_markdown(struct buf *out)
 		"# Settings\n\n"
 		"Made from `lib/base/settings.def` by `takings-batch config --markdown`; do not edit.\n\n"
 		"Each name may stand in the environment or in `.env`; `NAME_FILE` names a file that holds\n"
-		"the value. The environment wins over the file. Aliases have equal weight: two of them "
-		"with\n"
-		"different values stop the start, and the message names both. `takings-batch config` "
-		"shows\n"
-		"what is in force and where it came from. What is marked live, the web program reads again "
-		"on\nSIGHUP; the rest at start.\n\n"
+		"the value, unless that name has a row of its own. The environment wins over the file.\n"
+		"Aliases have equal weight: two of them with different values stop the start, and the\n"
+		"message names both. `takings-batch config` shows what is in force and where it came from.\n"
+		"What is marked live, the web program reads again on SIGHUP; the rest at start.\n\n"
 		"| name | values | default | aliases | read by | meaning |\n"
 		"|---|---|---|---|---|---|\n");
 	for (int id = 0; id < CONF_COUNT; id++) {

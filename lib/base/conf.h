@@ -2,8 +2,9 @@
  *
  * The rows are in settings.def. A name may stand in the environment, in the
  * file, or as NAME_FILE naming a file that holds the value (Docker and
- * Kubernetes secrets). For one name the environment wins over the file. Two
- * names of one setting with different values are refused, and both are named. */
+ * Kubernetes secrets), unless NAME_FILE is a setting of its own. For one name
+ * the environment wins over the file. Two names of one setting with different
+ * values are refused, and both are named. */
 #ifndef TAKINGS_BASE_CONF_H
 #define TAKINGS_BASE_CONF_H
 
