@@ -64,6 +64,7 @@ CREATE TABLE order_state (
 	updated_at timestamptz NOT NULL DEFAULT now() -- when it last took a new state
 ) WITH (fillfactor = 80);
 CREATE INDEX order_state_placed ON order_state (placed_at DESC) WHERE born AND NOT deleted;
+CREATE INDEX order_state_cancelled ON order_state (cancelled_at) WHERE cancelled_at IS NOT NULL;
 
 CREATE TABLE order_line_state (
 	line_id text COLLATE "C" PRIMARY KEY,
