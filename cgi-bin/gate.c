@@ -171,12 +171,14 @@ static void put_key(const struct call *c, struct buf *key)
 }
 
 /* Two of them agree where the bytes do. */
-static void set_etag(struct cached *made)
+static void set_etag(const struct route *route, struct cached *made)
 {
 	unsigned char hash[16];
 	char text[2 * sizeof hash + 1];
-	(void)crypto_generichash(hash, sizeof hash, (const unsigned char *)buf_str(&made->body),
-	                         made->body.len, NULL, 0);
+	const char *from = buf_str(&made->body);
+	if (route->keep_ms)
+		from += strcspn(from, ",");
+	(void)crypto_generichash(hash, sizeof hash, (const unsigned char *)from, strlen(from), NULL, 0);
 	(void)sodium_bin2hex(text, sizeof text, hash, sizeof hash);
 	(void)snprintf(made->etag, sizeof made->etag, "\"%s\"", text);
 }
@@ -216,8 +218,9 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	struct buf key;
 	/* Read before the figures are: what is made from them is never taken for newer. */
 	struct watch_state seen = watch_state_get(c->web->watch);
-	int64_t ttl_ms = conf_int(c->conf, CONF_CACHE_TTL) * 1000;
-	bool keeps = ttl_ms > 0 && seen.listening && !c->route->uncached;
+	int64_t keep_ms = c->route->keep_ms;
+	int64_t ttl_ms = keep_ms ? keep_ms : conf_int(c->conf, CONF_CACHE_TTL) * 1000;
+	bool keeps = ttl_ms > 0 && (seen.listening || keep_ms) && !c->route->uncached;
 	enum err rc = ERR_OK;
 	buf_init(&key);
 	if (keeps) {
@@ -230,7 +233,7 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 		rc = make_answer(c, seen.data_version, &made, eb);
 	/* JSON says when it was made: where it is not kept, its tag would never be met again. */
 	if (!c->cached && rc == ERR_OK && !c->route->page && (keeps || wants_csv(c)))
-		set_etag(&made);
+		set_etag(c->route, &made);
 	if (!c->cached && rc == ERR_OK)
 		c->cached = keeps ? cache_keep(c->web->cache, key.data, key.len, seen.data_epoch, &made)
 		                  : cache_alone(&made);

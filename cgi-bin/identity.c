@@ -150,36 +150,71 @@ static enum err find_session(struct call *c, const char *cookie, struct errbuf *
 	return rc;
 }
 
-static enum err find_token(struct call *c, const char *text, int64_t *until_ms, struct errbuf *eb)
+/* A token of these rules, with what it says. */
+static enum err read_token(struct call *c, const struct token_rules *rules, const char *text,
+                           int64_t now_s, struct token_claims *out, struct errbuf *eb)
 {
 	struct errbuf why = {0};
-	struct token_claims claims;
-	struct token_rules rules;
+	if (token_verify(rules, text, strlen(text), now_s, out, &why) == ERR_OK)
+		return ERR_OK;
+	LOG(LOG_DEBUG, "token_refused", LOG_STR("why", why.text),
+	    LOG_STR("request_id", c->req->request_id), LOG_END);
+	return refuse(eb);
+}
+
+static enum err find_user(struct call *c, const struct token_claims *claims, struct errbuf *eb)
+{
 	struct rowset rs;
-	int64_t now_s = clock_now_us() / 1000000;
-	enum err rc = token_rules_load(c->conf, &rules, eb);
-	if (rc != ERR_OK)
-		return rc;
-	if (token_verify(&rules, text, strlen(text), now_s, &claims, &why) != ERR_OK) {
-		LOG(LOG_DEBUG, "token_refused", LOG_STR("why", why.text),
-		    LOG_STR("request_id", c->req->request_id), LOG_END);
-		return refuse(eb);
-	}
-	rc = ask_one(c, "session_user", DB_PARAMS({"username", claims.username}), &rs, eb);
+	enum err rc = ask_one(c, "session_user", DB_PARAMS({"username", claims->username}), &rs, eb);
 	if (rc == ERR_OK &&
-	    (rowset_rows(&rs) == 0 || rowset_int(&rs, 0, "token_version") != claims.version))
+	    (rowset_rows(&rs) == 0 || rowset_int(&rs, 0, "token_version") != claims->version))
 		rc = refuse(eb);
 	if (rc == ERR_OK) {
 		c->who.kind = IDENTITY_TOKEN;
-		copy_name(&c->who, claims.username);
+		copy_name(&c->who, claims->username);
 		c->who.user_id = rowset_int(&rs, 0, "user_id");
 		c->who.role = role_of(rowset_get(&rs, 0, "role"));
-		int64_t left_ms = (claims.expires_at - now_s) * 1000;
-		if (left_ms < REMEMBER_MS)
-			*until_ms = clock_mono_ms() + left_ms;
 	}
 	rowset_fini(&rs);
 	return rc;
+}
+
+static enum err find_token(struct call *c, const char *text, int64_t *until_ms, struct errbuf *eb)
+{
+	struct token_claims claims;
+	struct token_rules rules;
+	int64_t now_s = clock_now_us() / 1000000;
+	enum err rc = token_rules_load(c->conf, &rules, eb);
+	if (rc == ERR_OK)
+		rc = read_token(c, &rules, text, now_s, &claims, eb);
+	if (rc != ERR_OK)
+		return rc;
+	int64_t left_ms = (claims.expires_at - now_s) * 1000;
+	if (left_ms < REMEMBER_MS)
+		*until_ms = clock_mono_ms() + left_ms;
+	return find_user(c, &claims, eb);
+}
+
+enum err identity_ticket_rules(const struct conf *conf, struct token_rules *out, struct errbuf *eb)
+{
+	enum err rc = token_rules_load(conf, out, eb);
+	out->expiry_s = IDENTITY_TICKET_S;
+	out->audience = "takings-live";
+	return rc;
+}
+
+enum err identity_find_ticket(struct call *c, const char *ticket, struct errbuf *eb)
+{
+	struct token_claims claims;
+	struct token_rules rules;
+	int64_t now_s = clock_now_us() / 1000000;
+	c->who = (struct identity){.kind = IDENTITY_NONE};
+	enum err rc = identity_ticket_rules(c->conf, &rules, eb);
+	if (rc == ERR_OK)
+		rc = read_token(c, &rules, ticket, now_s, &claims, eb);
+	if (rc == ERR_OK && claims.expires_at <= now_s) /* of our own clock: no skew */
+		rc = refuse(eb);
+	return rc == ERR_OK ? find_user(c, &claims, eb) : rc;
 }
 
 static unsigned scopes_of(const char *word)
@@ -313,6 +348,13 @@ bool identity_may(const struct identity *who, const struct route *route)
 	if (who->kind == IDENTITY_KEY)
 		return (route->scopes & who->scopes) != 0;
 	return who->role >= route->access;
+}
+
+bool identity_sees_customers(const struct identity *who)
+{
+	if (who->kind == IDENTITY_KEY)
+		return (who->scopes & SCOPE_ADMIN) != 0;
+	return who->role >= ACCESS_ANALYST;
 }
 
 void identity_actor(const struct identity *who, struct buf *out)

@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "cgi-bin/routes.h"
+#include "web/token.h"
 
 enum identity_kind {
 	IDENTITY_NONE,
@@ -42,6 +43,16 @@ void identities_free(struct identities *all);
 /* Fills c->who. ERR_OK also for nobody (IDENTITY_NONE); ERR_INVALID where something was shown that
  * does not count (any more), without saying why; errors of the pool. */
 MUST_CHECK enum err identity_find(struct call *c, struct errbuf *eb);
+
+/* The same for a ticket of POST /ws/ticket: a token of a user that is good for a WebSocket and
+ * nothing else, for IDENTITY_TICKET_S. */
+enum { IDENTITY_TICKET_S = 60 };
+MUST_CHECK enum err identity_find_ticket(struct call *c, const char *ticket, struct errbuf *eb);
+MUST_CHECK enum err identity_ticket_rules(const struct conf *conf, struct token_rules *out,
+                                          struct errbuf *eb);
+
+/* Whether ids of customers are for them: those of analysts and admins, and of admin's keys. */
+bool identity_sees_customers(const struct identity *who);
 
 bool identity_may(const struct identity *who, const struct route *route);
 

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "cgi-bin/admin.h"
+#include "cgi-bin/live.h"
 #include "cgi-bin/login.h"
 #include "cgi-bin/ml.h"
+#include "web/token.h"
 
 /* Tables are laid out by hand: a row reads as one thing. */
 /* clang-format off */
@@ -109,6 +111,27 @@
 	            "status reason first_target model weights flags train_from train_to train_n backtest total errors"}, \
 	{.statement = "forecast_one_points", .shape = PART_ROWS, .key = "points",                      \
 	 .columns = "lead date hour closed value lo80 hi80 lo95 hi95 naive base season_effect trend_effect holiday_effect holiday why actual error"}
+
+/* The live picture: the members that stream/hub.c sends, too. */
+#define LIVE_PARAMS P_FIXED("window_s", "60"), P_FIXED("customers", "f")
+#define LIVE_PARTS                                                                                 \
+	{.statement = "hub_site", .shape = PART_OBJECT, .key = "site",                                 \
+	 .columns = "date weekday tz cutoff currency currency_digits profile"},                        \
+	{.statement = "hub_rates", .shape = PART_OBJECT, .key = "rates",                               \
+	 .columns = "window_s orders_per_minute revenue_per_minute cancelled_per_minute"},             \
+	{.statement = "hub_today", .shape = PART_OBJECT, .key = "today",                               \
+	 .columns = "orders placed_orders counted_orders gross refunds revenue avg_order_value other_currencies"}, \
+	{.statement = "hub_before", .shape = PART_OBJECT, .key = "before",                             \
+	 .columns = "date words known exact base_revenue base_orders revenue_change revenue_status orders_change orders_status " \
+	            "has_revenue_change is_new"},                                                      \
+	{.statement = "hub_minutes", .shape = PART_ROWS, .key = "minutes", .columns = "at clock orders revenue"}, \
+	{.statement = "hub_minute", .shape = PART_OBJECT, .key = "minute", .columns = "at clock orders revenue"}, \
+	{.statement = "hub_products", .shape = PART_ROWS, .key = "top_products",                       \
+	 .columns = "product_id name quantity revenue orders"},                                        \
+	{.statement = "hub_statuses", .shape = PART_ROWS, .key = "statuses", .columns = "status orders"}, \
+	{.statement = "hub_recent", .shape = PART_ROWS, .key = "recent_orders",                        \
+	 .columns = "order_id status total currency customer_id created_at clock"},                    \
+	{.statement = "hub_source", .shape = PART_OBJECT, .key = "source", .columns = "status detail lag_s is_off is_bad is_waiting"}
 
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
@@ -347,6 +370,23 @@ static const struct route routes[] = {
 	 .also = "404",
 	 .doc = "Whether a figure goes up or down, how surely, and where its level changed"},
 
+	{.method = "GET",
+	 .path = "/api/admin/analytics/live",
+	 READ_API,
+	 .feature = CONF_ENABLE_REALTIME_ANALYTICS,
+	 .keep_ms = 1000,
+	 .handler = live_handle,
+	 .params = {LIVE_PARAMS},
+	 .parts = {{.statement = "hub_scope", .shape = PART_FIELDS, .columns = ENVELOPE_COLUMNS, .feeds = true,
+                .missing = "the batch has not run yet: takings-batch run"},
+               LIVE_PARTS},
+	 .doc = "The business day that runs, as it is now; over WebSocket at /ws/realtime as it changes"},
+	{.method = "POST", .path = "/ws/ticket", .access = ACCESS_VIEWER, .feature = CONF_ENABLE_REALTIME_ANALYTICS, .handler = live_ticket_handle,
+	 .tag = "Access", .answer = "Ticket", .doc = "A ticket for /ws/realtime?ticket=, good for a minute"},
+	{.method = "GET", .path = "/ws/auth", .handler = live_auth_handle,
+	 .params = {{.name = "ticket", .type = PARAM_SECRET, .max = TOKEN_BYTES, .blank = true, .meaning = "A ticket"}},
+	 .doc = "Who may open a WebSocket; only nginx asks"},
+
 	/* The pages: the scope first, its days are the parameters of the statements after it. */
 	{.method = "GET",
 	 .path = "/admin/",
@@ -468,6 +508,17 @@ static const struct route routes[] = {
                {.statement = "anomaly_days", .shape = PART_ROWS, .key = "days", .only = "is_range",
                 .columns = "date actual expected expected_from expected_to deviation flagged"}},
 	 .doc = "Days and hours that were not what they should have been"},
+
+	{.method = "GET",
+	 .path = "/admin/live",
+	 .access = ACCESS_VIEWER,
+	 .feature = CONF_ENABLE_REALTIME_ANALYTICS,
+	 .page = "live.html",
+	 .uncached = true,
+	 .handler = live_handle,
+	 .params = {LIVE_PARAMS, P_BY},
+	 .parts = {{.statement = "hub_scope", .shape = PART_OBJECT, .key = "scope", .feeds = true}, LIVE_PARTS},
+	 .doc = "Orders as they come in"},
 
 	{.method = "GET", .path = "/admin/account", ACCOUNT, .handler = account_page_handle, .params = {P_DONE, P_ASKER},
 	 .doc = "One's own password and sessions"},

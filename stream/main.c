@@ -14,6 +14,8 @@
 
 static const struct part_kind *const parts[] = {
 	&part_status,
+	&part_hub,
+	&part_ws,
 };
 
 /* Blocked in every thread and waited for here, so that no call is cut short by them. */

@@ -47,9 +47,10 @@ static enum err rules_check(const struct token_rules *rules, struct errbuf *eb)
 
 enum err token_rules_load(const struct conf *conf, struct token_rules *out, struct errbuf *eb)
 {
-	*out = (struct token_rules){
-		conf_str(conf, CONF_JWT_SECRET), conf_str(conf, CONF_JWT_SECRET_PREVIOUS),
-		conf_str(conf, CONF_JWT_ALGORITHM), conf_int(conf, CONF_JWT_EXPIRY_MINUTES) * 60};
+	*out = (struct token_rules){.secret = conf_str(conf, CONF_JWT_SECRET),
+	                            .previous = conf_str(conf, CONF_JWT_SECRET_PREVIOUS),
+	                            .algorithm = conf_str(conf, CONF_JWT_ALGORITHM),
+	                            .expiry_s = conf_int(conf, CONF_JWT_EXPIRY_MINUTES) * 60};
 	return rules_check(out, eb);
 }
 
@@ -59,6 +60,11 @@ static jwt_alg_t algorithm(const struct token_rules *rules)
 	must(alg == JWT_ALG_HS256 || alg == JWT_ALG_HS384 || alg == JWT_ALG_HS512);
 	must(strcmp(rules->algorithm, jwt_alg_str(alg)) == 0);
 	return alg;
+}
+
+static const char *audience(const struct token_rules *rules)
+{
+	return rules->audience ? rules->audience : ISSUER;
 }
 
 /* ---- signing ----------------------------------------------------------- */
@@ -77,7 +83,8 @@ enum err token_sign(const struct token_rules *rules, const struct token_claims *
 	must(jwt_new(&jwt) == 0);
 	must(jwt_set_alg(jwt, algorithm(rules), (const unsigned char *)rules->secret,
 	                 (int)strlen(rules->secret)) == 0);
-	must(jwt_add_grant(jwt, "iss", ISSUER) == 0 && jwt_add_grant(jwt, "aud", ISSUER) == 0);
+	must(jwt_add_grant(jwt, "iss", ISSUER) == 0);
+	must(jwt_add_grant(jwt, "aud", audience(rules)) == 0);
 	must(jwt_add_grant(jwt, "sub", claims->username) == 0);
 	must(jwt_add_grant(jwt, "jti", buf_str(&id)) == 0);
 	must(jwt_add_grant_int(jwt, "ver", claims->version) == 0);
@@ -207,12 +214,13 @@ static enum err check_times(const json_t *root, int64_t now_s, struct token_clai
 	return ERR_OK;
 }
 
-static enum err check_names(const json_t *root, struct token_claims *out, struct errbuf *eb)
+static enum err check_names(const struct token_rules *rules, const json_t *root,
+                            struct token_claims *out, struct errbuf *eb)
 {
 	const json_t *sub = json_object_get(root, "sub");
 	size_t n = json_string_length(sub);
 	int64_t version;
-	if (!is_text(root, "iss", ISSUER) || !is_text(root, "aud", ISSUER))
+	if (!is_text(root, "iss", ISSUER) || !is_text(root, "aud", audience(rules)))
 		return refuse(eb, "is not meant for us");
 	if (!json_is_string(sub) || n == 0 || n >= sizeof out->username)
 		return refuse(eb, "names no user");
@@ -223,13 +231,13 @@ static enum err check_names(const json_t *root, struct token_claims *out, struct
 	return ERR_OK;
 }
 
-static enum err check_claims(const struct part *part, int64_t now_s, struct token_claims *out,
-                             struct errbuf *eb)
+static enum err check_claims(const struct token_rules *rules, const struct part *part,
+                             int64_t now_s, struct token_claims *out, struct errbuf *eb)
 {
 	json_t *root = object(part);
 	if (!root)
 		return refuse(eb, "has no claims");
-	enum err rc = check_names(root, out, eb);
+	enum err rc = check_names(rules, root, out, eb);
 	if (rc == ERR_OK)
 		rc = check_times(root, now_s, out, eb);
 	json_decref(root);
@@ -253,7 +261,7 @@ enum err token_verify(const struct token_rules *rules, const char *text, size_t 
 	if (rc == ERR_OK)
 		rc = check_signature(rules, text, n, eb);
 	if (rc == ERR_OK)
-		rc = check_claims(&parts[1], now_s, &claims, eb);
+		rc = check_claims(rules, &parts[1], now_s, &claims, eb);
 	if (rc == ERR_OK)
 		*out = claims;
 	return rc;

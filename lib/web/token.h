@@ -1,7 +1,7 @@
 /* token.h: bearer tokens: JSON Web Tokens (RFC 7519) of our own, signed with HMAC.
  *
  * libjwt signs and checks signatures; which algorithm, which claims and until when is decided
- * here (RFC 8725), as it decides none of that. Claims: sub = user name, iss = aud = "takings",
+ * here (RFC 8725), as it decides none of that. Claims: sub = user name, iss = "takings", aud,
  * iat, exp, jti = random, ver = the user's token_version. What the user may do is not in
  * the token. Times are seconds since 1970. */
 #ifndef TAKINGS_WEB_TOKEN_H
@@ -27,6 +27,7 @@ struct token_rules {
 	const char *previous;  /* verifies only; "" where there is none */
 	const char *algorithm; /* HS256, HS384 or HS512 */
 	int64_t expiry_s;      /* life of what is signed, 1..TOKEN_LIFE_S */
+	const char *audience;  /* whom it is for; NULL: "takings" */
 };
 
 struct token_claims {

@@ -306,6 +306,7 @@
 	}
 
 	const redraw = () => charts.forEach(draw)
+	document.addEventListener('figureschange', () => charts.forEach((chart) => draw(Object.assign(chart, read(chart.name)))))
 	document.addEventListener('themechange', redraw)
 	for (const query of [narrow, wide]) query.addEventListener('change', redraw)
 	document.addEventListener('savechart', (e) => {

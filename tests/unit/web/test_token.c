@@ -20,7 +20,7 @@ enum { TEXT = 8192, MUTATIONS = 100000 };
 #define PREVIOUS "previous-ABCDEFGHIJKLMNOPQRSTUV*" /* 32 bytes */
 #define HEADER "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
-static const struct token_rules rules = {SECRET, "", "HS256", 1800};
+static const struct token_rules rules = {SECRET, "", "HS256", 1800, NULL};
 
 static void put_base64(char *out, const void *data, size_t n)
 {
@@ -128,10 +128,10 @@ static void test_measured(void **state)
 	make(token, HEADER, good(), "", 256); /* signed with nothing */
 	expect(ERR_INVALID, token);
 	static const struct token_rules open_rules[] = {
-		{"", "", "HS256", 1800},
-		{"", SECRET, "HS256", 1800},
-		{"0123456789abcdefghijklmnopqrstu", "", "HS256", 1800}, /* 31 bytes */
-		{SECRET, "short", "HS256", 1800},
+		{"", "", "HS256", 1800, NULL},
+		{"", SECRET, "HS256", 1800, NULL},
+		{"0123456789abcdefghijklmnopqrstu", "", "HS256", 1800, NULL}, /* 31 bytes */
+		{SECRET, "short", "HS256", 1800, NULL},
 	};
 	make(token, HEADER, good(), SECRET, 256);
 	for (size_t i = 0; i < sizeof open_rules / sizeof *open_rules; i++) {
@@ -353,9 +353,9 @@ static void test_sign_and_rotate(void **state)
 	static const char *const algorithms[] = {"HS256", "HS384", "HS512"};
 	struct token_claims in = {"anna", 7, NOW, 0}, out;
 	for (int i = 0; i < 3; i++) {
-		struct token_rules old = {PREVIOUS, "", algorithms[i], 43200};
-		struct token_rules both = {SECRET, PREVIOUS, algorithms[i], 1};
-		struct token_rules fresh = {SECRET, "", algorithms[i], 1800};
+		struct token_rules old = {PREVIOUS, "", algorithms[i], 43200, NULL};
+		struct token_rules both = {SECRET, PREVIOUS, algorithms[i], 1, NULL};
+		struct token_rules fresh = {SECRET, "", algorithms[i], 1800, NULL};
 		struct buf a, b, c;
 		struct errbuf eb = {0};
 		buf_init(&a), buf_init(&b), buf_init(&c);
@@ -373,7 +373,7 @@ static void test_sign_and_rotate(void **state)
 		assert_int_equal(verify_with(&fresh, buf_str(&b), NOW, &out), ERR_OK);
 		assert_int_equal(verify_with(&old, buf_str(&b), NOW, &out), ERR_INVALID);
 		for (int k = 0; k < 3; k++) {
-			struct token_rules other = {PREVIOUS, "", algorithms[k], 1800};
+			struct token_rules other = {PREVIOUS, "", algorithms[k], 1800, NULL};
 			assert_int_equal(verify_with(&other, buf_str(&a), NOW, &out),
 			                 k == i ? ERR_OK : ERR_INVALID);
 		}
@@ -382,7 +382,7 @@ static void test_sign_and_rotate(void **state)
 	struct buf none;
 	struct errbuf eb = {0};
 	buf_init(&none);
-	assert_int_equal(token_sign(&(struct token_rules){"", "", "HS256", 1800}, &in, &none, &eb),
+	assert_int_equal(token_sign(&(struct token_rules){"", "", "HS256", 1800, NULL}, &in, &none, &eb),
 	                 ERR_CONFIG);
 	assert_int_equal(none.len, 0);
 	buf_fini(&none);
@@ -444,7 +444,7 @@ static void test_mutations(void **state)
 {
 	(void)state;
 	static const char *const users[] = {"anna", "bert", "carl"};
-	struct token_rules r = {SECRET, PREVIOUS, "HS256", 1800};
+	struct token_rules r = {SECRET, PREVIOUS, "HS256", 1800, NULL};
 	struct buf valid[3];
 	struct errbuf eb = {0};
 	int accepted = 0, tried = 0;

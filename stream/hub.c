@@ -1,0 +1,221 @@
+/* hub.c: from the statements of hub.sql to pictures. */
+#include "stream/hub.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/analytics.h"
+#include "stream/parts.h"
+#include "web/json.h"
+
+/* A little over a second apart, so that no two of them reach anybody within one. */
+enum { APART_MS = 1050, AT_LEAST_MS = 5000, TICK_MS = 100, SCOPE_COLUMNS = 32 };
+
+static const struct member_source {
+	const char *key, *statement;
+	bool list;          /* any number of rows, else one */
+	const char *hidden; /* a column that is null in the plain view */
+} members[] = {
+	{.key = "site", .statement = "hub_site"},
+	{.key = "rates", .statement = "hub_rates"},
+	{.key = "today", .statement = "hub_today"},
+	{.key = "before", .statement = "hub_before"},
+	{.key = "minutes", .statement = "hub_minutes", .list = true},
+	{.key = "minute", .statement = "hub_minute"},
+	{.key = "top_products", .statement = "hub_products", .list = true},
+	{.key = "statuses", .statement = "hub_statuses", .list = true},
+	{.key = "recent_orders", .statement = "hub_recent", .list = true, .hidden = "customer_id"},
+	{.key = "source", .statement = "hub_source"},
+};
+
+enum { MEMBERS = sizeof members / sizeof *members };
+
+static struct {
+	pthread_mutex_t lock; /* guards all of it */
+	struct picture *shown;
+	void (*tell)(void *arg);
+	void *arg;
+} hub = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+struct picture *hub_picture(void)
+{
+	(void)pthread_mutex_lock(&hub.lock);
+	struct picture *p = picture_share(hub.shown);
+	(void)pthread_mutex_unlock(&hub.lock);
+	return p;
+}
+
+void hub_tell(void (*fn)(void *arg), void *arg)
+{
+	(void)pthread_mutex_lock(&hub.lock);
+	hub.tell = fn;
+	hub.arg = arg;
+	(void)pthread_mutex_unlock(&hub.lock);
+}
+
+static void show(struct picture *p)
+{
+	(void)pthread_mutex_lock(&hub.lock);
+	struct picture *before = hub.shown;
+	hub.shown = p;
+	if (hub.tell)
+		hub.tell(hub.arg);
+	(void)pthread_mutex_unlock(&hub.lock);
+	picture_release(before);
+}
+
+/* ---- rows as JSON ------------------------------------------------------------ */
+
+static void put_value(struct json *j, const struct rowset *rs, int row, int col)
+{
+	const char *text = rowset_text(rs, row, col);
+	enum rowset_type kind = rowset_kind(rs, col);
+	if (!text)
+		json_put_null(j);
+	else if (kind == ROWSET_NUMBER)
+		json_put_number(j, text);
+	else if (kind == ROWSET_BOOL)
+		json_put_bool(j, *text == 't');
+	else if (kind == ROWSET_JSON)
+		json_put_raw(j, text, strlen(text));
+	else
+		json_put_text(j, text);
+}
+
+static void put_row(struct json *j, const struct rowset *rs, int row, const char *hidden)
+{
+	json_begin_object(j);
+	for (int col = 0; col < rowset_cols(rs); col++) {
+		const char *name = rowset_name(rs, col);
+		json_key(j, name);
+		if (hidden && strcmp(name, hidden) == 0)
+			json_put_null(j);
+		else
+			put_value(j, rs, row, col);
+	}
+	json_end_object(j);
+}
+
+static void put_member(struct buf *out, const struct member_source *m, const struct rowset *rs,
+                       enum picture_view view)
+{
+	struct json j;
+	const char *hidden = view == VIEW_PLAIN ? m->hidden : NULL;
+	buf_clear(out);
+	json_init(&j, out);
+	if (m->list)
+		json_begin_array(&j);
+	for (int row = 0; row < rowset_rows(rs); row++)
+		put_row(&j, rs, row, hidden);
+	if (m->list)
+		json_end_array(&j);
+	else if (rowset_rows(rs) == 0)
+		json_put_null(&j);
+	json_end(&j);
+}
+
+/* ---- looking ------------------------------------------------------------------ */
+
+/* Without rules there is nothing to show yet but where it comes from. */
+static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope,
+                    struct rowset rows[MEMBERS], struct errbuf *eb)
+{
+	struct db_param params[SCOPE_COLUMNS + 1] = {{NULL, NULL}};
+	struct db_ask asks[MEMBERS];
+	enum err rc = db_query(
+		db, "hub_scope",
+		DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)}, {"customers", "t"}), scope,
+		eb);
+	if (rc != ERR_OK || rowset_rows(scope) == 0)
+		return rc;
+	must(rowset_cols(scope) <= SCOPE_COLUMNS);
+	for (int i = 0; i < rowset_cols(scope); i++)
+		params[i] = (struct db_param){rowset_name(scope, i), rowset_text(scope, 0, i)};
+	for (int i = 0; i < MEMBERS; i++)
+		asks[i] = (struct db_ask){members[i].statement, params, &rows[i]};
+	return db_query_all(db, asks, MEMBERS, NULL, eb);
+}
+
+static struct picture *draw(const struct rowset *scope, const struct rowset rows[MEMBERS])
+{
+	struct buf json;
+	struct picture *before = hub_picture();
+	int64_t seq = before ? picture_seq(before) + 1 : clock_now_us() / 1000;
+	struct picture *p = picture_new(before, seq, rowset_get(scope, 0, "as_of"));
+	buf_init(&json);
+	for (int i = 0; i < MEMBERS; i++)
+		for (enum picture_view view = VIEW_PLAIN; view < PICTURE_VIEWS; view++) {
+			put_member(&json, &members[i], &rows[i], view);
+			picture_put(p, i, members[i].key, view, buf_str(&json));
+		}
+	buf_fini(&json);
+	picture_release(before);
+	return p;
+}
+
+static enum err look(struct part *part, struct db *db, struct errbuf *eb)
+{
+	struct rowset scope = {0}, rows[MEMBERS] = {{0}};
+	enum err rc = ask(db, part_conf(part), &scope, rows, eb);
+	if (rc == ERR_OK && rowset_rows(&scope) > 0)
+		show(draw(&scope, rows));
+	for (int i = 0; i < MEMBERS; i++)
+		rowset_fini(&rows[i]);
+	rowset_fini(&scope);
+	return rc;
+}
+
+/* ---- the part ------------------------------------------------------------------- */
+
+static void on_notify(void *arg, const char *channel, const char *payload)
+{
+	(void)channel;
+	(void)payload;
+	*(bool *)arg = true;
+}
+
+/* Until the connection is lost, or it is over. */
+static enum err follow(struct part *part, struct db *db, struct errbuf *eb)
+{
+	bool changed = true;
+	int64_t looked_ms = clock_mono_ms() - AT_LEAST_MS;
+	enum err rc = ERR_OK;
+	while (rc == ERR_OK && !part_stopping(part)) {
+		int64_t passed_ms = clock_mono_ms() - looked_ms;
+		if (passed_ms >= (changed ? APART_MS : AT_LEAST_MS)) {
+			looked_ms = clock_mono_ms();
+			changed = false;
+			rc = look(part, db, eb);
+		} else if (changed && APART_MS - passed_ms < TICK_MS) {
+			(void)part_sleep(part, (int)(APART_MS - passed_ms));
+		} else {
+			rc = db_wait_notify(db, TICK_MS, on_notify, &changed, eb);
+		}
+		if (rc == ERR_OK) {
+			part_say(part, HEALTH_OK, "");
+			part_recovered(part);
+		}
+	}
+	return rc;
+}
+
+static void run(struct part *part)
+{
+	do {
+		struct errbuf eb = {0};
+		struct db *db = NULL;
+		enum err rc =
+			analytics_open(&db, part_conf(part), ANALYTICS_READ, "takings-stream hub", &eb);
+		if (rc == ERR_OK)
+			rc = db_listen(db, "takings_live", &eb);
+		if (rc == ERR_OK)
+			rc = follow(part, db, &eb);
+		if (rc != ERR_OK)
+			part_say_error(part, HEALTH_DEGRADED, &eb);
+		db_close(db);
+	} while (!part_back_off(part));
+}
+
+const struct part_kind part_hub = {"hub", PART_LAST, NULL, run};
