@@ -13,7 +13,7 @@ static void put_stats(struct buf *out)
 {
 	static const char *const names[] = {
 #define STAT(id, name, ...) name,
-#include "stream/stats.def"
+#include "domain/stream_stats.def"
 #undef STAT
 	};
 	buf_clear(out);

@@ -15,7 +15,7 @@
 
 enum stat_id {
 #define STAT(id, ...) STAT_##id,
-#include "stream/stats.def"
+#include "domain/stream_stats.def"
 #undef STAT
 	STAT_COUNT
 };
