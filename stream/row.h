@@ -47,6 +47,10 @@ struct row_change {
 	const struct row_value
 		*columns; /* the row as it is now; of a delete as it was, as far as told */
 	int columns_n;
+	const struct row_value *was; /* the row before, as far as told: at least the key where
+	                              * this change gave it another one; none: was_n = 0 */
+	int was_n;
+	bool untyped;    /* nobody said the types: a decimal may be base64 (CDC_DECIMAL_SCALE) */
 	int64_t lsn;     /* or a binlog position as one number; 0: not told */
 	int64_t time_us; /* when the source committed it, since 1970; 0: not told */
 };
@@ -57,6 +61,12 @@ struct row_units {
 	int scale;   /* of base64 decimals; -1: refused */
 	bool floats; /* money in floating point is accepted, as the shortest decimal */
 };
+
+/* Whether rows of a table of this name are looked at: orders, order_items, order_refunds. */
+bool row_table_known(const char *table);
+
+/* The version of what a row says. */
+struct version row_version(const struct row_change *row);
 
 /* The news in a change of orders, order_items or order_refunds, by the column names the batch
  * knows. ERR_NOTHING: of no interest (another table, a tombstone). ERR_INVALID names the column:

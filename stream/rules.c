@@ -116,11 +116,21 @@ int64_t clock_map_shift(const struct clock_map *m, int64_t t_s)
 	return m->rows[lo].shift_s;
 }
 
+static int64_t whole_seconds(int64_t us)
+{
+	return us / 1000000 - (us % 1000000 < 0);
+}
+
+int64_t rules_wall_to_utc(const struct rules *r, int64_t wall_us)
+{
+	return wall_us + clock_map_shift(&r->order, whole_seconds(wall_us)) * 1000000;
+}
+
 int64_t rules_local_s(const struct rules *r, int64_t at_us)
 {
 	if (at_us == CHANGE_NONE)
 		return CHANGE_NONE;
-	int64_t s = at_us / 1000000 - (at_us % 1000000 < 0);
+	int64_t s = whole_seconds(at_us);
 	return s + clock_map_shift(&r->utc, s);
 }
 

@@ -45,6 +45,9 @@ int64_t clock_map_shift(const struct clock_map *m, int64_t t_s);
 /* The site's wall clock at an instant; CHANGE_NONE stays. */
 int64_t rules_local_s(const struct rules *r, int64_t at_us);
 
+/* The instant at which order_db's wall clock shows `wall_us` (as if it were UTC's). */
+int64_t rules_wall_to_utc(const struct rules *r, int64_t wall_us);
+
 int rules_exponent(const struct rules *r, const char *currency);
 bool rules_counted(const struct rules *r, const char *status);
 
