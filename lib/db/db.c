@@ -207,6 +207,7 @@ static PGconn *dial(const struct db_options *opt)
 	                      "keepalives_count",
 	                      "tcp_user_timeout",
 	                      "client_encoding",
+	                      opt->replication ? "replication" : NULL,
 	                      NULL};
 	const char *values[] = {opt->url,
 	                        opt->program,
@@ -218,6 +219,7 @@ static PGconn *dial(const struct db_options *opt)
 	                        KEEPALIVE_COUNT,
 	                        UNACKNOWLEDGED_MS,
 	                        "UTF8",
+	                        "database",
 	                        NULL};
 	PGconn *conn = PQconnectdbParams(keys, values, 1);
 	buf_fini(&options);

@@ -35,6 +35,7 @@ struct db_options {
 	const char *program;  /* application_name */
 	const char *settings; /* more "-c name=value" words for the session, or NULL */
 	int limit_ms;         /* longest wait for an answer, then the connection is given up; 0: none */
+	bool replication;     /* of replication.h: named statements are not possible */
 };
 
 /* ERR_CONFIG, naming the setting and repeating no piece of the URL, for one that
