@@ -258,8 +258,10 @@ static enum err stream_on(struct source *s, struct intake *in, int64_t until_ms,
 			rc = take_message(s, in, &m, eb);
 		if (rc != ERR_OK)
 			return rc;
-		if (!m.bytes && !s->inside && m.lsn > s->whole)
+		if (!m.bytes && !s->inside && m.lsn > s->whole) {
 			s->whole = m.lsn;
+			s->touched |= m.asked; /* a server that shuts down waits until we are as far */
+		}
 	}
 	return ERR_OK;
 }

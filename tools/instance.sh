@@ -1,11 +1,12 @@
 #!/bin/bash
 # instance.sh: a whole Takings on this machine, under one directory: PostgreSQL (reached through a
-# socket only), demo data, the batch, the web program and nginx on 127.0.0.1.
+# socket only), demo data, the batch, the web program, the stream and nginx on 127.0.0.1.
 #
 #   run       start, stay in the foreground, stop everything on Ctrl-C
 #   up        start in the background                    (make start)
 #   down      stop                                       (make stop)
-#   reload    a new web program (from BIN_DIR) in place of the running one; no request is lost
+#   reload    a new web program (from BIN_DIR) in place of the running one, losing no request, and a new
+#             stream
 #   status    what runs; exit code 3 if it does not
 #   env       the settings as shell assignments:  eval "$(make -s env)"
 #   token     a bearer token of the user `owner`, while it runs
@@ -27,6 +28,7 @@
 #   RUN_AS        the user that root runs it all as (postgres)
 #   DEMO_EVENINGS for how many evenings before the first start forecasts are made as they would have been
 #                 then, so that it can be seen what came of them (14)
+#   STREAM        0: without takings-stream
 #   HOLIDAYS      countries whose public holidays the forecasts know (DE, where the demo plays)
 #   LIMIT_LOOPBACK  1: nginx counts the requests of this machine too, and refuses what is too much
 #   settings of the programs (docs/CONFIG.md), but for the databases and addresses, which are the
@@ -41,6 +43,7 @@
 # In the directory:  bin/ static/   copies of what runs (the service user may not reach build/)
 #                    pg/ sock/      PostgreSQL's data and socket
 #                    log/           one file for each program
+#                    reports/       what the stream reports every FLUSH_INTERVAL
 #                    jwt-secret     signs bearer tokens; made once
 #                    owner-password of the user `owner`, an admin; made once
 #                    lock           held while something starts or stops it
@@ -58,7 +61,7 @@ for name in ${!PG@}; do unset "$name"; done # the caller's servers are none of o
 # Names by which the programs find databases and addresses: the instance has its own. (CURRENCY: an
 # alias of DEFAULT_CURRENCY, which is always handed on by its full name.) Its tokens are signed with
 # a secret of its own.
-OWN_SETTINGS='^(JWT_SECRET.*|DATABASE_URL|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|CURRENCY)$'
+OWN_SETTINGS='^(JWT_SECRET.*|DATABASE_URL|ORDER_(REPLICATION|PUBLICATION).*|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|STREAM_SOCKET|REPORT_DIR|CURRENCY)$'
 own_setting() { [[ $1 =~ $OWN_SETTINGS && $1 != ORDER_DB_TIMEZONE ]]; }
 
 # Prints the value of the last line NAME=VALUE of .env, without quotes or a comment.
@@ -76,6 +79,7 @@ load_settings() {
 	BUSINESS_DAY_CUTOFF=${BUSINESS_DAY_CUTOFF:-4}
 	DEFAULT_CURRENCY=${DEFAULT_CURRENCY:-${CURRENCY:-EUR}}
 	HOLIDAYS=${HOLIDAYS-DE}
+	STREAM=${STREAM:-1}
 	DEMO_EVENINGS=${DEMO_EVENINGS:-14}
 	if [[ ! $DEMO_EVENINGS =~ ^[0-9]{1,2}$ ]]; then die "DEMO_EVENINGS must be a number from 0 to 99, not '$DEMO_EVENINGS'"; fi
 	if [[ ! $WANTED_PORT =~ ^[0-9]{4,5}$ ]] || ((WANTED_PORT < 1024 || WANTED_PORT > 65535)); then
@@ -184,7 +188,7 @@ copy_programs() {
 		if [ -f "$bin/$name" ]; then copy_program "$bin/$name" "bin/$name"; fi
 	done
 	copy_program "$HERE/tools/lib_supervise.sh" bin/supervise
-	if [ ! -e bin/takings-web ] || [ ! -e bin/takings-batch ]; then die "there are no programs in $bin; run: make build"; fi
+	if [ ! -e bin/takings-web ] || [ ! -e bin/takings-batch ] || [ ! -e bin/takings-stream ]; then die "there are no programs in $bin; run: make build"; fi
 	rm -rf static.new
 	cp -R "$HERE/static" static.new
 	chmod -R u=rwX,go=rX static.new
@@ -225,15 +229,17 @@ export_settings() {
 	while IFS= read -r name; do
 		if own_setting "$name"; then unset "$name"; fi
 	done < <(compgen -e)
-	export DATABASE_URL ANALYTICS_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL WEB_DATABASE_URL PORT JWT_SECRET_FILE
+	export DATABASE_URL ANALYTICS_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL WEB_DATABASE_URL ORDER_REPLICATION_URL PORT JWT_SECRET_FILE
 	PORT=$WANTED_PORT
 	DATABASE_URL=$(pg_url "$DIR" order_ro order_db)
 	ANALYTICS_DATABASE_URL=$(pg_url "$DIR" analytics_rw analytics_db)
 	MIGRATE_DATABASE_URL=$(pg_url "$DIR" analytics_owner analytics_db)
 	DEMO_DATABASE_URL=$(pg_url "$DIR" order_owner order_db)
 	WEB_DATABASE_URL=$(pg_url "$DIR" analytics_web analytics_db)
+	ORDER_REPLICATION_URL=
+	[ "$STREAM" = 0 ] || ORDER_REPLICATION_URL=$(pg_url "$DIR" order_stream order_db)
 	JWT_SECRET_FILE=$DIR/jwt-secret
-	export BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS
+	export STREAM BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS
 	APP=()
 	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -338,6 +344,7 @@ load_data() {
 	make_owner
 	load_demo
 	sql -f "$HERE/sql/order_db/grants.sql" "$DEMO_DATABASE_URL" >>log/setup.log
+	if [ "$STREAM" != 0 ]; then sql -f "$HERE/sql/order_db/replication.sql" "$(pg_url "$DIR" postgres order_db)" >>log/setup.log 2>&1; fi
 	if [ -n "$FIRST_LOAD" ]; then
 		make_past
 		: >demo-done
@@ -349,7 +356,7 @@ load_data() {
 start_supervisor() {
 	local name
 	declare -A before
-	for name in supervise nginx web; do before[$name]=$(size_of "log/$name.log"); done
+	for name in supervise nginx web stream; do before[$name]=$(size_of "log/$name.log"); done
 	"${APP[@]}" setsid bin/supervise >>log/supervise.log 2>&1 </dev/null 9>&- &
 	echo $! >supervise.pid
 	disown
@@ -409,7 +416,7 @@ sweep() {
 
 stop() {
 	sweep
-	rm -f "$DIR/web.sock" "$DIR/supervise.pid" "$DIR/nginx.pid" "$DIR/port"
+	rm -f "$DIR/web.sock" "$DIR/stream.sock" "$DIR/supervise.pid" "$DIR/nginx.pid" "$DIR/port"
 	pg_stop "$DIR"
 }
 
@@ -581,7 +588,7 @@ cmd_env() {
 	# shellcheck disable=SC2034
 	ANALYTICS_RO_DATABASE_URL=$(pg_url "$DIR" analytics_ro analytics_db)
 	for name in INSTANCE_DIR PORT BASE_URL DATABASE_URL ANALYTICS_DATABASE_URL ANALYTICS_WEB_DATABASE_URL \
-		ANALYTICS_RO_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL JWT_SECRET_FILE BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS; do
+		ANALYTICS_RO_DATABASE_URL MIGRATE_DATABASE_URL DEMO_DATABASE_URL ORDER_REPLICATION_URL JWT_SECRET_FILE BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS; do
 		printf 'export %s=%s\n' "$name" "$(quoted "${!name}")"
 	done
 }

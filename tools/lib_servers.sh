@@ -112,6 +112,8 @@ pg_configure() {
 		port = $PG_SOCKET_PORT
 		cluster_name = 'takings'
 		log_line_prefix = '%m [%p] %q%u@%d '
+		wal_level = logical # takings-stream follows order_db
+		max_slot_wal_keep_size = 1GB
 		${SERVER_CONF-}
 	END
 }

@@ -1,10 +1,11 @@
 #!/bin/bash
-# lib_supervise.sh: keeps nginx and takings-web of a local instance alive and runs the batch when it
-# is due. instance.sh copies it to DIR/bin/supervise and starts it in DIR, as the service user, with
+# lib_supervise.sh: keeps nginx, takings-web and takings-stream of a local instance alive and runs the
+# batch when it is due. instance.sh copies it to DIR/bin/supervise and starts it in DIR, as the service user, with
 # the batch's settings in the environment and WEB_DATABASE_URL for the web program.
 #
 # SIGUSR1 replaces the web program by a new one without losing a request: the successor takes the socket
-# over, then the old one is asked to finish what it has. How that went stands in the file `reloaded`.
+# over, then the old one is asked to finish what it has. How that went stands in the file `reloaded`. Then
+# the stream makes place for a new one.
 # SIGTERM stops all of them. Should it be killed outright, the next start sweeps up what it left.
 set -eu
 
@@ -16,9 +17,15 @@ say() { printf '{"ts":"%(%FT%T%z)T","program":"supervise","message":"%s"}\n' -1 
 # Each program gets a process group of its own, so that its children can be found when it is gone.
 # The web program never sees how to reach order_db.
 start_web() {
-	env -u DATABASE_URL -u MIGRATE_DATABASE_URL -u DEMO_DATABASE_URL -u WEB_DATABASE_URL \
+	env -u DATABASE_URL -u MIGRATE_DATABASE_URL -u DEMO_DATABASE_URL -u WEB_DATABASE_URL -u ORDER_REPLICATION_URL \
 		ANALYTICS_DATABASE_URL="$WEB_DATABASE_URL" WEB_SOCKET="$PWD/web.sock" \
 		setsid bin/takings-web >>log/web.log 2>&1 </dev/null &
+}
+
+start_stream() {
+	env -u DATABASE_URL -u MIGRATE_DATABASE_URL -u DEMO_DATABASE_URL -u WEB_DATABASE_URL \
+		STREAM_SOCKET="$PWD/stream.sock" REPORT_DIR="$PWD/reports" SHUTDOWN_TIMEOUT="${SHUTDOWN_TIMEOUT:-5}" \
+		setsid bin/takings-stream >>log/stream.log 2>&1 </dev/null &
 }
 
 start_nginx() { setsid /usr/sbin/nginx -p "$PWD" -c nginx.conf -e log/nginx.log >>log/nginx.log 2>&1 </dev/null & }
@@ -94,6 +101,10 @@ reload_web() {
 		stop old
 	fi
 	say "web is reloaded"
+	if [ -n "$streaming" ]; then
+		stop stream
+		launch stream
+	fi
 	echo ok >reloaded
 }
 
@@ -101,7 +112,7 @@ stop() { # NAME: asks, and after 7 s insists
 	local try
 	[ -n "${pid[$1]-}" ] || return 0
 	kill -TERM "${pid[$1]}" 2>/dev/null || :
-	for ((try = 0; try < 70; try++)); do # takings-web takes 5 s at most
+	for ((try = 0; try < 70; try++)); do # takings-web and takings-stream take 5 s at most
 		alive "$1" || break
 		nap 0.1
 	done
@@ -116,7 +127,9 @@ reloading=
 trap reloading=1 USR1
 stopping= # only noted: within a trap bash does not see its children end
 trap stopping=1 TERM INT HUP
-for name in nginx web; do fails[$name]=0 retry_at[$name]=0; done
+streaming=
+[ "${STREAM:-1}" = 0 ] || streaming=1
+for name in nginx web stream; do fails[$name]=0 retry_at[$name]=0; done
 next_batch=$((EPOCHSECONDS + BATCH_INTERVAL_S))
 say started
 while [ -z "$stopping" ]; do
@@ -126,10 +139,11 @@ while [ -z "$stopping" ]; do
 	fi
 	keep web
 	keep nginx
+	[ -z "$streaming" ] || keep stream
 	batch_when_due
 	nap 0.2
 done
 
-for name in nginx web batch; do stop "$name"; done # nginx first: nothing new comes in
-rm -f web.sock supervise.pid
+for name in nginx web stream batch; do stop "$name"; done # nginx first: nothing new comes in
+rm -f web.sock stream.sock supervise.pid
 say stopped

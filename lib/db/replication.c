@@ -313,13 +313,11 @@ static enum err take(struct replication *r, int n, struct replication_message *o
 			.bytes = m + DATA_HEAD,
 			.n = (size_t)(n - DATA_HEAD),
 			.lsn = get_int64(m + 1),
-			.sent_us = get_int64(m + 17) + EPOCH_2000_US,
 		};
 		return ERR_OK;
 	}
 	if (*m == 'k' && n >= ALIVE) {
-		*out = (struct replication_message){.lsn = get_int64(m + 1),
-		                                    .sent_us = get_int64(m + 9) + EPOCH_2000_US};
+		*out = (struct replication_message){.lsn = get_int64(m + 1), .asked = m[17] != 0};
 		return m[17] ? report(r, false, eb) : ERR_OK;
 	}
 	return ERR_NOTHING;

@@ -34,12 +34,15 @@ const NO_LIMITS = { RATE_LIMIT_KEYS: '0', RATE_LIMIT_USERS: '0', RATE_LIMIT_ADDR
 // One run and no holidays, whatever the day, unless a test wants them.
 const NO_PAST = { DEMO_EVENINGS: '0', HOLIDAYS: '' }
 
+// Most tests are about what the batch made; STREAM: '1' for those of the stream.
+const NO_STREAM = { STREAM: '0' }
+
 export class Instance {
 	// `settings`: environment of the programs, such as BUSINESS_TIMEZONE.
 	constructor(dir, port, settings) {
 		this.dir = dir
 		this.port = port
-		this.env = { ...cleanEnv, BIN_DIR: binDir, ...NO_LIMITS, ...NO_PAST, ...settings, INSTANCE_DIR: path.join(dir, 'i'), PORT: String(port) }
+		this.env = { ...cleanEnv, BIN_DIR: binDir, ...NO_LIMITS, ...NO_PAST, ...NO_STREAM, ...settings, INSTANCE_DIR: path.join(dir, 'i'), PORT: String(port) }
 	}
 
 	url(target) { return `http://127.0.0.1:${this.port}${target}` }
