@@ -37,6 +37,7 @@ PG_LIBS = $(shell pkg-config --libs libpq)
 MARIADB_CFLAGS = $(shell pkg-config --cflags libmariadb)
 MARIADB_LIBS = $(shell pkg-config --libs libmariadb)
 SECRET_LIBS = $(shell pkg-config --libs libjwt libsodium jansson)
+KAFKA_LIBS = $(shell pkg-config --libs rdkafka)
 STREAM_LIBS = $(shell pkg-config --libs rdkafka libwebsockets libcurl)
 
 LIB_SRC := $(wildcard lib/*/*.c)
@@ -90,7 +91,7 @@ $(B)/libtakings.a: $(LIB_OBJ)
 	$(QUIET)rm -f $@ && ar rcs $@ $^
 
 $(B)/takings-batch: $(call obj,$(BATCH_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) $(SECRET_LIBS) -lm -lpthread
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) $(SECRET_LIBS) $(KAFKA_LIBS) -lm -lpthread
 
 $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) -lfcgi -lm -lpthread

@@ -36,8 +36,9 @@ static const struct job jobs[] = {
      "config [--markdown | --metrics | --env-example]", "show each setting and where it came from",
      false},
 	{"demo", job_demo, NULL,
-     "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]",
-     "fill order_db with believable data", false},
+     "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]\n"
+     "       | --live [--speed N | --rate N] [--minutes M] [--to order_db|kafka]",
+     "fill order_db with believable data; --live: order by order, as it happens", false},
 	{"user", job_user, NULL,
      "user list | add NAME --role ROLE [--generate] | role NAME ROLE | password NAME [--generate]\n"
      "       | disable NAME | enable NAME | delete NAME [--yes] | token NAME",

@@ -16,7 +16,6 @@
 #include "base/log.h"
 
 enum {
-	CONFIG_RETRY_MS = 10000,       /* what a person must change is looked at again */
 	STANDBY_MS = 1000,             /* while another process follows the slot */
 	PASS_MS = 10000,               /* the position moves at least that often, */
 	PASS_BYTES = 16 * 1024 * 1024, /* or after that much of the log, whatever it was about */
@@ -315,25 +314,12 @@ static enum err step(struct source *s, struct intake *in, int64_t until_ms, stru
 
 static enum err poll_source(struct source *s, struct intake *in, int timeout_ms, struct errbuf *eb)
 {
-	int64_t until_ms = clock_mono_ms() + timeout_ms;
-	if (s->why.code != ERR_OK && clock_mono_ms() < s->again_ms) {
-		nap(until_ms < s->again_ms ? until_ms : s->again_ms);
-		*eb = s->why;
-		return s->why.code;
-	}
-	err_clear(&s->why);
-	enum err rc = step(s, in, until_ms, eb);
-	if (rc == ERR_OK)
-		return rc;
-	if (rc == ERR_CONFIG) {
-		s->why = *eb;
-		s->again_ms = clock_mono_ms() + CONFIG_RETRY_MS;
-	}
-	postgresql_leave(s);
+	enum err rc = step(s, in, clock_mono_ms() + timeout_ms, eb);
+	if (rc != ERR_OK)
+		postgresql_leave(s);
 	return rc;
 }
 
-/* Called from whichever thread has written the batch. */
 static void committed(struct source *s, const struct advance *done, int n)
 {
 	for (int i = 0; i < n; i++)

@@ -10,8 +10,6 @@
 #ifndef TAKINGS_STREAM_SOURCE_POSTGRESQL_H
 #define TAKINGS_STREAM_SOURCE_POSTGRESQL_H
 
-#include <stdatomic.h>
-
 #include "db/replication.h"
 #include "stream/intake.h"
 
@@ -32,8 +30,7 @@ struct source {
 	const char *slot, *publication;
 	enum phase phase;
 	bool paused;
-	int64_t again_ms; /* not to be tried before */
-	struct errbuf why;
+	int64_t again_ms; /* a standby: not to be looked at before */
 
 	struct db *home;  /* analytics_db, until it streams; holds the lock */
 	struct db *order; /* order_db, until it streams */
@@ -49,15 +46,15 @@ struct source {
 	int table; /* the next to copy */
 	int64_t copied, said_ms;
 
-	int64_t whole;           /* end of the last whole transaction */
-	int64_t passed;          /* what the intake was told of it */
-	int64_t passed_ms;       /* when */
-	bool inside, touched;    /* a transaction; one that has changed orders */
-	int64_t last_lsn;        /* of the last record, and how many changes it had so far */
-	int64_t last_lsn_n;      /* (one record may insert many rows) */
-	int64_t committed_us;    /* when the last transaction was committed there */
-	bool idle;               /* nothing was waiting at the end of the last poll */
-	_Atomic int64_t durable; /* set by `committed` */
+	int64_t whole;        /* end of the last whole transaction */
+	int64_t passed;       /* what the intake was told of it */
+	int64_t passed_ms;    /* when */
+	bool inside, touched; /* a transaction; one that has changed orders */
+	int64_t last_lsn;     /* of the last record, and how many changes it had so far */
+	int64_t last_lsn_n;   /* (one record may insert many rows) */
+	int64_t committed_us; /* when the last transaction was committed there */
+	bool idle;            /* nothing was waiting at the end of the last poll */
+	int64_t durable;      /* set by `committed` */
 	int64_t reported;
 };
 

@@ -148,3 +148,31 @@ SELECT id, order_id, amount, created_at
 FROM demo_refunds n
 WHERE NOT EXISTS (SELECT FROM order_refunds o WHERE o.id = n.id)
 ORDER BY n.id
+
+-- name: demo_live_begin
+SELECT EXISTS (SELECT FROM takings_demo) AS ours,
+       pg_try_advisory_lock(hashtextextended('takings demo live', 0)) AS locked,
+       (SELECT coalesce(max(id), 0) FROM orders) AS last
+
+-- name: demo_live_order
+WITH placed AS (
+	INSERT INTO orders (id, status, total_amount, created_at, updated_at, customer_id, currency, discount, tax)
+	VALUES (:id::bigint, :status, :total::numeric, now(), now(), :customer::bigint, :currency,
+	        :discount::numeric, :tax::numeric)
+	RETURNING id
+)
+INSERT INTO order_items (id, order_id, item_id, name, quantity, unit_price)
+SELECT l.id, placed.id, l.item_id, l.name, l.quantity, l.unit_price
+FROM placed, jsonb_to_recordset(:lines::jsonb)
+     AS l (id bigint, item_id bigint, name text, quantity integer, unit_price numeric)
+
+-- name: demo_live_change
+UPDATE orders
+SET status = :status, total_amount = :total::numeric, discount = :discount::numeric, tax = :tax::numeric,
+    tip = :tip::numeric, updated_at = now(),
+    cancelled_at = CASE WHEN :cancelled::boolean THEN coalesce(cancelled_at, now()) END
+WHERE id = :id::bigint
+
+-- name: demo_live_refund
+INSERT INTO order_refunds (id, order_id, amount, created_at)
+VALUES (:id::bigint, :order::bigint, :amount::numeric, now())

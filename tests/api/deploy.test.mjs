@@ -77,7 +77,7 @@ describe('deploy/*.service, *.socket, *.timer', () => {
 		const dir = path.join(scratch(), 'units')
 		mkdirSync(dir)
 		const units = readdirSync(path.join(root, 'deploy')).filter((name) => /\.(service|socket|timer)$/.test(name))
-		assert.equal(units.length, 4)
+		assert.equal(units.length, 5)
 		for (const name of units) writeFileSync(path.join(dir, name), file(name).replaceAll('/usr/local/bin', binDir))
 		const done = await run('systemd-analyze', ['verify', '--man=no', ...units.map((name) => path.join(dir, name))])
 		// What a machine's own units lack is none of ours.
@@ -88,11 +88,12 @@ describe('deploy/*.service, *.socket, *.timer', () => {
 
 describe('deploy/*.env', () => {
 	it('hold settings there are, for the program they are for', async () => {
-		for (const name of ['web.env', 'batch.env']) {
+		for (const name of ['web.env', 'batch.env', 'stream.env']) {
 			const done = await batch(['--env-file', path.join(root, 'deploy', name), 'config'])
 			assert.equal(done.code, 0, done.stderr)
 			assert.deepEqual(done.events.filter((e) => e.event === 'setting_unknown'), [])
 		}
 		assert.doesNotMatch(file('web.env'), /^(ORDER_|DATABASE_URL|MIGRATE_)/m)
+		assert.doesNotMatch(file('stream.env'), /^(DATABASE_URL|MIGRATE_|DEMO_)/m)
 	})
 })
