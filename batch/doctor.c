@@ -204,6 +204,138 @@ static void check_order_db(struct doctor *d)
 	source_close(s);
 }
 
+/* ---- following order_db -------------------------------------------------- */
+
+static bool holds(const struct rowset *rs, int row, const char *name)
+{
+	const char *v = rowset_get(rs, row, name);
+	return v && strcmp(v, "t") == 0;
+}
+
+static void check_slot(struct doctor *d, const struct rowset *rs)
+{
+	const char *slot = conf_str(d->conf, CONF_ORDER_REPLICATION_SLOT);
+	const char *kept = rowset_get(rs, 0, "wal_status");
+	int64_t behind_mb = rowset_int(rs, 0, "behind") / (1024 * 1024);
+	if (strcmp(rowset_get(rs, 0, "keep_size"), "-1") == 0)
+		warn(d,
+		     "replication: max_slot_wal_keep_size = -1: a stream that stays away fills the disk of"
+		     " order_db's server; set it to what that can spare");
+	if (!holds(rs, 0, "found"))
+		warn(d, "replication: there is no slot %s yet; takings-stream makes it when it starts",
+		     slot);
+	else if (!holds(rs, 0, "fits"))
+		fail(d, "replication: the slot %s belongs to another database or plugin", slot);
+	else if (kept && strcmp(kept, "lost") == 0)
+		fail(d,
+		     "replication: the slot %s has lost its log; \"Following order_db anew\" in"
+		     " docs/OPERATIONS.md says what to do",
+		     slot);
+	else if (!holds(rs, 0, "active"))
+		warn(d,
+		     "replication: nobody follows the slot %s, for which %" PRId64 " MB of log are kept;"
+		     " start takings-stream, or drop the slot",
+		     slot, behind_mb);
+	else if (kept && strcmp(kept, "unreserved") == 0)
+		warn(d, "replication: the slot %s is about to lose its log, it is %" PRId64 " MB behind",
+		     slot, behind_mb);
+	else
+		good("replication: the slot %s is followed, %" PRId64 " MB behind", slot, behind_mb);
+}
+
+static void check_setup(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	const char *publication = conf_str(d->conf, CONF_ORDER_PUBLICATION);
+	if (db_query(db, "replication_setup",
+	             DB_PARAMS({"publication", publication},
+	                       {"slot", conf_str(d->conf, CONF_ORDER_REPLICATION_SLOT)}),
+	             &rs, &eb) != ERR_OK) {
+		fail(d, "replication: %s", eb.text);
+		return;
+	}
+	if (strcmp(rowset_get(&rs, 0, "wal_level"), "logical") != 0)
+		fail(d, "replication: order_db's server has wal_level = %s; it must be logical",
+		     rowset_get(&rs, 0, "wal_level"));
+	if (!holds(&rs, 0, "published"))
+		fail(d, "replication: there is no publication %s; sql/order_db/replication.sql makes it",
+		     publication);
+	check_slot(d, &rs);
+	rowset_fini(&rs);
+}
+
+static void check_replicator(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "doctor_replication",
+	             DB_PARAMS({"publication", conf_str(d->conf, CONF_ORDER_PUBLICATION)}), &rs,
+	             &eb) != ERR_OK) {
+		fail(d, "replication: %s", eb.text);
+		return;
+	}
+	const char *user = rowset_get(&rs, 0, "role"), *writes = rowset_get(&rs, 0, "writes");
+	const char *untold = rowset_get(&rs, 0, "untold");
+	if (!holds(&rs, 0, "replicates"))
+		fail(d, "replication: %s may not replicate: ALTER ROLE %s REPLICATION", user, user);
+	if (writes)
+		fail(d,
+		     "replication: %s may write to %s: give it SELECT only (sql/order_db/replication.sql)",
+		     user, writes);
+	else
+		good("replication: %s has no right to write", user);
+	if (untold)
+		fail(d, "replication: the publication leaves out %s; sql/order_db/replication.sql adds it",
+		     untold);
+	rowset_fini(&rs);
+}
+
+static void check_published(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "replication_tables",
+	             DB_PARAMS({"publication", conf_str(d->conf, CONF_ORDER_PUBLICATION)}), &rs,
+	             &eb) != ERR_OK)
+		fail(d, "replication: %s", eb.text);
+	for (int i = 0; i < rowset_rows(&rs); i++) {
+		const char *table = rowset_get(&rs, i, "table");
+		if (!holds(&rs, i, "readable"))
+			fail(d, "replication: no right to read %s for the first copy", table);
+		if (!holds(&rs, i, "keyed"))
+			fail(d,
+			     "replication: %s has no primary key (or REPLICA IDENTITY): its updates and"
+			     " deletes fail in order_db while it is published",
+			     table);
+	}
+	rowset_fini(&rs);
+}
+
+static void check_replication(struct doctor *d)
+{
+	struct errbuf eb = {0};
+	struct db *db = NULL;
+	const char *url = conf_str(d->conf, CONF_ORDER_REPLICATION_URL);
+	if (*url == '\0')
+		return;
+	if (db_open(&db,
+	            &(struct db_options){.name = conf_name(CONF_ORDER_REPLICATION_URL),
+	                                 .url = url,
+	                                 .program = "takings-doctor",
+	                                 .settings = "-c default_transaction_read_only=on",
+	                                 .limit_ms = 60000},
+	            &eb) != ERR_OK) {
+		fail(d, "replication: %s", eb.text);
+		return;
+	}
+	check_setup(d, db);
+	check_replicator(d, db);
+	check_published(d, db);
+	check_tls(d, "replication", "sslmode", db_weak_sslmode(db));
+	db_close(db);
+}
+
 /* ---- analytics_db ------------------------------------------------------ */
 
 static void check_role(struct doctor *d, struct db *db)
@@ -332,6 +464,7 @@ enum job_exit job_doctor(const struct conf *conf, int argc, char **argv)
 	(void)argc, (void)argv;
 	check_host(&d);
 	check_order_db(&d);
+	check_replication(&d);
 	check_analytics_db(&d);
 	(void)printf("%d failure(s), %d warning(s)\n", d.failures, d.warnings);
 	return d.failures ? JOB_FAILED : JOB_OK;
