@@ -14,6 +14,7 @@
 
 static const struct part_kind *const parts[] = {
 	&part_status,
+	&part_postgresql,
 	&part_hub,
 	&part_ws,
 };

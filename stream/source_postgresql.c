@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/log.h"
+#include "stream/parts.h"
 
 enum {
 	STANDBY_MS = 1000,             /* while another process follows the slot */
@@ -362,3 +363,10 @@ const struct source_ops source_postgresql = {
 	.lag = lag,
 	.close = source_close_postgresql,
 };
+
+static void run(struct part *p)
+{
+	intake_run(p, &source_postgresql);
+}
+
+const struct part_kind part_postgresql = {"order_db", PART_SOURCE, wanted, run};
