@@ -20,6 +20,7 @@ enum {
 	STANDBY_MS = 1000,             /* while another process follows the slot */
 	PASS_MS = 10000,               /* the position moves at least that often, */
 	PASS_BYTES = 16 * 1024 * 1024, /* or after that much of the log, whatever it was about */
+	PAUSED_MS = 2000,
 	SAY_MS = 5000,
 };
 
@@ -285,20 +286,29 @@ static enum err connect_and_check(struct source *s, struct intake *in, struct er
 	return rc;
 }
 
+/* Nothing can be written, so nothing is read. The connection is not held for long: a server that
+ * shuts down waits until all who follow it are as far as it is. */
+static enum err stay(struct source *s, int64_t until_ms, struct errbuf *eb)
+{
+	nap(until_ms);
+	if (s->phase != PHASE_STREAMING)
+		return ERR_OK;
+	if (clock_mono_ms() - s->paused_ms < PAUSED_MS)
+		return replication_keep(s->repl, eb);
+	postgresql_leave(s);
+	return ERR_OK;
+}
+
 static enum err step(struct source *s, struct intake *in, int64_t until_ms, struct errbuf *eb)
 {
 	int64_t left_ms = until_ms - clock_mono_ms();
-	if (s->paused && s->phase == PHASE_STREAMING) {
-		nap(until_ms);
-		return replication_keep(s->repl, eb);
-	}
+	if (s->paused)
+		return stay(s, until_ms, eb);
 	switch (s->phase) {
 	case PHASE_CREATING:
 		return postgresql_created(s, in, left_ms > 0 ? (int)left_ms : 0, eb);
 	case PHASE_COPYING:
-		if (!s->paused)
-			return copy_on(s, in, until_ms, eb);
-		break;
+		return copy_on(s, in, until_ms, eb);
 	case PHASE_COPIED:
 		if (s->durable >= s->start)
 			return postgresql_start(s, in, s->start, eb);
@@ -338,6 +348,7 @@ static enum err rewind_source(struct source *s, struct apply *apply, struct errb
 static void pause_source(struct source *s, bool on)
 {
 	s->paused = on;
+	s->paused_ms = clock_mono_ms();
 }
 
 static void lag(struct source *s, int64_t *messages, int64_t *behind_ms)

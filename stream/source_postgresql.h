@@ -23,13 +23,12 @@ enum phase {
 	PHASE_STREAMING
 };
 
-enum { COPY_TABLES = 8 };
-
 struct source {
 	const struct conf *conf;
 	const char *slot, *publication;
 	enum phase phase;
 	bool paused;
+	int64_t paused_ms;
 	int64_t again_ms; /* a standby: not to be looked at before */
 
 	struct db *home;  /* analytics_db, until it streams; holds the lock */
