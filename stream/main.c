@@ -15,6 +15,7 @@
 static const struct part_kind *const parts[] = {
 	&part_status,
 	&part_postgresql,
+	&part_kafka,
 	&part_hub,
 	&part_ws,
 };

@@ -16,5 +16,6 @@ extern const struct part_kind part_status;
 extern const struct part_kind part_postgresql;
 extern const struct part_kind part_hub;
 extern const struct part_kind part_ws;
+extern const struct part_kind part_kafka;
 
 #endif

@@ -24,15 +24,17 @@ struct source_ops {
 	                 struct errbuf *eb);
 
 	/* Hands over what there is by intake_take, at most until the batch is full or timeout_ms are
-	 * over, with what decodes it. ERR_IO, ERR_DB_DOWN: away; it is polled again. ERR_CONFIG: a
-	 * person must look (offset out of range, slot lost); the source stops and says so. */
+	 * over, with what decodes it. ERR_IO, ERR_DB_DOWN: away; it is polled again. ERR_LOCKED:
+	 * positions have to be read again; what is in hand is dropped and `rewind` called. ERR_CONFIG:
+	 * a person must look (offset out of range, slot lost); the source is closed, says so, and is
+	 * opened again from time to time, lest it was looked after. */
 	enum err (*poll)(struct source *s, struct intake *in, int timeout_ms, struct errbuf *eb);
 
 	/* The batch up to these positions is durable. */
 	void (*committed)(struct source *s, const struct advance *done, int n);
 
 	/* Nothing of what was polled since the last `committed` counts: begin again where the database
-	 * says. */
+	 * says, and read on from there once it is not paused. */
 	enum err (*rewind)(struct source *s, struct apply *apply, struct errbuf *eb);
 
 	/* While the database is away: stay in touch with the source, but read nothing. */

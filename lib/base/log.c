@@ -21,6 +21,11 @@ void log_init(const char *program, enum log_level min)
 	min_level = min;
 }
 
+bool log_wanted(enum log_level level)
+{
+	return level >= min_level;
+}
+
 bool log_level_parse(const char *word, enum log_level *out)
 {
 	for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)

@@ -39,6 +39,9 @@ void log_init(const char *program, enum log_level min);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
+/* Whether a line of this level is written at all, where making it is work. */
+bool log_wanted(enum log_level level);
+
 /* An error with its code, field and text, as one line. */
 void log_err(const char *event, const struct errbuf *eb);
 

@@ -104,9 +104,10 @@ export class Kafka {
 		return kafka
 	}
 
-	// The settings with which takings-stream finds them; a killed member is given up soon.
+	// The settings with which takings-stream finds them. A killed member is given up as soon as these
+	// brokers can: they let the first member of a group wait for 3 s, and silence of that counts.
 	settings(more = {}) {
-		return { KAFKA_BOOTSTRAP_SERVERS: this.servers, KAFKA_SESSION_TIMEOUT_MS: '1000', ...more }
+		return { KAFKA_BOOTSTRAP_SERVERS: this.servers, KAFKA_SESSION_TIMEOUT_MS: '4000', ...more }
 	}
 
 	async ask(...words) {

@@ -1,0 +1,42 @@
+/* load.h: a batch while it is being filled, and what it owns. Not shared between threads: the
+ * reader fills it, then the writer has it. */
+#ifndef TAKINGS_STREAM_LOAD_H
+#define TAKINGS_STREAM_LOAD_H
+
+#include "stream/apply.h"
+
+/* What was read of a partition. */
+struct tally {
+	int64_t messages, ignored, dead;
+};
+
+struct load {
+	struct changes *changes;
+	struct advance *advances; /* texts are borrowed and outlive the load */
+	struct tally *tallies;    /* one for each advance */
+	int advances_n, advances_cap;
+	struct dead_letter *dead; /* texts are in the arena of the changes */
+	int dead_n, dead_cap;
+	size_t dead_bytes;
+	int64_t messages_n;
+};
+
+struct load *load_new(void);
+void load_free(struct load *l); /* NULL is nothing */
+void load_clear(struct load *l);
+
+/* The index of a new advance, which stands where it begins. */
+int load_begin(struct load *l, const char *source, const char *topic, int32_t partition,
+               int64_t from);
+
+/* A message was refused: it goes to the dead letters with the reason in `eb`. `at->source` and
+ * `at->topic` outlive the load, all else is copied. */
+void load_bury(struct load *l, const struct position *at, const struct message *m,
+               const struct errbuf *eb);
+
+size_t load_bytes(const struct load *l);
+
+/* Borrowed until the load is changed. */
+struct batch load_batch(const struct load *l);
+
+#endif
