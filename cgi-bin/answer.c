@@ -159,6 +159,18 @@ static const char *first_text(const struct answer *a, const char *name)
 	return "";
 }
 
+bool answer_is_live(const struct answer *a)
+{
+	for (int i = 0; i < a->n; i++)
+		for (int col = 0; col < rowset_cols(&a->parts[i]); col++)
+			if (rowset_rows(&a->parts[i]) && strcmp(rowset_name(&a->parts[i], col), "is_live") == 0) {
+				const char *text = rowset_text(&a->parts[i], 0, col);
+				if (text && *text == 't')
+					return true;
+			}
+	return false;
+}
+
 enum err answer_write_csv(const struct answer *a, const char *key, struct buf *out, char *file,
                           size_t file_n, struct errbuf *eb)
 {

@@ -9,13 +9,14 @@
 
 #include "base/arena.h"
 
-enum { SLOTS = 4096 };
+enum { SLOTS = 4096, LIVE_MS = 1000 };
 
 struct entry {
 	struct cached cached; /* first: what callers hold is the entry */
 	struct entry *next;   /* in the slot */
 	struct entry *newer, *older;
-	uint64_t hash, epoch;
+	uint64_t hash;
+	struct cache_epoch epoch;
 	char *key;
 	size_t key_n, bytes;
 	atomic_int refs;
@@ -136,13 +137,21 @@ static uint64_t hash_key(const struct cache *c, const char *key, size_t key_n)
 	return hash;
 }
 
-const struct cached *cache_find(struct cache *c, const char *key, size_t key_n, uint64_t epoch,
-                                int64_t now_ms, int64_t ttl_ms)
+static bool counts(const struct entry *e, const struct cache_epoch *epoch, int64_t age_ms,
+                   int64_t ttl_ms)
+{
+	if (e->epoch.data != epoch->data || age_ms >= ttl_ms)
+		return false;
+	return !e->cached.live || (e->epoch.live == epoch->live && age_ms < LIVE_MS);
+}
+
+const struct cached *cache_find(struct cache *c, const char *key, size_t key_n,
+                                const struct cache_epoch *epoch, int64_t now_ms, int64_t ttl_ms)
 {
 	uint64_t hash = hash_key(c, key, key_n);
 	(void)pthread_mutex_lock(&c->lock);
 	struct entry *e = lookup(c, hash, key, key_n);
-	if (e && (e->epoch != epoch || now_ms - e->cached.made_ms >= ttl_ms)) {
+	if (e && !counts(e, epoch, now_ms - e->cached.made_ms, ttl_ms)) {
 		drop(c, e);
 		e = NULL;
 	}
@@ -156,15 +165,15 @@ const struct cached *cache_find(struct cache *c, const char *key, size_t key_n, 
 	return e ? &e->cached : NULL;
 }
 
-const struct cached *cache_keep(struct cache *c, const char *key, size_t key_n, uint64_t epoch,
-                                struct cached *made)
+const struct cached *cache_keep(struct cache *c, const char *key, size_t key_n,
+                                const struct cache_epoch *epoch, struct cached *made)
 {
 	struct entry *e = entry_new(made);
 	e->key = mem_alloc(key_n + 1);
 	memcpy(e->key, key, key_n);
 	e->key_n = key_n;
 	e->hash = hash_key(c, key, key_n);
-	e->epoch = epoch;
+	e->epoch = *epoch;
 	e->bytes = entry_bytes(e);
 	atomic_fetch_add(&e->refs, 1);
 	(void)pthread_mutex_lock(&c->lock);

@@ -7,16 +7,16 @@ static_assert((int)CONF_SERVER_HOST == 0,
               "0 stands for no setting, so the first one must be no feature's");
 
 static const struct feature features[] = {
-	{"forecasting", CONF_ENABLE_FORECASTING},
-	{"anomaly_detection", CONF_ENABLE_ANOMALY_DETECTION},
-	{"realtime", CONF_ENABLE_REALTIME_ANALYTICS},
-	{"cohorts", CONF_ENABLE_COHORT_ANALYSIS},
-	{"funnels", CONF_ENABLE_FUNNEL_ANALYSIS},
-	{"journeys", CONF_ENABLE_USER_JOURNEY},
-	{"stream", 0},
-	{"redis", 0},
-	{"kafka", 0},
-	{"s3", 0},
+	{"forecasting", CONF_ENABLE_FORECASTING, false},
+	{"anomaly_detection", CONF_ENABLE_ANOMALY_DETECTION, false},
+	{"realtime", CONF_ENABLE_REALTIME_ANALYTICS, false},
+	{"cohorts", CONF_ENABLE_COHORT_ANALYSIS, false},
+	{"funnels", CONF_ENABLE_FUNNEL_ANALYSIS, false},
+	{"journeys", CONF_ENABLE_USER_JOURNEY, false},
+	{"stream", 0, true},
+	{"redis", 0, false},
+	{"kafka", 0, true},
+	{"s3", 0, true},
 };
 
 enum { FEATURES = sizeof features / sizeof *features };

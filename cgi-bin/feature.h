@@ -7,6 +7,7 @@
 struct feature {
 	const char *name; /* in /info */
 	int setting;      /* CONF_ENABLE_...; 0: it has none */
+	bool elsewhere;   /* it is a part of another program, whose settings say whether it works */
 };
 
 /* NULL past the last one. */

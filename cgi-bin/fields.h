@@ -20,6 +20,7 @@ enum field_type {
 	FIELD_WORDS,  /* a list of words of `detail` */
 	FIELD_OBJECT, /* of the shape `detail` */
 	FIELD_LIST,   /* of objects of the shape `detail` */
+	FIELD_MAP,    /* an object of any names; of counts, or with `detail` text or any of those */
 };
 
 enum { FIELD_NULLABLE = 1, FIELD_OPTIONAL = 2 };

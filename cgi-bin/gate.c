@@ -170,17 +170,38 @@ static void put_key(const struct call *c, struct buf *key)
 	params_print(&c->params, key);
 }
 
-/* Two of them agree where the bytes do. */
-static void set_etag(const struct route *route, struct cached *made)
+/* A value that says when, as a member of JSON: its end, or NULL where there is none at `s`. */
+static const char *clock_member(const char *s)
+{
+	static const char *const names[] = {"\"as_of\":", "\"elapsed_s\":", "\"seen_at\":"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strncmp(s, names[i], strlen(names[i])) == 0)
+			return s + strcspn(s, ",}");
+	return NULL;
+}
+
+/* Two of them agree where the bytes do. Live figures are asked for again and again and say each
+ * time when it was: there the rest decides, and the tag is a weak one. */
+static void set_etag(struct cached *made)
 {
 	unsigned char hash[16];
 	char text[2 * sizeof hash + 1];
-	const char *from = buf_str(&made->body);
-	if (route->keep_ms)
-		from += strcspn(from, ",");
-	(void)crypto_generichash(hash, sizeof hash, (const unsigned char *)from, strlen(from), NULL, 0);
+	const char *s = buf_str(&made->body), *from = s;
+	crypto_generichash_state state;
+	(void)crypto_generichash_init(&state, NULL, 0, sizeof hash);
+	while (made->live && *s) {
+		const char *end = *s == '"' ? clock_member(s) : NULL;
+		if (!end) {
+			s++;
+			continue;
+		}
+		(void)crypto_generichash_update(&state, (const unsigned char *)from, (size_t)(s - from));
+		from = s = end;
+	}
+	(void)crypto_generichash_update(&state, (const unsigned char *)from, strlen(from));
+	(void)crypto_generichash_final(&state, hash, sizeof hash);
 	(void)sodium_bin2hex(text, sizeof text, hash, sizeof hash);
-	(void)snprintf(made->etag, sizeof made->etag, "\"%s\"", text);
+	(void)snprintf(made->etag, sizeof made->etag, "%s\"%s\"", made->live ? "W/" : "", text);
 }
 
 static bool wants_csv(const struct call *c)
@@ -194,6 +215,7 @@ static enum err make_answer(struct call *c, int64_t data_version, struct cached 
 {
 	*made = (struct cached){.made_ms = clock_mono_ms(), .data_version = data_version};
 	enum err rc = answer_ask(c, &made->answer, eb);
+	made->live = rc == ERR_OK && answer_is_live(&made->answer);
 	if (rc == ERR_OK && !c->route->page) {
 		int64_t begun_us = clock_mono_us();
 		if (wants_csv(c))
@@ -218,6 +240,7 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	struct buf key;
 	/* Read before the figures are: what is made from them is never taken for newer. */
 	struct watch_state seen = watch_state_get(c->web->watch);
+	const struct cache_epoch epoch = {seen.data_epoch, seen.live_epoch};
 	int64_t keep_ms = c->route->keep_ms;
 	int64_t ttl_ms = keep_ms ? keep_ms : conf_int(c->conf, CONF_CACHE_TTL) * 1000;
 	bool keeps = ttl_ms > 0 && (seen.listening || keep_ms) && !c->route->uncached;
@@ -226,16 +249,17 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	if (keeps) {
 		put_key(c, &key);
 		c->cached =
-			cache_find(c->web->cache, key.data, key.len, seen.data_epoch, clock_mono_ms(), ttl_ms);
+			cache_find(c->web->cache, key.data, key.len, &epoch, clock_mono_ms(), ttl_ms);
 		c->cache_hit = c->cached != NULL;
 	}
 	if (!c->cached)
 		rc = make_answer(c, seen.data_version, &made, eb);
 	/* JSON says when it was made: where it is not kept, its tag would never be met again. */
-	if (!c->cached && rc == ERR_OK && !c->route->page && (keeps || wants_csv(c)))
-		set_etag(c->route, &made);
+	made.live |= keep_ms > 0;
+	if (!c->cached && rc == ERR_OK && !c->route->page && (keeps || made.live || wants_csv(c)))
+		set_etag(&made);
 	if (!c->cached && rc == ERR_OK)
-		c->cached = keeps ? cache_keep(c->web->cache, key.data, key.len, seen.data_epoch, &made)
+		c->cached = keeps ? cache_keep(c->web->cache, key.data, key.len, &epoch, &made)
 		                  : cache_alone(&made);
 	buf_fini(&key);
 	return rc;
@@ -245,6 +269,7 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 static bool is_known(const struct call *c)
 {
 	const char *p = c->req->if_none_match, *etag = c->cached->etag;
+	etag += strncmp(etag, "W/", 2) == 0 ? 2 : 0;
 	size_t n = strlen(etag);
 	if (strcmp(c->route->method, "GET") != 0)
 		return false;

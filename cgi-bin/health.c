@@ -14,6 +14,9 @@
  * than a day and some hours means that nobody asks it to. */
 enum { BATCH_LATE_S = 26 * 3600 };
 
+/* The stream says every two seconds that it lives. */
+enum { STREAM_LATE_S = 15 };
+
 /* Who asks for health wants to know soon, above all where connections are scarce. */
 enum { WAIT_MS = 1000 };
 
@@ -81,6 +84,22 @@ static struct check check_order_db(const struct rowset *rs)
 	return (struct check){HEALTH_OK, NULL};
 }
 
+/* It need not run: where it never did, it is not switched on. What it says itself may name
+ * machines, so it stays with those who log in on the server. */
+static struct check check_stream(const struct rowset *rs)
+{
+	const char *status = rowset_get(rs, 0, "stream_status");
+	if (!status)
+		return (struct check){HEALTH_DISABLED, NULL};
+	if (rowset_int(rs, 0, "stream_age_s") > STREAM_LATE_S)
+		return (struct check){HEALTH_DEGRADED, "has not been heard of for over 15 s"};
+	if (strcmp(status, "ok") != 0)
+		return (struct check){HEALTH_DEGRADED,
+		                      "says that something is wrong; its log and takings-batch doctor say"
+		                      " more"};
+	return (struct check){HEALTH_OK, NULL};
+}
+
 enum err health_look(struct web *w, struct health *out, struct rowset *rs, struct errbuf *eb)
 {
 	static const struct check off = {HEALTH_DISABLED, NULL};
@@ -95,7 +114,7 @@ enum err health_look(struct web *w, struct health *out, struct rowset *rs, struc
 	                        {"order_db", up ? check_order_db(rs) : unknown},
 	                        {"redis", off},
 	                        {"ingest", off},
-	                        {"stream", off},
+	                        {"stream", up ? check_stream(rs) : unknown},
 	                        {"batch", up ? check_batch(rs) : unknown}};
 	out->worst = HEALTH_OK;
 	for (int i = 0; i < HEALTH_CHECKS; i++) {

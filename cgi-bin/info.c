@@ -63,9 +63,41 @@ static void put_modules(struct json *j, const struct conf *conf)
 		struct errbuf off = {0};
 		if (feature_check(f->setting, conf, &off) != ERR_OK)
 			json_pair_text(j, f->name, "disabled");
+		else if (f->elsewhere)
+			json_pair_text(j, f->name, "available");
 		else
 			json_pair_text(j, f->name, is_written(f) ? "enabled" : "planned");
 	}
+	json_end_object(j);
+}
+
+/* What stands here for parts that others would bring in, and settings that are read as something
+ * else than their names say. */
+static const struct {
+	const char *name, *here;
+} capabilities[] = {
+	{"FastAPI", "a FastCGI program in C behind nginx"},
+	{"uvicorn", "nginx and the threads of takings-web"},
+	{"kafka-python", "librdkafka in takings-stream"},
+	{"cassandra-driver", "PostgreSQL through libpq"},
+	{"redis", "answers kept in process, until PostgreSQL tells that figures changed"},
+}, mapped[] = {
+	{"KAFKA_BOOTSTRAP_SERVERS", "read by takings-stream; no Kafka unless it is set"},
+	{"CASSANDRA_HOSTS", "mapped to PostgreSQL (ANALYTICS_DATABASE_URL); never connected to"},
+	{"REDIS_HOST", "accepted; answers are kept in process and no Redis is asked"},
+};
+
+static void put_instead(struct json *j)
+{
+	json_key(j, "capabilities");
+	json_begin_object(j);
+	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+		json_pair_text(j, capabilities[i].name, capabilities[i].here);
+	json_end_object(j);
+	json_key(j, "mapped_settings");
+	json_begin_object(j);
+	for (size_t i = 0; i < sizeof mapped / sizeof *mapped; i++)
+		json_pair_text(j, mapped[i].name, mapped[i].here);
 	json_end_object(j);
 }
 
@@ -138,6 +170,7 @@ void info_handle(struct call *c)
 	put_build(&j);
 	json_pair_int(&j, "schema_version", analytics_schema_known());
 	put_modules(&j, c->conf);
+	put_instead(&j);
 	put_limits(&j, c->conf);
 	put_site(&j, c->web);
 	put_auth(&j, c->conf);

@@ -190,6 +190,32 @@ static void put_facts(struct buf *out, const struct rowset *rs)
 	}
 }
 
+struct stream_stat {
+	const char *name, *type, *help;
+};
+
+/* Rows of stats_stream; those that are not there have no sample. */
+static const struct stream_stat stream_stats[] = {
+	{"stream_instances", "gauge", "Processes of takings-stream that live"},
+#define STAT(id, name, kind, help) {name, #kind, help},
+#include "domain/stream_stats.def"
+#undef STAT
+};
+
+static void put_stream(struct buf *out, const struct rowset *rs)
+{
+	char name[80];
+	for (size_t i = 0; i < sizeof stream_stats / sizeof *stream_stats; i++)
+		for (int row = 0; row < rowset_rows(rs); row++) {
+			const struct stream_stat *s = &stream_stats[i];
+			if (strcmp(rowset_get(rs, row, "name"), s->name) != 0)
+				continue;
+			(void)snprintf(name, sizeof name, "analytics_%s", s->name);
+			prom_family(out, name, s->type, s->help);
+			buf_printf(out, "%s %s\n", name, rowset_get(rs, row, "n"));
+		}
+}
+
 static struct {
 	pthread_mutex_t lock;
 	struct buf text;
@@ -229,20 +255,23 @@ static void put_tables(struct buf *out)
 
 static enum err put_database(struct buf *out, struct call *c, struct errbuf *eb)
 {
-	struct rowset state = {0}, sizes = {0};
+	struct rowset state = {0}, stream = {0}, sizes = {0};
 	const struct db_ask asks[] = {{"stats_state", DB_NO_PARAMS, &state},
+	                              {"stats_stream", DB_NO_PARAMS, &stream},
 	                              {"stats_tables", DB_NO_PARAMS, &sizes}};
 	const struct db_limits limits = call_limits(c);
 	bool due = tables_are_due();
 	int64_t waited_us;
-	enum err rc = pool_ask(c->web->pool, asks, due ? 2 : 1, WAIT_MS, &limits, &waited_us, eb);
+	enum err rc = pool_ask(c->web->pool, asks, due ? 3 : 2, WAIT_MS, &limits, &waited_us, eb);
 	if (rc == ERR_OK) {
 		put_facts(out, &state);
+		put_stream(out, &stream);
 		if (due)
 			keep_tables(&sizes);
 	}
 	put_tables(out);
 	rowset_fini(&state);
+	rowset_fini(&stream);
 	rowset_fini(&sizes);
 	return rc;
 }

@@ -30,6 +30,7 @@ static const struct {
 	{"Service", "How the service is, and what it can do"},
 	{"Access", "Who asks: tokens for programs"},
 	{"Analytics", "Figures of business days"},
+	{"Live", "Figures as they happen"},
 	{"Admin", "Users, keys and what was done"},
 };
 

@@ -121,6 +121,18 @@ static void put_items(struct schemas *s, const struct field *f)
 	json_end_object(s->j);
 }
 
+/* A count may be null where nobody knows it. */
+static void put_values(struct json *j, const struct field *f)
+{
+	json_key(j, "additionalProperties");
+	json_begin_object(j);
+	if (!f->detail)
+		put_type(j, "integer", true);
+	else if (strcmp(f->detail, "text") == 0)
+		put_type(j, "string", false);
+	json_end_object(j);
+}
+
 static void put_object(struct schemas *s, const struct field *f, bool nullable)
 {
 	if (!nullable) {
@@ -187,6 +199,10 @@ static void put_kind(struct schemas *s, const struct field *f)
 		return;
 	case FIELD_OBJECT:
 		put_object(s, f, nullable);
+		return;
+	case FIELD_MAP:
+		put_type(s->j, "object", nullable);
+		put_values(s->j, f);
 		return;
 	}
 }

@@ -5,6 +5,7 @@
 
 #include "cgi-bin/admin.h"
 #include "cgi-bin/live.h"
+#include "cgi-bin/live_asked.h"
 #include "cgi-bin/login.h"
 #include "cgi-bin/ml.h"
 #include "web/token.h"
@@ -85,7 +86,7 @@
 #define SUMMARY_COLUMNS                                                                            \
 	"date total_revenue total_orders avg_order_value peak_hour vs_previous_day vs_previous_day_status " \
 	"vs_same_weekday vs_same_weekday_status placed_orders counted_orders gross refunds item_sales items_sold " \
-	"by_order_date previous_day same_weekday today"
+	"by_order_date previous_day same_weekday"
 #define SCOPE {.statement = "page_scope", .shape = PART_OBJECT, .key = "scope", .feeds = true}
 #define KNOWN {.statement = "page_known", .shape = PART_OBJECT, .key = "known", .missing = "no figures for these days"}
 #define ENVELOPE_COLUMNS "as_of range tz cutoff currency basis"
@@ -101,6 +102,18 @@
 #define UNUSUAL {.statement = "page_unusual", .shape = PART_ROWS, .key = "unusual", .only = "by_day"}
 #define P_METRIC(w, f) {.name = "metric", .type = PARAM_WORD, .words = (w), .fallback = (f), .meaning = "Which figure"}
 #define ITEMS {.statement = "report_items", .shape = PART_ROWS, .key = "items", .columns = "item_id name quantity revenue orders share"}
+
+#define READ_LIVE .access = ACCESS_VIEWER, .scopes = SCOPE_READ, .tag = "Live", .feature = CONF_ENABLE_REALTIME_ANALYTICS
+#define P_TZ {.name = "tz", .type = PARAM_TEXT, .min = 1, .max = 64, .meaning = "The site's zone, which all figures are in; another one is refused"}
+#define P_LIVE(n, whole) P_FIXED("days", (n)), P_FIXED("hours", (whole)), P_FIXED("products", NULL)
+#define P_FROM_TODAY(else_) {.name = "from", .type = PARAM_DATE, .meaning = "First business day; needs to. " else_ " if absent"}
+#define LIVE_ENVELOPE {.statement = "live_envelope", .shape = PART_FIELDS, .columns = "as_of range tz currency basis", .feeds = true, \
+	                   .missing = "the batch has not run yet: takings-batch run", .why = "live_missing"}
+#define TODAY_COLUMNS                                                                              \
+	"date partial elapsed_s total_revenue total_orders avg_order_value placed_orders counted_orders items_sold vs_previous_day " \
+	"vs_previous_day_status previous_day_revenue vs_same_weekday vs_same_weekday_status same_weekday_revenue source seen_at late"
+#define TODAY {.statement = "live_today", .shape = PART_OBJECT, .key = "today", .columns = TODAY_COLUMNS}
+#define PRODUCTS_COLUMNS "product_id name quantity revenue orders"
 
 #define BANDS(m) m " " m "_lo80 " m "_hi80 " m "_lo95 " m "_hi95"
 #define P_SHOWN(m, fb, what) {.name = "metric", .type = PARAM_WORD, .words = (m), .fallback = (fb), .example = "orders", .meaning = (what)}
@@ -169,6 +182,63 @@ static const struct route routes[] = {
 	{.method = "GET", .path = "/redoc", .handler = docs_handle, .page = "redoc.html", .doc = "The API, to read"},
 
 	{.method = "GET",
+	 .path = "/metrics/orders",
+	 READ_LIVE, .handler = live_range_handle,
+	 .params = {P_FROM_TODAY("Today"), P_TO, P_TZ,
+                {.name = "status", .type = PARAM_TEXT, .min = 1, .max = 100, .meaning = "Only orders that have this status now"},
+                P_CURRENCY, P_LOCATION, P_LIVE("1", NULL)},
+	 .parts = {LIVE_ENVELOPE,
+               {.statement = "metrics_orders", .shape = PART_FIELDS, .missing = "no figures for these days",
+                .columns = "total_orders total_revenue orders_by_status avg_order_value orders_per_hour counted_orders"}},
+	 .doc = "Orders placed on business days, by status and by hour; of today where no days are asked for"},
+	{.method = "GET",
+	 .path = "/metrics/realtime",
+	 READ_LIVE, .handler = live_realtime_handle,
+	 .params = {P_CURRENCY, P_LOCATION,
+                {.name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .fallback = "10", .example = "5", .meaning = "How many of recent_orders at most"},
+                P_FIXED("from", NULL), P_FIXED("to", NULL), P_FIXED("tz", NULL), P_FIXED("window", NULL), P_FIXED("personal", NULL),
+                P_FIXED("active_s", "1800"), P_FIXED("by", "revenue"), P_FIXED("days", "1"), P_FIXED("hours", NULL), P_FIXED("products", "10")},
+	 .parts = {LIVE_ENVELOPE,
+               {.statement = "metrics_realtime", .shape = PART_FIELDS, .missing = "nobody tells of orders as they happen: takings-stream does not run",
+                .columns = "current_orders_per_minute revenue_per_minute active_users active_users_basis cancelled_orders_per_minute "
+                           "cancelled_revenue_per_minute window_s seen_at late"},
+               {.statement = "metrics_products", .shape = PART_ROWS, .key = "top_products", .columns = PRODUCTS_COLUMNS},
+               {.statement = "metrics_recent", .shape = PART_ROWS, .key = "recent_orders",
+                .columns = "order_id status total currency customer_id created_at"}},
+	 .doc = "What happens now: rates of the last REALTIME_WINDOW_SECONDS, today's best products and the newest orders"},
+	{.method = "GET",
+	 .path = "/metrics/revenue/hourly",
+	 READ_LIVE, .handler = live_range_handle,
+	 .params = {P_FROM_TODAY("The last 24 hours"), P_TO, P_TZ, P_CURRENCY, P_LOCATION, P_LIVE("2", "t"), P_FORMAT},
+	 .parts = {LIVE_ENVELOPE,
+               {.statement = "metrics_known", .shape = PART_FIELDS, .missing = "no figures for these days", .columns = ""},
+               {.statement = "metrics_hourly", .shape = PART_ROWS, .key = "hours", .columns = "hour revenue orders partial"}},
+	 .doc = "Each real hour, oldest first; of the last 24 where no days are asked for"},
+	{.method = "GET",
+	 .path = "/metrics/products/top",
+	 READ_LIVE,
+	 .params = {P_FROM_TODAY("The last 30 days, with today"), P_TO, P_TZ, P_CURRENCY, P_LOCATION,
+                {.name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .fallback = "10", .example = "5", .meaning = "Products listed"},
+                {.name = "by", .type = PARAM_WORD, .words = "revenue|quantity|orders", .fallback = "revenue",
+                 .example = "quantity", .meaning = "What makes a product a top product"},
+                P_LIVE("30", NULL), P_FORMAT},
+	 .parts = {LIVE_ENVELOPE,
+               {.statement = "metrics_known", .shape = PART_FIELDS, .missing = "no figures for these days", .columns = ""},
+               {.statement = "metrics_products", .shape = PART_ROWS, .key = "products", .columns = PRODUCTS_COLUMNS}},
+	 .doc = "The best products of business days"},
+	{.method = "GET",
+	 .path = "/reconciliation",
+	 READ_LIVE, .handler = live_personal_handle,
+	 .params = {{.name = "date", .type = PARAM_DATE, .meaning = "One business day; the last 35 that were compared if absent"},
+                P_LIMIT("1000", 10000), P_FIXED("days", "35"), P_FIXED("personal", NULL)},
+	 .parts = {{.statement = "reconciliation_scope", .shape = PART_FIELDS, .columns = "as_of tz", .missing = "this day was not compared",
+                .why = "reconciliation_missing"},
+               {.statement = "reconciliation_days", .shape = PART_ROWS, .key = "days",
+                .columns = "date status orders_batch orders_stream orders_differing revenue checked_at"},
+               {.statement = "reconciliation_orders", .shape = PART_ROWS, .key = "orders", .columns = "order_id reason batch stream"}},
+	 .doc = "Closed days as the batch and as the stream have them; of one day the orders that differ"},
+
+	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",
 	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "1")},
@@ -177,7 +247,7 @@ static const struct route routes[] = {
                 .missing = "no figures for these days",
                 .columns = SUMMARY_COLUMNS},
                {.statement = "report_currencies", .shape = PART_ROWS, .key = "by_currency", .columns = "currency total_revenue total_orders"},
-               ENVELOPE},
+               TODAY, ENVELOPE},
 	 .doc = "Revenue, orders and averages of a day or range, compared"},
 	{.method = "GET",
 	 .path = "/api/admin/analytics/top-items",
@@ -195,7 +265,7 @@ static const struct route routes[] = {
                 .shape = PART_FIELDS,
                 .missing = "no figures for these days",
                 .columns = "others item_sales unallocated total_revenue"},
-               ENVELOPE},
+               TODAY, ENVELOPE},
 	 .doc = "Items with quantity and revenue, and what they do not explain"},
 	{.method = "GET",
 	 .path = "/api/admin/analytics/hourly",
@@ -204,7 +274,7 @@ static const struct route routes[] = {
                 P_FIXED("basis", "order_date"), P_FORMAT},
 	 .parts = {{.statement = "report_hours", .shape = PART_ROWS, .key = "hours", .missing = "no figures for this day",
                 .columns = "hour orders revenue seconds placed"},
-               ENVELOPE},
+               TODAY, ENVELOPE},
 	 .doc = "Orders and revenue of the 24 hours of a day"},
 
 	{.method = "GET",
@@ -212,8 +282,8 @@ static const struct route routes[] = {
 	 READ_API,
 	 .params = {P_DATE, P_FROM, P_TO, P_LOCATION, P_CURRENCY, P_BASIS, P_FIXED("days", "30"), P_FORMAT},
 	 .parts = {{.statement = "report_daily", .shape = PART_ROWS, .key = "days", .missing = "no figures for these days",
-                .columns = "date total_revenue total_orders avg_order_value placed_orders counted_orders gross refunds item_sales items_sold"},
-               ENVELOPE},
+                .columns = "date total_revenue total_orders avg_order_value placed_orders counted_orders gross refunds item_sales items_sold partial"},
+               TODAY, ENVELOPE},
 	 .doc = "Each business day of a range, by default of the last 30 computed ones"},
 
 	{.method = "GET",

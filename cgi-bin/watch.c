@@ -71,12 +71,21 @@ static void set_version(struct watch *watch, int64_t version)
 	(void)pthread_mutex_unlock(&watch->lock);
 }
 
+static void live_changed(struct watch *watch)
+{
+	(void)pthread_mutex_lock(&watch->lock);
+	watch->state.live_epoch++;
+	(void)pthread_mutex_unlock(&watch->lock);
+}
+
 static void on_notify(void *arg, const char *channel, const char *payload)
 {
 	struct watch *watch = arg;
 	int64_t version;
 	if (strcmp(channel, "takings_access") == 0)
 		watch_access_changed(watch);
+	else if (strcmp(channel, "takings_live") == 0)
+		live_changed(watch);
 	else if (num_parse_int(payload, 0, INT64_MAX, &version))
 		set_version(watch, version);
 }
@@ -86,6 +95,7 @@ static void set_listening(struct watch *watch, bool listening)
 	(void)pthread_mutex_lock(&watch->lock);
 	watch->state.listening = listening;
 	watch->state.data_epoch++;
+	watch->state.live_epoch++;
 	watch->state.access_epoch++;
 	(void)pthread_mutex_unlock(&watch->lock);
 }
@@ -111,6 +121,8 @@ static enum err begin_listening(struct watch *watch, struct db **out, struct err
 		rc = db_listen(*out, "takings_data", eb);
 	if (rc == ERR_OK)
 		rc = db_listen(*out, "takings_access", eb);
+	if (rc == ERR_OK)
+		rc = db_listen(*out, "takings_live", eb);
 	if (rc == ERR_OK)
 		rc = db_query(*out, "watch_version", DB_NO_PARAMS, &rs, eb);
 	if (rc == ERR_OK) {

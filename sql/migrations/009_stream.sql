@@ -265,3 +265,153 @@ CREATE TABLE reconciliation_order (
 	stream jsonb,
 	PRIMARY KEY (business_date, order_id)
 );
+
+-- ---- what answers take from the live tables -------------------------------------
+
+-- One row once the batch has run. Business days up to newest_day are the batch's; days after it, up
+-- to last_day, are the stream's: the last day it was seen on. last_day is NULL where the stream has
+-- never run under the rules in force. `late`: it has not been heard of for 15 s, or says that
+-- something is wrong, or that what it reads is older than that.
+CREATE FUNCTION live_reach()
+RETURNS TABLE (today date, starts_at timestamptz, newest_day date, last_day date, seen_at timestamptz, late boolean)
+LANGUAGE sql STABLE AS $$
+	SELECT d.business_date, d.starts_at, (SELECT max(business_date) FROM daily_revenue_cache),
+	       CASE WHEN l.rules_id IS DISTINCT FROM s.rules_id THEN NULL
+	            WHEN h.at >= d.starts_at THEN d.business_date
+	            ELSE business_date(h.at, r.timezone, r.cutoff_hours) END,
+	       h.at, coalesce(h.at < now() - interval '15 seconds' OR h.status <> 'ok', true)
+	             OR EXISTS (SELECT FROM stream_status t WHERE t.at > now() - interval '15 seconds'
+	                          AND (t.stats ->> 'stream_lag_ms')::numeric > 15000)
+	FROM site s JOIN rules r USING (rules_id) CROSS JOIN live_site l
+	LEFT JOIN heartbeat h ON h.component = 'stream'
+	CROSS JOIN LATERAL (SELECT * FROM business_days(r.timezone, r.cutoff_hours, (now() AT TIME ZONE 'UTC')::date - 2,
+	                                                (now() AT TIME ZONE 'UTC')::date + 1) b
+	                    WHERE b.starts_at <= now() AND b.ends_at > now()) d
+$$;
+
+-- Figures of whole days as report_days has them, and of the days after those as the stream has them.
+CREATE FUNCTION live_days(first_day date, final_day date, code text, location int, by_transaction boolean)
+RETURNS TABLE (business_date date, revenue_minor numeric, placed numeric, counted numeric, gross_minor numeric,
+               refund_minor numeric, item_minor numeric, item_qty numeric, live boolean)
+LANGUAGE sql STABLE AS $$
+	SELECT d.*, false FROM report_days(first_day, final_day, code, location, by_transaction) d
+	UNION ALL
+	SELECT g.day::date, coalesce(l.revenue, 0), coalesce(l.placed, 0), coalesce(l.counted, 0), coalesce(l.gross, 0),
+	       coalesce(l.refund, 0), coalesce(i.minor, 0), coalesce(i.qty, 0), true
+	FROM live_reach() r
+	CROSS JOIN LATERAL generate_series(greatest(first_day, r.newest_day + 1)::timestamp, least(final_day, r.last_day)::timestamp,
+	                                   interval '1 day') g(day)
+	CROSS JOIN LATERAL (SELECT sum(CASE WHEN by_transaction THEN x.booked_minor ELSE x.gross_minor - x.refund_minor END) AS revenue,
+	                           sum(x.placed) AS placed, sum(x.counted) AS counted, sum(x.gross_minor) AS gross, sum(x.refund_minor) AS refund
+	                    FROM live_day x
+	                    WHERE x.business_date = g.day::date AND x.currency = code AND (location IS NULL OR x.location_id = location)) l
+	CROSS JOIN LATERAL (SELECT sum(half_even(x.amount * 10::numeric ^ money_exponent(code), 0)) AS minor, sum(x.quantity) AS qty
+	                    FROM live_item x
+	                    WHERE x.business_date = g.day::date AND x.currency = code AND (location IS NULL OR x.location_id = location)) i
+	WHERE r.last_day IS NOT NULL
+$$;
+
+-- The real hours of business days, oldest first: 23 or 25 on a day on which the clock is changed.
+-- `name` is the hour's beginning on the wall clock with its offset: 2025-01-15T10:00+01:00.
+CREATE FUNCTION real_hours(zone text, cutoff_hours int, first_day date, final_day date)
+RETURNS TABLE (hour_at timestamptz, business_date date, hour smallint, name text)
+LANGUAGE sql STABLE AS $$
+	WITH piece AS MATERIALIZED (
+		SELECT start_s, end_s, shift_s, zone_offset_s(zone, start_s) AS offset_s
+		FROM business_pieces(zone, cutoff_hours, first_day, final_day)
+	)
+	SELECT to_timestamp(h - shift_s), (to_timestamp(start_s + shift_s - cutoff_hours * 3600) AT TIME ZONE 'UTC')::date,
+	       (h / 3600 % 24)::smallint,
+	       to_char(to_timestamp(h - shift_s + offset_s) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI')
+	       || CASE WHEN offset_s < 0 THEN '-' ELSE '+' END || to_char(make_interval(secs => abs(offset_s)), 'HH24:MI')
+	FROM piece, LATERAL generate_series((start_s + shift_s) / 3600 * 3600, end_s + shift_s - 1, 3600) h
+	ORDER BY 1
+$$;
+
+-- Figures of real hours, by when orders were placed; NULL on days that neither the batch nor the
+-- stream knows. An hour that occurs twice is one to the batch: it is split as the stream has it where
+-- both agree on the whole, else all of it is in the first.
+CREATE FUNCTION live_hours(first_day date, final_day date, code text, location int)
+RETURNS TABLE (hour_at timestamptz, name text, placed numeric, revenue_minor numeric)
+LANGUAGE sql STABLE AS $$
+	WITH hour AS MATERIALIZED (
+		SELECT h.* FROM site JOIN rules r USING (rules_id), LATERAL real_hours(r.timezone, r.cutoff_hours, first_day, final_day) h
+	), closed AS MATERIALIZED (
+		SELECT DISTINCT d.business_date FROM daily_revenue_cache d WHERE d.business_date BETWEEN first_day AND final_day
+	), batch AS MATERIALIZED (
+		SELECT c.business_date, c.hour, sum(c.order_count) AS placed, sum(c.revenue_minor) AS minor
+		FROM hourly_order_cache c
+		WHERE c.business_date BETWEEN first_day AND final_day AND c.currency = code AND (location IS NULL OR c.location_id = location)
+		GROUP BY 1, 2
+	), stream AS MATERIALIZED (
+		SELECT l.business_date, l.hour, l.hour_at, sum(l.placed) AS placed, sum(l.gross_minor - l.refund_minor) AS minor
+		FROM live_hour l
+		WHERE l.business_date BETWEEN first_day AND final_day AND l.currency = code AND (location IS NULL OR l.location_id = location)
+		GROUP BY 1, 2, 3
+	), pair AS (
+		SELECT h.hour_at, h.name, h.business_date, c.business_date IS NOT NULL AS closed,
+		       coalesce(b.placed, 0) AS b_placed, coalesce(b.minor, 0) AS b_minor, coalesce(s.placed, 0) AS s_placed, coalesce(s.minor, 0) AS s_minor,
+		       row_number() OVER (PARTITION BY h.business_date, h.hour ORDER BY h.hour_at) AS nth, count(*) OVER w AS n,
+		       sum(s.placed) OVER w IS NOT DISTINCT FROM b.placed AND sum(s.minor) OVER w IS NOT DISTINCT FROM b.minor AS agree
+		FROM hour h
+		LEFT JOIN closed c USING (business_date)
+		LEFT JOIN batch b USING (business_date, hour)
+		LEFT JOIN stream s USING (business_date, hour, hour_at)
+		WINDOW w AS (PARTITION BY h.business_date, h.hour)
+	)
+	SELECT p.hour_at, p.name,
+	       CASE WHEN p.closed AND p.n > 1 AND p.agree THEN p.s_placed
+	            WHEN p.closed THEN CASE WHEN p.nth = 1 THEN p.b_placed ELSE 0 END
+	            WHEN p.business_date > coalesce(r.newest_day, '-infinity') AND p.business_date <= r.last_day THEN p.s_placed END,
+	       CASE WHEN p.closed AND p.n > 1 AND p.agree THEN p.s_minor
+	            WHEN p.closed THEN CASE WHEN p.nth = 1 THEN p.b_minor ELSE 0 END
+	            WHEN p.business_date > coalesce(r.newest_day, '-infinity') AND p.business_date <= r.last_day THEN p.s_minor END
+	FROM pair p CROSS JOIN live_reach() r
+	ORDER BY p.hour_at
+$$;
+
+-- Items as report_items_ranked has them, with those of the stream's days.
+CREATE FUNCTION live_items_ranked(first_day date, final_day date, code text, location int, measure text)
+RETURNS TABLE (rank bigint, item_id text, name text, quantity numeric, minor numeric, orders bigint)
+LANGUAGE sql STABLE AS $$
+	SELECT row_number() OVER (ORDER BY
+	           CASE measure WHEN 'quantity' THEN i.quantity WHEN 'orders' THEN i.orders ELSE i.minor END DESC,
+	           CASE measure WHEN 'revenue' THEN i.quantity ELSE i.minor END DESC, i.item_id), i.*
+	FROM (SELECT c.item_id, (array_agg(c.name ORDER BY c.business_date DESC, c.location_id))[1] AS name,
+	             sum(c.quantity) AS quantity, sum(c.minor) AS minor, sum(c.orders)::bigint AS orders
+	      FROM (SELECT s.item_id, s.name, s.business_date, s.location_id, s.quantity, s.revenue_minor::numeric AS minor, s.order_count AS orders
+	            FROM item_sales_cache s
+	            WHERE s.business_date BETWEEN first_day AND final_day AND s.currency = code AND (location IS NULL OR s.location_id = location)
+	            UNION ALL
+	            SELECT l.item_id, coalesce(n.name, l.item_id), l.business_date, l.location_id, trim_scale(l.quantity),
+	                   half_even(l.amount * 10::numeric ^ money_exponent(code), 0), l.orders
+	            FROM live_reach() r
+	            JOIN live_item l ON l.business_date BETWEEN greatest(first_day, r.newest_day + 1) AND least(final_day, r.last_day)
+	            LEFT JOIN live_item_name n USING (item_id)
+	            WHERE r.last_day IS NOT NULL AND l.currency = code AND (location IS NULL OR l.location_id = location)) c
+	      GROUP BY c.item_id) i
+$$;
+
+-- What a closed day had come to when so many seconds of it were over, by the orders the stream knows.
+-- No row where these are not all that the batch counted on that day.
+CREATE FUNCTION live_until(day date, elapsed_s int, code text, location int)
+RETURNS TABLE (revenue_minor numeric, placed numeric, counted numeric)
+LANGUAGE sql STABLE AS $$
+	WITH own AS MATERIALIZED (
+		SELECT o.placed_at < d.starts_at + make_interval(secs => elapsed_s) AS early, o.counted,
+		       coalesce(o.total_minor, 0) - coalesce((SELECT half_even(sum(f.amount) * 10::numeric ^ money_exponent(code), 0)
+		                                              FROM order_refund_state f WHERE f.order_id = o.order_id AND NOT f.deleted), 0) AS minor
+		FROM site JOIN rules r USING (rules_id)
+		CROSS JOIN LATERAL business_days(r.timezone, r.cutoff_hours, day, day) d
+		JOIN order_state o ON o.placed_at >= d.starts_at AND o.placed_at < d.ends_at
+		WHERE o.born AND NOT o.deleted AND o.currency = code AND (location IS NULL OR o.location_id = location)
+	), whole AS (
+		SELECT coalesce(sum(minor) FILTER (WHERE counted), 0) AS minor, count(*) AS placed, count(*) FILTER (WHERE counted) AS counted
+		FROM own
+	)
+	SELECT coalesce(sum(o.minor) FILTER (WHERE o.counted AND o.early), 0), count(*) FILTER (WHERE o.early),
+	       count(*) FILTER (WHERE o.counted AND o.early)
+	FROM own o
+	HAVING EXISTS (SELECT FROM whole w, report_days(day, day, code, location, false) b
+	               WHERE w.minor = b.revenue_minor AND w.placed = b.placed AND w.counted = b.counted)
+$$;

@@ -9,8 +9,10 @@ SELECT b.status AS batch_status, extract(epoch FROM now() - b.at)::bigint AS bat
         ORDER BY run_id DESC LIMIT 1) AS order_run_status,
        current_setting('max_connections')::int AS connections_limit,
        (SELECT max(version) FROM schema_migration) AS schema_version,
-       extract(epoch FROM now() - w.at)::bigint AS web_age_s
+       extract(epoch FROM now() - w.at)::bigint AS web_age_s,
+       t.status AS stream_status, extract(epoch FROM now() - t.at)::bigint AS stream_age_s
 FROM (SELECT) one
 LEFT JOIN heartbeat b ON b.component = 'batch'
 LEFT JOIN heartbeat o ON o.component = 'order_db'
 LEFT JOIN heartbeat w ON w.component = 'web'
+LEFT JOIN heartbeat t ON t.component = 'stream'

@@ -4,10 +4,12 @@
 -- What stands beside the figures of every answer.
 SELECT now() AS as_of,
        json_build_object('from', starts_at, 'to', ends_at, 'tz', timezone, 'cutoff', cutoff_hours,
-                          'from_date', from_day, 'to_date', to_day, 'complete', complete) AS range,
+                          'from_date', from_day, 'to_date', to_day, 'complete', complete, 'partial', today BETWEEN from_day AND to_day,
+                          'elapsed_s', CASE WHEN today BETWEEN from_day AND to_day THEN today_elapsed_s END) AS range,
        timezone AS tz, cutoff_hours AS cutoff, currency, coalesce(:basis, 'order_date') AS basis,
        from_day, to_day, least(to_day, newest_day) AS last_day, newest_day, to_day >= today AS running, cutoff_hours,
-       revenue_profile, money_exponent(currency) AS money_digits, coalesce(:basis, 'order_date') = 'transaction_date' AS by_transaction
+       revenue_profile, money_exponent(currency) AS money_digits, coalesce(:basis, 'order_date') = 'transaction_date' AS by_transaction,
+       CASE WHEN to_day > newest_day THEN (SELECT last_day IS NOT NULL FROM live_reach()) ELSE false END AS is_live
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s
 
 -- name: report_missing
@@ -23,9 +25,10 @@ SELECT CASE WHEN NOT EXISTS (SELECT FROM site) THEN 'the batch has not run yet: 
 -- name: report_summary
 -- Totals of the days, and of as many days before and the same weekdays to compare
 -- with. Days after the newest computed one are cut off, and the base moves with
--- them. No row where none of the days is computed.
+-- them. One day that the batch has not closed yet is the stream's, compared with days
+-- at the same time of theirs. No row where nobody knows any of the days.
 WITH scope AS MATERIALIZED (
-	SELECT s.from_day, final_day, s.currency, s.revenue_profile, s.today, s.today_elapsed_s,
+	SELECT s.from_day, s.to_day, s.newest_day, final_day, s.currency, s.revenue_profile, s.today, s.today_elapsed_s,
 	       n.days_n, (n.days_n + 6) / 7 * 7 AS weeks_n
 	FROM report_scope(:date::date, :from::date, :to::date, 1, :currency) s,
 	     LATERAL (SELECT least(s.to_day, s.newest_day) AS final_day) f,
@@ -67,15 +70,37 @@ SELECT CASE WHEN s.from_day = s.final_day THEN s.final_day END AS date,
                          'total_orders', orders_shown(s.revenue_profile, p.counted, p.placed)) AS previous_day,
        json_build_object('from_date', s.from_day - s.weeks_n, 'to_date', s.final_day - s.weeks_n,
                          'days_computed', coalesce(w.n, 0), 'total_revenue', money(w.minor, s.currency),
-                         'total_orders', orders_shown(s.revenue_profile, w.counted, w.placed)) AS same_weekday,
-       json_build_object('date', s.today, 'partial', true, 'elapsed_s', s.today_elapsed_s,
-                         'total_revenue', NULL, 'total_orders', NULL, 'source', NULL) AS today
+                         'total_orders', orders_shown(s.revenue_profile, w.counted, w.placed)) AS same_weekday
 FROM scope s
 JOIN figure n ON n.name = 'now'
 LEFT JOIN figure p ON p.name = 'previous'
 LEFT JOIN figure w ON w.name = 'weekday'
 CROSS JOIN LATERAL growth(n.minor, n.n, p.minor, p.n, s.days_n) gp
 CROSS JOIN LATERAL growth(n.minor, n.n, w.minor, w.n, s.days_n) gw
+UNION ALL
+SELECT d.business_date, money(d.revenue_minor, s.currency), orders_shown(s.revenue_profile, d.counted, d.placed),
+       money_ratio(d.revenue_minor, d.counted, s.currency),
+       (SELECT h.hour FROM live_hour h
+        WHERE h.business_date = s.to_day AND h.currency = s.currency AND (:location_id::int IS NULL OR h.location_id = :location_id::int)
+        GROUP BY h.hour HAVING sum(orders_shown(s.revenue_profile, h.counted, h.placed)) > 0
+        ORDER BY sum(orders_shown(s.revenue_profile, h.counted, h.placed)) DESC, h.hour LIMIT 1),
+       gp.rate, gp.status, gw.rate, gw.status, d.placed::bigint, d.counted::bigint, money(d.gross_minor, s.currency), money(d.refund_minor, s.currency),
+       money(d.item_minor, s.currency), d.item_qty,
+       CASE WHEN :basis = 'transaction_date'
+            THEN json_build_array('gross', 'refunds', 'item_sales', 'items_sold', 'total_orders', 'placed_orders',
+                                  'counted_orders', 'peak_hour') END,
+       json_build_object('from_date', s.to_day - 1, 'to_date', s.to_day - 1, 'days_computed', num_nonnulls(p.revenue_minor),
+                         'total_revenue', money(p.revenue_minor, s.currency), 'total_orders', orders_shown(s.revenue_profile, p.counted, p.placed)),
+       json_build_object('from_date', s.to_day - 7, 'to_date', s.to_day - 7, 'days_computed', num_nonnulls(w.revenue_minor),
+                         'total_revenue', money(w.revenue_minor, s.currency), 'total_orders', orders_shown(s.revenue_profile, w.counted, w.placed))
+FROM scope s
+CROSS JOIN LATERAL (SELECT CASE WHEN s.to_day = s.today THEN s.today_elapsed_s ELSE 2 * 86400 END AS elapsed_s) e -- all of a day that is over
+CROSS JOIN LATERAL live_days(s.newest_day + 1, s.to_day, s.currency, :location_id::int, :basis = 'transaction_date') d
+LEFT JOIN LATERAL (SELECT * FROM live_until(s.to_day - 1, e.elapsed_s, s.currency, :location_id::int) x WHERE :basis = 'order_date') p ON true
+LEFT JOIN LATERAL (SELECT * FROM live_until(s.to_day - 7, e.elapsed_s, s.currency, :location_id::int) x WHERE :basis = 'order_date') w ON true
+CROSS JOIN LATERAL growth(d.revenue_minor, 1, p.revenue_minor, num_nonnulls(p.revenue_minor), 1) gp
+CROSS JOIN LATERAL growth(d.revenue_minor, 1, w.revenue_minor, num_nonnulls(w.revenue_minor), 1) gw
+WHERE s.from_day = s.to_day AND s.to_day > s.newest_day AND d.business_date = s.to_day
 
 -- name: report_currencies
 -- Revenue in each currency; they are never added.
@@ -88,27 +113,44 @@ WHERE :location_id::int IS NULL OR d.location_id = :location_id::int
 GROUP BY d.currency ORDER BY d.currency
 
 -- name: report_daily
--- A row a business day, oldest first; days that are not computed have none. The unit of
--- money is looked up once (OFFSET sees to that), which halves the cost of the rows.
+-- A row a business day, oldest first; days that are not computed have none, but those after
+-- the newest computed one are the stream's as far as it knows them. The unit of money is looked up once (OFFSET sees to that), which halves the cost of the rows.
 SELECT d.business_date AS date, d.revenue_minor * m.unit AS total_revenue,
        orders_shown(s.revenue_profile, d.counted, d.placed) AS total_orders,
        CASE WHEN d.counted = 0 THEN 0 ELSE half_even(d.revenue_minor / d.counted, 0) END * m.unit AS avg_order_value,
        d.placed::bigint AS placed_orders, d.counted::bigint AS counted_orders, d.gross_minor * m.unit AS gross,
-       d.refund_minor * m.unit AS refunds, d.item_minor * m.unit AS item_sales, d.item_qty AS items_sold
+       d.refund_minor * m.unit AS refunds, d.item_minor * m.unit AS item_sales, d.item_qty AS items_sold, d.live AS partial
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s,
      LATERAL (SELECT money_unit(s.currency) AS unit OFFSET 0) m,
-     LATERAL report_days(s.from_day, s.to_day, s.currency, :location_id::int, :basis = 'transaction_date') d
+     LATERAL (SELECT r.*, false AS live FROM report_days(s.from_day, s.to_day, s.currency, :location_id::int, :basis = 'transaction_date') r
+              UNION ALL
+              SELECT l.* FROM live_days(greatest(s.from_day, s.newest_day + 1), s.to_day, s.currency, :location_id::int, :basis = 'transaction_date') l
+              WHERE s.to_day > s.newest_day) d
 ORDER BY d.business_date
 
 -- name: report_hours
--- 24 wall-clock hours. No row where the day is not computed.
+-- 24 wall-clock hours. No row where nobody knows the day.
+WITH scope AS MATERIALIZED (
+	SELECT * FROM report_scope(:date::date, NULL, NULL, 1, :currency)
+)
 SELECT h.hour, sum(orders_shown(s.revenue_profile, h.served_count, h.order_count))::bigint AS orders,
        money(sum(h.revenue_minor), s.currency) AS revenue, max(h.seconds) AS seconds,
        sum(h.order_count)::bigint AS placed
-FROM report_scope(:date::date, NULL, NULL, 1, :currency) s
+FROM scope s
 JOIN hourly_order_cache h ON h.business_date = s.to_day AND h.currency = s.currency
 WHERE :location_id::int IS NULL OR h.location_id = :location_id::int
-GROUP BY h.hour, s.currency ORDER BY h.hour
+GROUP BY h.hour, s.currency
+UNION ALL
+SELECT b.hour, orders_shown(s.revenue_profile, coalesce(l.counted, 0), coalesce(l.placed, 0)), money(coalesce(l.minor, 0), s.currency), b.seconds,
+       coalesce(l.placed, 0)::bigint
+FROM scope s
+JOIN live_reach() r ON s.to_day > s.newest_day AND s.to_day <= r.last_day
+CROSS JOIN LATERAL business_hours(s.timezone, s.cutoff_hours, s.to_day, s.to_day) b
+LEFT JOIN LATERAL (SELECT sum(x.placed) AS placed, sum(x.counted) AS counted, sum(x.gross_minor - x.refund_minor) AS minor
+                   FROM live_hour x
+                   WHERE x.business_date = s.to_day AND x.hour = b.hour AND x.currency = s.currency
+                     AND (:location_id::int IS NULL OR x.location_id = :location_id::int)) l ON true
+ORDER BY 1
 
 -- name: report_hours_of_day
 -- The same in the order of the business day, which begins at the cutoff.
@@ -120,12 +162,16 @@ WHERE :location_id::int IS NULL OR h.location_id = :location_id::int
 GROUP BY h.hour, s.currency, s.cutoff_hours ORDER BY (h.hour - s.cutoff_hours + 24) % 24
 
 -- name: report_items
--- The best items.
+-- The best items; of days that the batch has not closed, as the stream knows them.
 SELECT i.item_id, i.name, i.quantity, money(i.minor, s.currency) AS revenue, i.orders,
        CASE WHEN i.total > 0 THEN half_even(i.minor * 100 / i.total, 2) END AS share
 FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s,
      LATERAL (SELECT r.*, sum(r.minor) OVER () AS total
-              FROM report_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by) r) i
+              FROM (SELECT * FROM report_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by) c
+                    WHERE s.to_day <= s.newest_day
+                    UNION ALL
+                    SELECT * FROM live_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by) l
+                    WHERE s.to_day > s.newest_day) r) i
 WHERE i.rank <= :limit::int
 ORDER BY i.rank
 
@@ -140,9 +186,17 @@ FROM report_scope(:date::date, :from::date, :to::date, :days::int, :currency) s,
      LATERAL (SELECT count(*) FILTER (WHERE rank > :limit::int) AS n,
                      coalesce(sum(quantity) FILTER (WHERE rank > :limit::int), 0) AS quantity,
                      coalesce(sum(minor) FILTER (WHERE rank > :limit::int), 0) AS rest, coalesce(sum(minor), 0) AS total
-              FROM report_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by)) i,
+              FROM (SELECT * FROM report_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by) c
+                    WHERE s.to_day <= s.newest_day
+                    UNION ALL
+                    SELECT * FROM live_items_ranked(s.from_day, s.to_day, s.currency, :location_id::int, :by) l
+                    WHERE s.to_day > s.newest_day) r) i,
      LATERAL (SELECT sum(revenue_minor) AS minor
-              FROM report_days(s.from_day, s.to_day, s.currency, :location_id::int, false) HAVING count(*) > 0) d
+              FROM (SELECT c.revenue_minor FROM report_days(s.from_day, s.to_day, s.currency, :location_id::int, false) c
+                    UNION ALL
+                    SELECT l.revenue_minor FROM live_days(greatest(s.from_day, s.newest_day + 1), s.to_day, s.currency, :location_id::int, false) l
+                    WHERE s.to_day > s.newest_day) x
+              HAVING count(*) > 0) d
 
 -- name: report_series
 -- One row for each of the last :span days up to the day shown, newest first; days that are not
