@@ -13,6 +13,7 @@
 #include "stream/parts.h"
 
 static const struct part_kind *const parts[] = {
+	&part_flush,
 	&part_status,
 	&part_postgresql,
 	&part_kafka,

@@ -17,5 +17,6 @@ extern const struct part_kind part_postgresql;
 extern const struct part_kind part_hub;
 extern const struct part_kind part_ws;
 extern const struct part_kind part_kafka;
+extern const struct part_kind part_flush;
 
 #endif

@@ -28,6 +28,7 @@ struct stream {
 	pthread_mutex_t lock; /* guards what follows, and each part's health */
 	pthread_cond_t woken;
 	enum part_stage stopping; /* parts of an earlier stage are to end */
+	int64_t deadline_ms;      /* by which all have; of clock_mono_ms, 0: nobody asked yet */
 	struct part parts[PARTS_MAX];
 	int parts_n;
 };
@@ -96,6 +97,14 @@ bool part_sleep(struct part *p, int ms)
 	bool over = is_over(p);
 	(void)pthread_mutex_unlock(&p->stream->lock);
 	return over;
+}
+
+int64_t part_left_ms(const struct part *p)
+{
+	(void)pthread_mutex_lock(&p->stream->lock);
+	int64_t deadline_ms = p->stream->deadline_ms;
+	(void)pthread_mutex_unlock(&p->stream->lock);
+	return deadline_ms ? deadline_ms - clock_mono_ms() : INT64_MAX;
 }
 
 void part_say(struct part *p, enum health health, const char *detail)
@@ -194,6 +203,7 @@ bool stream_stop(struct stream *s)
 	for (int stage = PART_SOURCE; stage < PART_STAGES; stage++) {
 		(void)pthread_mutex_lock(&s->lock);
 		s->stopping = (enum part_stage)(stage + 1);
+		s->deadline_ms = deadline_ms;
 		(void)pthread_cond_broadcast(&s->woken);
 		(void)pthread_mutex_unlock(&s->lock);
 		for (int i = 0; i < s->parts_n; i++) {

@@ -45,6 +45,9 @@ bool part_stopping(const struct part *p);
 /* Sleeps, but not longer than until it is to end; true: it is. */
 bool part_sleep(struct part *p, int ms);
 
+/* Milliseconds until what is left of the end must be over: INT64_MAX while nobody asks to stop. */
+int64_t part_left_ms(const struct part *p);
+
 /* How it is: one sentence without a final stop; "" where all is well. Logged when it changes. */
 void part_say(struct part *p, enum health health, const char *detail);
 void part_say_error(struct part *p, enum health health, const struct errbuf *eb);

@@ -242,6 +242,15 @@ CREATE TABLE report_outbox (
 	PRIMARY KEY (flush_id, ordinal)
 );
 
+-- What the reports told last of each day: those that differ from it are told anew, one that is gone as zeros.
+CREATE TABLE report_day (
+	business_date date NOT NULL,
+	currency text NOT NULL,
+	placed bigint NOT NULL,
+	revenue_minor bigint NOT NULL,
+	PRIMARY KEY (business_date, currency)
+);
+
 -- ---- reconciliation -------------------------------------------------------------
 
 -- Each closed day, as the batch and as the stream have it.

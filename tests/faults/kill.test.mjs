@@ -86,7 +86,7 @@ describe(`a killed batch (SEED=${seed})`, () => {
 		const demo = await batch(['demo', '--seed', '7', '--days', '25'],
 			{ ...settings, DEMO_DATABASE_URL: orders.url(), ANALYTICS_DATABASE_URL: orders.url() })
 		assert.equal(demo.code, 0, demo.stderr)
-		names = (await must(program, ['failpoints'])).trim().split('\n').filter((name) => !name.startsWith('web_'))
+		names = (await must(program, ['failpoints'])).trim().split('\n').filter((name) => !/^(web|stream)_/.test(name))
 
 		await measure('from nothing', { settings: {} })
 		const first = await shopFrom({})
