@@ -27,15 +27,15 @@ enum {
 struct flusher {
 	struct part *part;
 	struct report_store *store;
-	struct db *db;        /* NULL: none */
-	bool leads;           /* this process has the lock, by db */
-	int64_t due_ms;       /* when reports are made next; while it leads */
-	int64_t check_ms;     /* when the store is looked at next; 0: it was there */
-	int64_t retry_at_ms;  /* not before then is stored again */
+	struct db *db;       /* NULL: none */
+	bool leads;          /* this process has the lock, by db */
+	int64_t due_ms;      /* when reports are made next; while it leads */
+	int64_t check_ms;    /* when the store is looked at next; 0: it was there */
+	int64_t retry_at_ms; /* not before then is stored again */
 	int retry_ms;
-	int64_t end_ms;       /* when storing must end; 0: nobody asked to stop */
-	int64_t waiting;      /* reports in the outbox, as last seen */
-	struct {              /* of the flush that is being stored, for the log */
+	int64_t end_ms;  /* when storing must end; 0: nobody asked to stop */
+	int64_t waiting; /* reports in the outbox, as last seen */
+	struct {         /* of the flush that is being stored, for the log */
 		char id[24];
 		int64_t begun_ms, bytes;
 		int n;
@@ -104,8 +104,8 @@ static enum err make(struct flusher *f, struct errbuf *eb)
 	if (rc != ERR_OK && rc != ERR_NOTHING)
 		return rc;
 	int64_t interval_ms = conf_int(part_conf(f->part), CONF_FLUSH_INTERVAL) * 1000;
-	f->due_ms = f->due_ms + interval_ms > begun_ms ? f->due_ms + interval_ms
-	                                               : begun_ms + interval_ms;
+	f->due_ms =
+		f->due_ms + interval_ms > begun_ms ? f->due_ms + interval_ms : begun_ms + interval_ms;
 	if (rc == ERR_NOTHING)
 		return ERR_OK;
 	f->waiting += 5;
@@ -135,9 +135,8 @@ static enum err settle(struct flusher *f, const struct waiting *w, int64_t begun
 {
 	struct rowset rs;
 	failpoint_pass(FP_stream_report_put);
-	enum err rc =
-		db_query(f->db, "report_outbox_stored",
-	             DB_PARAMS({"flush_id", w->flush_id}, {"ordinal", w->ordinal}), &rs, eb);
+	enum err rc = db_query(f->db, "report_outbox_stored",
+	                       DB_PARAMS({"flush_id", w->flush_id}, {"ordinal", w->ordinal}), &rs, eb);
 	if (rc == ERR_OK) {
 		failpoint_pass(FP_stream_report_stored);
 		stat_add(STAT_REPORTS_STORED, 1);
@@ -177,10 +176,10 @@ static enum err postpone(struct flusher *f, const struct waiting *w, const struc
 	    LOG_INT("attempts", w->attempts + 1), LOG_INT("again_ms", pause_ms),
 	    LOG_INT("waiting", f->waiting), LOG_STR("error", why->text), LOG_END);
 	part_say_error(f->part, HEALTH_DEGRADED, why);
-	return db_query(f->db, "report_outbox_failed",
-	                DB_PARAMS({"flush_id", w->flush_id}, {"ordinal", w->ordinal},
-	                          {"error", why->text}),
-	                NULL, eb);
+	return db_query(
+		f->db, "report_outbox_failed",
+		DB_PARAMS({"flush_id", w->flush_id}, {"ordinal", w->ordinal}, {"error", why->text}), NULL,
+		eb);
 }
 
 static enum err put_one(struct flusher *f, const struct waiting *w, struct errbuf *eb)

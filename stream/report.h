@@ -10,7 +10,8 @@
 enum { REPORT_STAMP = 24 }; /* bytes of "20250115_103000_001" with room */
 
 /* Makes them in one transaction, over one snapshot, and puts them into report_outbox. ERR_NOTHING:
- * no figure changed since they were made last (and FLUSH_EMPTY is not set), or there are none yet. */
+ * no figure changed since they were made last (and FLUSH_EMPTY is not set), or there are none yet.
+ */
 MUST_CHECK enum err report_make(struct db *db, const struct conf *conf, char stamp[REPORT_STAMP],
                                 struct errbuf *eb);
 

@@ -95,8 +95,8 @@ bool aws_xml_text(const struct buf *body, const char *name, char *out, size_t n)
 static bool take(struct aws_answer *out, const char *access_key, const char *secret_key,
                  const char *token)
 {
-	if (!access_key || !secret_key || !*access_key || !*secret_key ||
-	    !aws_text_plain(access_key) || !aws_text_plain(secret_key) || !aws_text_plain(token))
+	if (!access_key || !secret_key || !*access_key || !*secret_key || !aws_text_plain(access_key) ||
+	    !aws_text_plain(secret_key) || !aws_text_plain(token))
 		return false;
 	out->access_key = mem_strdup(access_key);
 	out->secret_key = mem_strdup(secret_key);
@@ -135,10 +135,10 @@ static bool take_end(const json_t *value, int64_t *at_us)
 static bool parse_json(const struct buf *body, struct aws_answer *out)
 {
 	json_t *top = json_loadb(buf_str(body), body->len, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *sts = json_object_get(
-		json_object_get(json_object_get(top, "AssumeRoleWithWebIdentityResponse"),
-	                    "AssumeRoleWithWebIdentityResult"),
-		"Credentials");
+	const json_t *sts =
+		json_object_get(json_object_get(json_object_get(top, "AssumeRoleWithWebIdentityResponse"),
+	                                    "AssumeRoleWithWebIdentityResult"),
+	                    "Credentials");
 	const json_t *keys = sts ? sts : top;
 	const char *token = json_string_value(json_object_get(keys, sts ? "SessionToken" : "Token"));
 	bool ok = take_end(json_object_get(keys, "Expiration"), &out->ends_us) &&

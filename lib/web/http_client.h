@@ -22,8 +22,8 @@ struct http_client *http_client_new(http_give_up_fn give_up, void *arg);
 void http_client_free(struct http_client *c);
 
 struct http_ask {
-	const char *method; /* GET, PUT, POST */
-	const char *url;    /* http or https */
+	const char *method;         /* GET, PUT, POST */
+	const char *url;            /* http or https */
 	const char *const *headers; /* "Name: value", NULL at the end; NULL: none */
 	const void *body;
 	size_t body_n;

@@ -300,7 +300,8 @@ static enum err judge(struct s3 *s, const struct http_answer *a, const struct s3
 	return rc;
 }
 
-/* Not any server that says 200 to everything: a store names the object's ETag, and a list is one. */
+/* Not any server that says 200 to everything: a store names the object's ETag, and a list is one.
+ */
 static enum err check_shape(const struct s3 *s, const struct request *r,
                             const struct http_answer *a, struct errbuf *eb)
 {

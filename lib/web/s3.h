@@ -30,7 +30,8 @@ struct s3_outcome {
 MUST_CHECK enum err s3_put(struct s3 *s, const char *key, const void *body, size_t n,
                            struct s3_outcome *what, struct errbuf *eb);
 
-/* Whether the bucket can be listed: names below a prefix, one at most; what they are is not told. */
+/* Whether the bucket can be listed: names below a prefix, one at most; what they are is not told.
+ */
 MUST_CHECK enum err s3_list(struct s3 *s, const char *prefix, struct s3_outcome *what,
                             struct errbuf *eb);
 

@@ -1,7 +1,8 @@
 /* sigv4.h: AWS Signature Version 4, which says who sends a request and that nobody changed it.
  *
  * As the S3 API reference has it ("Authenticating Requests: Using the Authorization Header"): paths
- * are encoded once. The caller sends exactly the path, the query and the headers that were signed. */
+ * are encoded once. The caller sends exactly the path, the query and the headers that were signed.
+ */
 #ifndef TAKINGS_WEB_SIGV4_H
 #define TAKINGS_WEB_SIGV4_H
 

@@ -38,16 +38,18 @@ static void test_keys(void **state)
 	            "\"Token\":\"t==\",\"Expiration\":\"2025-01-15T10:30:00Z\"}",
 	            "AK", "s/+=", "t==", 1736937000);
 	assert_keys("{\"AccessKeyId\":\"AK\",\"SecretAccessKey\":\"s\"}", "AK", "s", "", 0);
-	assert_keys("{\"AssumeRoleWithWebIdentityResponse\":{\"AssumeRoleWithWebIdentityResult\":"
-	            "{\"Credentials\":{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"SessionToken\":"
-	            "\"t\",\"Expiration\":1.736937E9}}}}",
-	            "A", "s", "t", 1736937000);
-	assert_keys("<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/\">\n"
-	            "<AssumeRoleWithWebIdentityResult><Credentials><SessionToken>t</SessionToken>"
-	            "<SecretAccessKey>s</SecretAccessKey><Expiration>2025-01-15T10:30:00.123Z</Expiration>"
-	            "<AccessKeyId>A</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>"
-	            "</AssumeRoleWithWebIdentityResponse>",
-	            "A", "s", "t", 1736937000);
+	assert_keys(
+		"{\"AssumeRoleWithWebIdentityResponse\":{\"AssumeRoleWithWebIdentityResult\":"
+		"{\"Credentials\":{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"SessionToken\":"
+		"\"t\",\"Expiration\":1.736937E9}}}}",
+		"A", "s", "t", 1736937000);
+	assert_keys(
+		"<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/\">\n"
+		"<AssumeRoleWithWebIdentityResult><Credentials><SessionToken>t</SessionToken>"
+		"<SecretAccessKey>s</SecretAccessKey><Expiration>2025-01-15T10:30:00.123Z</Expiration>"
+		"<AccessKeyId>A</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>"
+		"</AssumeRoleWithWebIdentityResponse>",
+		"A", "s", "t", 1736937000);
 }
 
 static void test_no_keys(void **state)
@@ -150,8 +152,8 @@ static void test_container_urls(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),  cmocka_unit_test(test_no_keys),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_keys),           cmocka_unit_test(test_no_keys),
+		cmocka_unit_test(test_errors),         cmocka_unit_test(test_times),
 		cmocka_unit_test(test_container_urls),
 	};
 	return cmocka_run_group_tests_name("aws answers", tests, NULL, NULL);

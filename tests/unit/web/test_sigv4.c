@@ -155,8 +155,7 @@ static void test_encode(void **state)
 		{"AZaz09-_.~", "", "AZaz09-_.~"},
 		{"a/b", "", "a%2Fb"},
 		{"a/b", "/", "a/b"},
-		{" +=&?#%:*()!'\",;@$", "/",
-	     "%20%2B%3D%26%3F%23%25%3A%2A%28%29%21%27%22%2C%3B%40%24"},
+		{" +=&?#%:*()!'\",;@$", "/", "%20%2B%3D%26%3F%23%25%3A%2A%28%29%21%27%22%2C%3B%40%24"},
 		{"\xc3\xa9\x7f\x01", "", "%C3%A9%7F%01"},
 	};
 	(void)state;
@@ -182,9 +181,9 @@ static void test_time(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_s3_get),  cmocka_unit_test(test_s3_put),
+		cmocka_unit_test(test_s3_get),     cmocka_unit_test(test_s3_put),
 		cmocka_unit_test(test_s3_queries), cmocka_unit_test(test_suite),
-		cmocka_unit_test(test_blanks),  cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_blanks),     cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_time),
 	};
 	return cmocka_run_group_tests_name("sigv4", tests, NULL, NULL);
