@@ -56,6 +56,8 @@ static const struct job jobs[] = {
      "CSV\n"
      "      file: ds,holiday); one name is one effect, learned over the years",
      false},
+	{"replay", job_replay, NULL, "replay list [--reason R] | --id N | --reason R | --all",
+     "messages the stream refused; having them read again and waiting for what comes of it", false},
 	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},
 };
 

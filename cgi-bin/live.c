@@ -113,7 +113,8 @@ void live_auth_handle(struct call *c)
 	} else if (rc != ERR_OK) {
 		call_refuse(c, 0, NULL, &eb);
 	} else if (!page_is_ours(c, ticket != NULL) || !may_watch(c)) {
-		(void)err_set(&eb, ERR_INVALID, "this needs more rights than yours, or a page of this site");
+		(void)err_set(&eb, ERR_INVALID,
+		              "this needs more rights than yours, or a page of this site");
 		call_refuse(c, 403, "forbidden", &eb);
 	} else {
 		reply_begin(c->reply, 204, "text/plain");

@@ -124,10 +124,10 @@ static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope
 {
 	struct db_param params[SCOPE_COLUMNS + 1] = {{NULL, NULL}};
 	struct db_ask asks[MEMBERS];
-	enum err rc = db_query(
-		db, "hub_scope",
-		DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)}, {"customers", "t"}), scope,
-		eb);
+	enum err rc =
+		db_query(db, "hub_scope",
+	             DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)}, {"customers", "t"}),
+	             scope, eb);
 	if (rc != ERR_OK || rowset_rows(scope) == 0)
 		return rc;
 	must(rowset_cols(scope) <= SCOPE_COLUMNS);

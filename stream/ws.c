@@ -23,9 +23,9 @@ enum {
 	TICK_MS = 100,
 	APART_MS = 1000, /* between two pictures for one client */
 	BEAT_MS = 15000,
-	LIFE_MS = 600000,    /* then it is asked anew whether they still may */
+	LIFE_MS = 600000,      /* then it is asked anew whether they still may */
 	INCOMING_BYTES = 1024, /* of a message, which is not read */
-	SPARE_FDS = 256,     /* besides those of clients: for those who are told that it is full, too */
+	SPARE_FDS = 256, /* besides those of clients: for those who are told that it is full, too */
 	MESSAGES = 8,
 	GOODBYE_MS = 2000,
 };
@@ -54,9 +54,9 @@ struct server {
 
 struct client {
 	enum picture_view view;
-	int64_t seen;               /* number of the last picture; -1: none that is known */
-	int64_t sent_ms, until_ms;  /* 0: nothing was sent yet */
-	size_t received;            /* bytes of the message that is coming in */
+	int64_t seen;              /* number of the last picture; -1: none that is known */
+	int64_t sent_ms, until_ms; /* 0: nothing was sent yet */
+	size_t received;           /* bytes of the message that is coming in */
 	bool refused, owed_a_beat;
 };
 

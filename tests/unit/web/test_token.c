@@ -382,8 +382,9 @@ static void test_sign_and_rotate(void **state)
 	struct buf none;
 	struct errbuf eb = {0};
 	buf_init(&none);
-	assert_int_equal(token_sign(&(struct token_rules){"", "", "HS256", 1800, NULL}, &in, &none, &eb),
-	                 ERR_CONFIG);
+	assert_int_equal(
+		token_sign(&(struct token_rules){"", "", "HS256", 1800, NULL}, &in, &none, &eb),
+		ERR_CONFIG);
 	assert_int_equal(none.len, 0);
 	buf_fini(&none);
 }
