@@ -33,6 +33,7 @@ struct batch {
 	const struct dead_letter *dead;
 	int dead_n;
 	int64_t messages_n; /* all that were read, with those of no interest */
+	int64_t rules_id;   /* it was decoded with; 0: those that apply_rules said last */
 };
 
 struct applied {
@@ -48,7 +49,8 @@ void apply_close(struct apply *a);
 struct db *apply_db(struct apply *a);
 
 /* The rules in force, read anew where they changed; live tables that were made under others are
- * made anew here, in one transaction. ERR_NOTHING: no rules yet. */
+ * made anew here, in one transaction. They live until apply_close, as do those before them.
+ * ERR_NOTHING: no rules yet. */
 MUST_CHECK enum err apply_rules(struct apply *a, const struct rules **out, struct errbuf *eb);
 
 /* Where a partition stands: *next is -1 where it was never read. */

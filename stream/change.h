@@ -1,19 +1,22 @@
 /* change.h: what a message means: a piece of news about an order, a line of one, or a refund.
  *
  * The state of each is a function of the set of its changes, whatever the order in which they
- * arrive and however often: each part of it (a register) takes the value of the change with the
- * greatest version. An order has two registers: how it was born (everything but the status) and
- * its status with the cancellation; a line and a refund have one. Two changes of one order that
- * were read together are folded into one before the database sees them; folding gives the same as
- * applying one after the other.
+ * arrive and however often: each field takes the value of the change with the greatest version of
+ * those that say it. An order has two registers, each with a version of its own: how it was born
+ * (everything but the status) and its status with the cancellation; a line and a refund have one.
+ * A deletion says all fields: nothing. Two changes of one order that were read together are folded
+ * into one before the database sees them; folding gives the same as applying one after the other.
  *
  * A version is a pair, compared major first:
- *   a row of a database       major = VERSION_ROW + its LSN (or binlog position), minor = the
- * change's time in microseconds * 2048; outranks every event about the same order an event with a
- * version   major = the version, minor = as next an event with a time      major = 0, minor = (time
- * in us << 11) | (rank of its kind << 8) | 8 bits of a hash of what it says, so that equal times
- * have an order, too neither                   major = 0, minor = its offset Times lie between 1970
- * and 2100, so that nothing overflows. */
+ *
+ *   a row of a database: major = VERSION_ROW + its LSN (or binlog position), minor = the change's
+ *     time in microseconds * 2048; outranks every event about the same order
+ *   an event with a version: major = the version, minor = as next
+ *   an event with a time: major = 0, minor = (time in us << 11) | (rank of its kind << 8) | 8 bits
+ *     of a hash of what it says, so that equal times have an order, too
+ *   neither: major = 0, minor = its offset
+ *
+ * Times lie between 1970 and 2100, so that nothing overflows. */
 #ifndef TAKINGS_STREAM_CHANGE_H
 #define TAKINGS_STREAM_CHANGE_H
 
@@ -27,6 +30,8 @@
 struct version {
 	int64_t major, minor;
 };
+
+#define VERSION_NEVER ((struct version){-1, -1})
 
 enum change_kind { CHANGE_ORDER, CHANGE_LINE, CHANGE_REFUND };
 
@@ -53,6 +58,8 @@ enum change_field {
 	HAS_ALL = (1 << 18) - 1
 };
 
+enum { CHANGE_FIELDS = 18, HAS_STATUS_REGISTER = HAS_STATUS | HAS_CANCELLED };
+
 /* Which registers of an order a change writes. */
 enum change_register { WRITES_BIRTH = 1, WRITES_STATUS = 2 };
 
@@ -69,11 +76,13 @@ struct change {
 	bool event;         /* of a line: it came inside the event that made its order, and counts only
 	                     * while the order's birth has this very version */
 	const char *id;     /* of the order, the line or the refund */
-	const char *order_id;         /* of a line or refund */
-	struct version birth, status; /* a line's and a refund's version is `birth` */
+	const char *order_id;          /* of a line or refund */
+	struct version birth, status;  /* a line's and a refund's version is `birth` */
+	const struct version *said_at; /* NULL: each field was said with the version of its register;
+	                                * else CHANGE_FIELDS versions, VERSION_NEVER for what was not */
 
 	const char *status_word; /* "" where the row has none */
-	bool counted;            /* by the rules in force; set when it is folded */
+	bool counted;            /* by the rules in force; set when it is written */
 	const char *currency;    /* three capitals */
 	int32_t location;
 	const char *customer;                         /* NULL: unknown */
@@ -93,10 +102,16 @@ struct change {
 /* < 0, 0, > 0. */
 int version_compare(struct version a, struct version b);
 
-/* Puts `b` onto `a`: the same order, line or refund, any versions. Strings are borrowed. */
-void change_fold(struct change *a, const struct change *b);
+/* Makes of a change as it was read what can be folded: of an order, what its registers do not write
+ * is not said and has no version; what is deleted says that there is nothing. */
+void change_clean(struct change *ch);
 
-/* The changes of a batch, one for each order, line and refund: what is put is folded. */
+/* Puts `b` onto `a`: the same order, line or refund, any versions, both clean. Strings are
+ * borrowed; what must be remembered of versions goes to the arena. */
+void change_fold(struct change *a, const struct change *b, struct arena *arena);
+
+/* The changes of a batch, one for each order, line and refund: what is put is folded. An order that
+ * a line or a refund names is there, too, with no register if nothing is said of itself. */
 struct changes;
 
 struct changes *changes_new(void);
@@ -108,9 +123,17 @@ struct arena *changes_arena(struct changes *c);
 
 void changes_put(struct changes *c, const struct change *ch);
 
+/* The newest name that was put for an item; what becomes of lines takes none away. */
+struct item_name {
+	const char *item, *name;
+	struct version version;
+};
+const struct item_name *const *changes_names(struct changes *c, size_t *n);
+
 /* In the order of kind and then id (bytes), so that two batches lock in one order. */
 const struct change *const *changes_sorted(struct changes *c, size_t *n);
 
+/* What they take of memory, about. */
 size_t changes_bytes(const struct changes *c);
 
 #endif

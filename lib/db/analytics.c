@@ -84,6 +84,8 @@ static int limit_ms(const struct conf *conf, enum analytics_role role)
 		return (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000;
 	case ANALYTICS_WATCH:
 		return 3000;
+	case ANALYTICS_STREAM: /* its statement_timeout is 5 minutes */
+		return 330 * 1000;
 	case ANALYTICS_WRITE:
 		return DB_SILENCE_S * 1000;
 	case ANALYTICS_MIGRATE:

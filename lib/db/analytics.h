@@ -8,9 +8,10 @@
 enum analytics_role {
 	ANALYTICS_WRITE,   /* the batch: ANALYTICS_DATABASE_URL */
 	ANALYTICS_MIGRATE, /* MIGRATE_DATABASE_URL, else the same */
-	ANALYTICS_READ,  /* the web program: a session is read only unless a transaction says otherwise
-	                  */
-	ANALYTICS_WATCH, /* its watching thread: writes a heartbeat, and notices a silence soon */
+	ANALYTICS_READ,   /* the web program: a session is read only unless a transaction says otherwise
+	                   */
+	ANALYTICS_WATCH,  /* its watching thread: writes a heartbeat, and notices a silence soon */
+	ANALYTICS_STREAM, /* what writes news: as the batch, but no statement takes long */
 };
 
 /* Refuses well-known sample passwords unless DEV=1 (ERR_CONFIG): at the start of a

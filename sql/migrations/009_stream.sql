@@ -36,7 +36,9 @@ CREATE TABLE dead_letter (
 CREATE INDEX dead_letter_wanted ON dead_letter (dead_letter_id) WHERE replay_wanted_at IS NOT NULL;
 
 -- One row for each order ever heard of; a row of which only lines or refunds are known is not `born`.
--- Versions are pairs, compared major first (stream/change.h).
+-- Versions are pairs, compared major first (stream/change.h). `said` has a bit for each field that any
+-- change ever said (enum change_field). Where all of them were said with the version of their register,
+-- as is usual, `said_at` is NULL; else it has a pair for each field, {-1,-1} for what was never said.
 CREATE TABLE order_state (
 	order_id text COLLATE "C" PRIMARY KEY,
 	born boolean NOT NULL,
@@ -45,6 +47,8 @@ CREATE TABLE order_state (
 	birth_minor bigint NOT NULL DEFAULT -1,
 	status_major bigint NOT NULL DEFAULT -1,
 	status_minor bigint NOT NULL DEFAULT -1,
+	said integer NOT NULL DEFAULT 0,
+	said_at bigint[],
 	status text,
 	counted boolean NOT NULL DEFAULT false, -- by the rules of live_site
 	currency text,
@@ -68,12 +72,14 @@ CREATE INDEX order_state_cancelled ON order_state (cancelled_at) WHERE cancelled
 
 CREATE TABLE order_line_state (
 	line_id text COLLATE "C" PRIMARY KEY,
-	order_id text COLLATE "C" NOT NULL,
+	order_id text COLLATE "C",           -- NULL: nobody has said it, or the line is deleted
 	deleted boolean NOT NULL DEFAULT false,
 	event boolean NOT NULL DEFAULT false, -- came inside an order event: counts only while the order's
 	                                      -- birth has this version
 	major bigint NOT NULL,
 	minor bigint NOT NULL,
+	said integer NOT NULL,
+	said_at bigint[],
 	item_id text,
 	name text,
 	quantity numeric,
@@ -85,10 +91,12 @@ CREATE INDEX order_line_state_order ON order_line_state (order_id);
 
 CREATE TABLE order_refund_state (
 	refund_id text COLLATE "C" PRIMARY KEY,
-	order_id text COLLATE "C" NOT NULL,
+	order_id text COLLATE "C",
 	deleted boolean NOT NULL DEFAULT false,
 	major bigint NOT NULL,
 	minor bigint NOT NULL,
+	said integer NOT NULL,
+	said_at bigint[],
 	amount numeric,
 	refunded_at timestamptz,
 	refunded_local timestamp,
@@ -208,6 +216,78 @@ CREATE TABLE live_site (
 	changed_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO live_site DEFAULT VALUES;
+
+-- ---- what is newer ---------------------------------------------------------------
+
+-- When a field was said last. 1536 are the fields of an order's status register (HAS_STATUS and
+-- HAS_CANCELLED); all others go with its birth. A line and a refund have only that.
+CREATE FUNCTION said_when(said integer, said_at bigint[], birth bigint[], status bigint[], field integer) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN said >> field & 1 = 0 THEN '{-1,-1}'
+	            WHEN said_at IS NOT NULL THEN said_at[2 * field + 1 : 2 * field + 2]
+	            WHEN 1536 >> field & 1 = 1 THEN status
+	            ELSE birth END
+$$;
+
+-- Of what `n` says, the fields that it says later than `s` does.
+CREATE FUNCTION said_later(n_said integer, n_at bigint[], n_birth bigint[], n_status bigint[],
+                           s_said integer, s_at bigint[], s_birth bigint[], s_status bigint[]) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT coalesce(bit_or(1 << f), 0)
+	FROM generate_series(0, 17) f
+	WHERE said_when(n_said, n_at, n_birth, n_status, f) > said_when(s_said, s_at, s_birth, s_status, f)
+$$;
+
+-- said_at of both together.
+CREATE FUNCTION said_both(n_said integer, n_at bigint[], n_birth bigint[], n_status bigint[],
+                          s_said integer, s_at bigint[], s_birth bigint[], s_status bigint[]) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN bool_or(at <> '{-1,-1}' AND at <> CASE WHEN 1536 >> f & 1 = 1 THEN greatest(n_status, s_status)
+	                                                        ELSE greatest(n_birth, s_birth) END)
+	            THEN array_agg(part ORDER BY f, i) END
+	FROM (SELECT f, greatest(said_when(n_said, n_at, n_birth, n_status, f), said_when(s_said, s_at, s_birth, s_status, f)) AS at
+	      FROM generate_series(0, 17) f) x,
+	     unnest(at) WITH ORDINALITY u(part, i)
+$$;
+
+-- What of `n` is news to `s`: the fields to take from it, + 2^18 where its birth is newer, + 2^19 where its
+-- status is; 0: nothing. Where one of both says all that the other says, its versions decide.
+CREATE FUNCTION said_news(n_said integer, n_at bigint[], n_birth_major bigint, n_birth_minor bigint, n_status_major bigint,
+                          n_status_minor bigint, s_said integer, s_at bigint[], s_birth_major bigint, s_birth_minor bigint,
+                          s_status_major bigint, s_status_minor bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN (n_birth_major, n_birth_minor) > (s_birth_major, s_birth_minor) THEN 262144 ELSE 0 END
+	     | CASE WHEN (n_status_major, n_status_minor) > (s_status_major, s_status_minor) THEN 524288 ELSE 0 END
+	     | CASE WHEN n_at IS NULL AND s_at IS NULL
+	             AND CASE WHEN (n_birth_major, n_birth_minor) > (s_birth_major, s_birth_minor)
+	                      THEN s_said & ~n_said ELSE n_said & ~s_said END & ~1536 = 0
+	             AND CASE WHEN (n_status_major, n_status_minor) > (s_status_major, s_status_minor)
+	                      THEN s_said & ~n_said ELSE n_said & ~s_said END & 1536 = 0
+	            THEN CASE WHEN (n_birth_major, n_birth_minor) > (s_birth_major, s_birth_minor) THEN n_said & ~1536 ELSE 0 END
+	               | CASE WHEN (n_status_major, n_status_minor) > (s_status_major, s_status_minor) THEN n_said & 1536 ELSE 0 END
+	            ELSE said_later(n_said, n_at, ARRAY[n_birth_major, n_birth_minor], ARRAY[n_status_major, n_status_minor],
+	                            s_said, s_at, ARRAY[s_birth_major, s_birth_minor], ARRAY[s_status_major, s_status_minor])
+	       END
+$$;
+
+-- ---- what an order adds to the figures ---------------------------------------------
+
+-- One row for each order that counts for anything, by the rules of live_site. What is booked on another
+-- day than the order's, its cancellation and its refunds, is not in here.
+CREATE VIEW order_part AS
+SELECT s.order_id, s.birth_major, s.birth_minor, s.location_id, (s.placed_local - cutoff)::date AS business_date, s.currency,
+       s.placed_at - (s.placed_local - date_trunc('hour', s.placed_local)) AS hour_at,
+       extract(hour FROM s.placed_local)::smallint AS hour, date_trunc('minute', s.placed_at) AS minute_at,
+       coalesce(s.status, '') AS status, s.customer_id, s.counted, coalesce(s.total_minor, 0) AS total,
+       coalesce(r.refund, 0) AS refund, coalesce(r.refunds, 0) AS refunds, coalesce(s.discount_minor, 0) AS discount,
+       coalesce(s.tax_minor, 0) AS tax, coalesce(s.shipping_minor, 0) AS shipping, coalesce(s.tip_minor, 0) AS tip,
+       (s.cancelled_local - cutoff)::date AS cancelled_date
+FROM (SELECT *, (SELECT make_interval(hours => u.cutoff_hours) FROM live_site JOIN rules u USING (rules_id)) AS cutoff
+      FROM order_state) s
+LEFT JOIN LATERAL (SELECT sum(money_minor(f.amount, s.currency))::bigint AS refund, count(*) AS refunds
+                   FROM order_refund_state f
+                   WHERE f.order_id = s.order_id AND NOT f.deleted AND f.refunded_local IS NOT NULL) r ON s.counted
+WHERE s.born AND NOT s.deleted AND s.placed_local IS NOT NULL AND s.currency IS NOT NULL AND s.location_id IS NOT NULL;
 
 -- Each process of takings-stream, for health, measures and the page of the system.
 CREATE TABLE stream_status (
