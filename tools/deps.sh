@@ -45,7 +45,7 @@ packages_of() {
 	lint) echo clang clang-format clang-tidy libclang-rt-14-dev ;;
 	bench)
 		echo python3-sqlalchemy python3-psycopg2 wrk python3-fastapi python3-uvicorn python3-uvloop python3-httptools
-		echo python3-asyncpg python3-ujson
+		echo python3-asyncpg python3-ujson python3-kafka python3-lz4
 		echo r-base-core r-cran-forecast r-cran-prophet
 		;;
 	*) die "no such group: $1 (build, run, test, lint, bench)" ;;
