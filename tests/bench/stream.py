@@ -89,13 +89,14 @@ class Bench(Stage):
         db = psycopg2.connect(self.url(database))
         db.autocommit = True
         while True:
+            ended = child.poll() is not None # before it is asked how far it came
             n = self.progress(db, who)
             now = time.monotonic()
             if n and not first:
                 first = (n, now)
             if n >= self.events_n:
                 break
-            if now - begun > LIMIT_S or (child.poll() is not None and n < self.events_n):
+            if now - begun > LIMIT_S or ended:
                 with open(os.path.join(self.dir, f"{who}.log"), errors="replace") as log:
                     raise Failed(f"{who} stands at {n}:\n{log.read()[-2000:]}")
             time.sleep(0.02)
