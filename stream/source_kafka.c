@@ -110,8 +110,9 @@ static enum err set(rd_kafka_conf_t *rc, const char *name, const char *value, st
 	return err_set(eb, ERR_CONFIG, "Kafka: %s: %s", name, why);
 }
 
-/* Fixed for all: nothing is stored or begun anew by the library, and little is held in memory. An
- * answer that waits for messages waits no longer than a lone one may take to be seen. */
+/* Fixed for all: nothing is stored or begun anew by the library. What it holds in memory is bounded by
+ * bytes: at its bound of messages it would not ask for more before a second is over. An answer that
+ * waits for messages waits no longer than a lone one may take to be seen. */
 static const char *const fixed[][2] = {
 	{"client.id", "takings-stream"},
 	{"enable.auto.commit", "false"},
@@ -122,7 +123,7 @@ static const char *const fixed[][2] = {
 	{"partition.assignment.strategy", "range"},
 	{"max.poll.interval.ms", "300000"},
 	{"queued.max.messages.kbytes", "16384"},
-	{"queued.min.messages", "10000"},
+	{"queued.min.messages", "1000000"},
 	{"fetch.message.max.bytes", "1048576"},
 	{"fetch.wait.max.ms", "100"},
 	{"fetch.error.backoff.ms", "100"},
