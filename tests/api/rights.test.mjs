@@ -89,6 +89,47 @@ describe('rights on PostgreSQL', () => {
 		assert.equal(await orders.value('SELECT count(*)::int FROM orders'), 40)
 	})
 
+	it('of order_stream let it follow and copy the orders, and nobody write', async () => {
+		const file = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', sqlFile('order_db/replication.sql')]
+		for (let i = 0; i < 2; i++) await must('psql', [...file, orders.url()], { env: server.env })
+		for (const sql of WRITES) {
+			assert.equal(await sqlstate(orders, 'order_stream', sql), '25006', sql)
+			assert.equal(await sqlstate(orders, 'order_stream', `BEGIN READ WRITE; ${sql}; COMMIT`), '42501', sql)
+			assert.equal(await sqlstate(orders, 'order_stream', 'SET default_transaction_read_only = off', sql), '42501', sql)
+		}
+		assert.equal(await sqlstate(orders, 'order_stream', 'SELECT * FROM orders, order_items'), 'done')
+		assert.equal(await sqlstate(orders, 'order_stream', 'SELECT * FROM customers'), '42501')
+		assert.equal(await sqlstate(orders, 'order_stream', 'BEGIN READ WRITE; ALTER PUBLICATION takings ADD TABLE customers; COMMIT'), '42501')
+		assert.deepEqual(await orders.query(`SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication FROM pg_roles WHERE rolname = 'order_stream'`),
+			[{ rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false, rolreplication: true }])
+	})
+
+	it('and settings for following are looked at by the doctor', async () => {
+		const follow = { ORDER_REPLICATION_URL: orders.url('order_stream') }
+		const expect = async (code, ...lines) => {
+			const done = await shop.batch(['doctor'], follow)
+			assert.equal(done.code, code, done.stdout)
+			for (const line of lines) assert.match(done.stdout, line)
+		}
+		await expect(0, /^ok +replication: order_stream has no right to write$/m, /^warn +replication: there is no slot takings yet/m)
+		const admin = server.database('postgres')
+		await orders.exec(`SELECT pg_create_logical_replication_slot('takings', 'pgoutput')`)
+		await expect(0, /^warn +replication: nobody follows the slot takings, for which 0 MB/m)
+		await admin.exec(`ALTER SYSTEM SET max_slot_wal_keep_size = -1`)
+		await admin.exec('SELECT pg_reload_conf()')
+		await orders.exec(`GRANT UPDATE (quantity) ON order_items TO order_stream; ALTER PUBLICATION takings DROP TABLE order_items;
+			ALTER TABLE orders REPLICA IDENTITY NOTHING`)
+		await expect(1, /^warn +replication: max_slot_wal_keep_size = -1/m, /^FAIL +replication: order_stream may write to order_items/m,
+			/^FAIL +replication: the publication leaves out order_items/m, /^FAIL +replication: orders has no primary key/m)
+		await admin.exec('ALTER SYSTEM RESET max_slot_wal_keep_size')
+		await admin.exec('SELECT pg_reload_conf()')
+		await orders.exec(`REVOKE ALL ON order_items FROM order_stream; ALTER TABLE orders REPLICA IDENTITY DEFAULT; DROP PUBLICATION takings;
+			SELECT pg_drop_replication_slot('takings')`)
+		await expect(1, /^FAIL +replication: there is no publication takings; sql\/order_db\/replication.sql makes it/m)
+		await must('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', sqlFile('order_db/replication.sql'), orders.url()], { env: server.env })
+		await expect(0)
+	})
+
 	it('of an owner are refused by the options of our session', async () => {
 		for (const sql of WRITES) {
 			const done = await orders.psql(['-v', 'VERBOSITY=sqlstate', '-c', sql],
