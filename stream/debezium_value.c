@@ -3,11 +3,9 @@
  * and, with the same names, of those for MySQL and MariaDB. */
 #include "stream/debezium_value.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "stream/decimal.h"
-#include "stream/decode_json.h"
 #include "stream/decode_time.h"
 
 /* What stands for a value that was not sent because it did not change; as text and, of bytes, in
@@ -117,77 +115,66 @@ static enum err wall_value(struct arena *a, const char *s, struct row_value *out
 
 /* ---- decimals ------------------------------------------------------------------ */
 
-/* A number where the schema says decimal (decimal.format=NUMERIC), or where there is no schema. */
-static enum err real_value(struct arena *a, const json_t *v, struct row_value *out)
-{
-	bool exact;
-	out->text = decode_json_real(a, json_real_value(v), &exact);
-	out->kind = exact ? VALUE_TEXT : VALUE_FLOAT;
-	return ERR_OK;
-}
-
-static enum err decimal_value(struct arena *a, const json_t *schema, const json_t *v,
+static enum err decimal_value(struct arena *a, const struct jnode *schema, const struct jnode *v,
                               struct row_value *out, struct errbuf *eb)
 {
-	const json_t *parameters = json_object_get(schema, "parameters");
+	const struct jnode *parameters = jnode_get(schema, "parameters");
 	int64_t scale;
-	if (json_is_real(v))
-		return real_value(a, v, out);
-	if (json_is_integer(v))
-		return text_of(out, decode_json_text(a, v));
-	if (!decode_json_int(json_object_get(parameters, "scale"), &scale))
+	if (v->kind == JNODE_NUMBER) /* decimal.format=NUMERIC */
+		return text_of(out, v->text);
+	if (!jnode_int(jnode_get(parameters, "scale"), &scale))
 		return err_set_field(eb, ERR_INVALID, out->name, "the schema of %s has no scale",
 		                     out->name);
-	const char *text =
-		json_is_string(v) ? decimal_from_base64(a, json_string_value(v), scale) : NULL;
+	const char *text = v->kind == JNODE_STRING ? decimal_from_base64(a, v->text, scale) : NULL;
 	return text ? text_of(out, text) : not_one(out->name, "a decimal in base64", eb);
 }
 
 /* {"scale": 2, "value": "ME8="} */
-static const char *variable_decimal(struct arena *a, const json_t *v)
+static const char *variable_decimal(struct arena *a, const struct jnode *v)
 {
 	int64_t scale;
-	const char *bytes = decode_json_string(v, "value");
-	if (!bytes || json_object_size(v) != 2 || !decode_json_int(json_object_get(v, "scale"), &scale))
+	const char *bytes = jnode_string_at(v, "value");
+	if (!bytes || v->n != 2 || !jnode_int(jnode_get(v, "scale"), &scale))
 		return NULL;
 	return decimal_from_base64(a, bytes, scale);
 }
 
 /* ---- by schema ------------------------------------------------------------------ */
 
-static enum err json_value(struct arena *a, const json_t *v, struct row_value *out)
+static enum row_value_kind kind_of(const char *type, const struct jnode *v)
 {
-	char *text = json_dumps(v, JSON_COMPACT);
-	must(text);
-	out->kind = VALUE_JSON;
-	out->text = arena_strdup(a, text);
-	free(text);
-	return ERR_OK;
+	bool floating = type && (strcmp(type, "double") == 0 || strcmp(type, "float") == 0 ||
+	                         strcmp(type, "float64") == 0 || strcmp(type, "float32") == 0);
+	if (floating)
+		return VALUE_FLOAT;
+	if (v->kind == JNODE_NUMBER)
+		return v->whole ? VALUE_NUMBER : VALUE_TEXT;
+	return type && strcmp(type, "bytes") == 0 ? VALUE_BYTES : VALUE_TEXT;
 }
 
 /* What carries its meaning in itself. `type` is Connect's word, NULL without a schema. */
-static enum err plain_value(struct arena *a, const char *type, const json_t *v,
+static enum err plain_value(struct arena *a, const char *type, const struct jnode *v,
                             struct row_value *out)
 {
-	const char *text;
-	if (json_is_object(v) && !type && (text = variable_decimal(a, v)))
-		return text_of(out, text);
-	if (json_is_object(v) || json_is_array(v))
-		return json_value(a, v, out);
-	if (json_is_real(v) && !type)
-		return real_value(a, v, out);
-	bool floating = type && (strcmp(type, "double") == 0 || strcmp(type, "float") == 0);
-	if (json_is_real(v)) {
-		bool exact;
-		out->text = decode_json_real(a, json_real_value(v), &exact);
-	} else {
-		out->text = decode_json_text(a, v);
+	switch (v->kind) {
+	case JNODE_OBJECT:
+		out->text = type ? NULL : variable_decimal(a, v);
+		if (out->text)
+			return text_of(out, out->text);
+		/* fall through */
+	case JNODE_ARRAY:
+		out->kind = VALUE_JSON;
+		out->text = arena_strndup(a, v->raw, v->raw_n);
+		return ERR_OK;
+	case JNODE_TRUE:
+		return text_of(out, "t");
+	case JNODE_FALSE:
+		return text_of(out, "f");
+	default:
+		out->kind = kind_of(type, v);
+		out->text = v->text;
+		return ERR_OK;
 	}
-	out->kind = floating || json_is_real(v)          ? VALUE_FLOAT
-	            : json_is_integer(v)                 ? VALUE_NUMBER
-	            : type && strcmp(type, "bytes") == 0 ? VALUE_BYTES
-	                                                 : VALUE_TEXT;
-	return ERR_OK;
 }
 
 static const struct type *find_type(const char *name)
@@ -198,13 +185,13 @@ static const struct type *find_type(const char *name)
 	return NULL;
 }
 
-static enum err typed_value(struct arena *a, const struct type *t, const json_t *schema,
-                            const json_t *v, struct row_value *out, struct errbuf *eb)
+static enum err typed_value(struct arena *a, const struct type *t, const struct jnode *schema,
+                            const struct jnode *v, struct row_value *out, struct errbuf *eb)
 {
-	const char *text = json_string_value(v);
+	const char *text = jnode_string(v);
 	int64_t n = 0;
 	if ((t->meaning == AS_DATE || t->meaning == AS_CLOCK || t->meaning == AS_TIME)) {
-		if (!decode_json_int(v, &n))
+		if (!jnode_int(v, &n))
 			return not_one(out->name, "a whole number", eb);
 	} else if ((t->meaning == AS_ZONED || t->meaning == AS_WALL) && !text) {
 		return not_one(out->name, "a text", eb);
@@ -230,41 +217,42 @@ static enum err typed_value(struct arena *a, const struct type *t, const json_t 
 	}
 }
 
-static bool is_kept(const json_t *v)
+static bool is_kept(const struct jnode *v)
 {
-	const char *text = json_string_value(v);
-	if (json_array_size(v) == 1) /* of an array: one element that says it */
-		text = json_string_value(json_array_get(v, 0));
+	const char *text = jnode_string(v);
+	if (v->kind == JNODE_ARRAY && v->n == 1) /* of an array: one element that says it */
+		text = jnode_string(v->first);
 	return text && (strcmp(text, KEPT_TEXT) == 0 || strcmp(text, KEPT_BASE64) == 0);
 }
 
-enum err debezium_value(struct arena *a, const json_t *schema, const char *name, const json_t *v,
-                        struct row_value *out, struct errbuf *eb)
+enum err debezium_value(struct arena *a, const struct jnode *schema, const char *name,
+                        const struct jnode *v, struct row_value *out, struct errbuf *eb)
 {
 	*out = (struct row_value){.name = name, .kind = VALUE_NULL};
-	if (!v || json_is_null(v))
+	if (v->kind == JNODE_NULL)
 		return ERR_OK;
 	if (is_kept(v)) {
 		out->kind = VALUE_KEPT;
 		return ERR_OK;
 	}
-	const struct type *t = find_type(decode_json_string(schema, "name"));
+	const struct type *t = find_type(jnode_string_at(schema, "name"));
 	return t ? typed_value(a, t, schema, v, out, eb)
-	         : plain_value(a, decode_json_string(schema, "type"), v, out);
+	         : plain_value(a, jnode_string_at(schema, "type"), v, out);
 }
 
-const json_t *debezium_field(const json_t *schema, const char *name, size_t i)
+static bool is_named(const struct jnode *field, const char *name)
 {
-	const json_t *fields = json_object_get(schema, "fields");
-	const json_t *f = json_array_get(fields, i);
-	const char *is = decode_json_string(f, "field");
-	if (is && strcmp(is, name) == 0)
-		return f;
-	for (size_t k = 0; k < json_array_size(fields); k++) {
-		f = json_array_get(fields, k);
-		is = decode_json_string(f, "field");
-		if (is && strcmp(is, name) == 0)
-			return f;
-	}
-	return NULL;
+	const char *is = jnode_string_at(field, "field");
+	return is && strcmp(is, name) == 0;
+}
+
+const struct jnode *debezium_field(const struct jnode *schema, const char *name,
+                                   const struct jnode **next)
+{
+	const struct jnode *f = *next, *fields = jnode_get(schema, "fields");
+	if (!is_named(f, name) && jnode_is(fields, JNODE_ARRAY))
+		for (f = fields->first; f && !is_named(f, name); f = f->next)
+			;
+	*next = f ? f->next : NULL;
+	return is_named(f, name) ? f : NULL;
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "stream/decode_json.h"
 #include "stream/event_fields.h"
 
 static enum err check_size(const struct message *m, struct errbuf *eb)
@@ -14,22 +13,21 @@ static enum err check_size(const struct message *m, struct errbuf *eb)
 	return ERR_OK;
 }
 
-static const json_t *payload_of(const json_t *value)
+static const struct jnode *payload_of(const struct jnode *value)
 {
-	const json_t *payload = json_object_get(value, "payload");
-	return json_object_get(value, "schema") && json_is_object(payload) ? payload : value;
+	const struct jnode *payload = jnode_get(value, "payload");
+	return jnode_get(value, "schema") && jnode_is(payload, JNODE_OBJECT) ? payload : value;
 }
 
 /* An envelope has an op, or tells of a transaction; an event names a type of ours; what is left is
  * a bare row where the topic is one of a table, and else an event that is none of ours. */
-static bool is_row(const struct decoder *d, const json_t *value)
+static bool is_row(const struct decoder *d, const struct jnode *value)
 {
-	const json_t *p = payload_of(value);
+	const struct jnode *p = payload_of(value);
 	if (d->format != FORMAT_AUTO)
 		return d->format == FORMAT_ROW;
-	if (json_is_string(json_object_get(p, "op")) &&
-	    (json_object_get(p, "source") || json_object_get(p, "before") ||
-	     json_object_get(p, "after") || json_object_get(p, "ts_ms")))
+	if (jnode_string_at(p, "op") && (jnode_get(p, "source") || jnode_get(p, "before") ||
+	                                 jnode_get(p, "after") || jnode_get(p, "ts_ms")))
 		return true;
 	struct event_fields f;
 	event_fields_of(value, &f);
@@ -46,13 +44,23 @@ static const char *table_of(const struct decoder *d, const struct row_change *ro
 	return by_topic && !row_table_known(row->table) ? d->table : row->table;
 }
 
-static enum err decode_row(const struct decoder *d, const struct message *m, const json_t *value,
-                           struct changes *out, struct errbuf *eb)
+/* NULL where there is none, or it cannot be read: who needs it says so. */
+static const struct jnode *parse_key(const struct message *m, struct arena *scratch)
+{
+	const struct jnode *key = NULL;
+	struct errbuf ignored = {0};
+	if (!m->key || m->key_n > MESSAGE_BYTES ||
+	    jnode_parse(scratch, m->key, m->key_n, MESSAGE_DEPTH, "schema", &key, &ignored) != ERR_OK)
+		return NULL;
+	return key;
+}
+
+static enum err decode_row(const struct decoder *d, const struct message *m,
+                           const struct jnode *value, struct arena *scratch, struct changes *out,
+                           struct errbuf *eb)
 {
 	struct row_change row;
-	json_t *key = m->key && m->key_n <= MESSAGE_BYTES ? decode_json_key(m->key, m->key_n) : NULL;
-	enum err rc = decode_debezium(d, m, key, value, changes_arena(out), &row, eb);
-	json_decref(key);
+	enum err rc = decode_debezium(d, m, parse_key(m, scratch), value, scratch, &row, eb);
 	if (rc != ERR_OK)
 		return rc;
 	if (row.lsn == 0 &&
@@ -67,15 +75,20 @@ static enum err decode_row(const struct decoder *d, const struct message *m, con
 enum err decode_message(const struct decoder *d, const struct message *m, struct changes *out,
                         struct errbuf *eb)
 {
-	json_t *value;
+	const struct jnode *value = NULL;
+	struct arena scratch; /* the message as a tree: gone when it is decoded */
 	if (!m->value)
 		return ERR_NOTHING; /* a tombstone: the delete before it said it all */
 	enum err rc = check_size(m, eb);
-	if (rc == ERR_OK)
-		rc = decode_json(m->value, m->value_n, &value, eb);
 	if (rc != ERR_OK)
 		return rc;
-	rc = is_row(d, value) ? decode_row(d, m, value, out, eb) : decode_event(d, m, value, out, eb);
-	json_decref(value);
+	arena_init(&scratch);
+	rc = jnode_parse(&scratch, m->value, m->value_n, MESSAGE_DEPTH, "schema", &value, eb);
+	if (rc == ERR_OK && value->kind != JNODE_OBJECT)
+		rc = err_set(eb, ERR_INVALID, "the message is no JSON object");
+	else if (rc == ERR_OK)
+		rc = is_row(d, value) ? decode_row(d, m, value, &scratch, out, eb)
+		                      : decode_event(d, m, value, out, eb);
+	arena_fini(&scratch);
 	return rc;
 }

@@ -4,9 +4,8 @@
 #ifndef TAKINGS_STREAM_DECODE_H
 #define TAKINGS_STREAM_DECODE_H
 
-#include <jansson.h>
-
 #include "stream/change.h"
+#include "stream/jnode.h"
 #include "stream/message.h"
 #include "stream/row.h"
 #include "stream/rules.h"
@@ -43,13 +42,13 @@ MUST_CHECK enum err decode_message(const struct decoder *d, const struct message
 
 /* An order event as JSON. */
 MUST_CHECK enum err decode_event(const struct decoder *d, const struct message *m,
-                                 const json_t *value, struct changes *out, struct errbuf *eb);
+                                 const struct jnode *value, struct changes *out, struct errbuf *eb);
 
 /* A Debezium envelope, with or without schema, or a bare row; `key` may be NULL. The row's texts
  * are in the arena. Any table's row is read, not only those of orders. */
 MUST_CHECK enum err decode_debezium(const struct decoder *d, const struct message *m,
-                                    const json_t *key, const json_t *value, struct arena *a,
-                                    struct row_change *out, struct errbuf *eb);
+                                    const struct jnode *key, const struct jnode *value,
+                                    struct arena *a, struct row_change *out, struct errbuf *eb);
 
 /* PostgreSQL's own protocol (pgoutput, version 1): one message at a time. What it says of tables is
  * remembered. `lsn` is that of the record. ERR_NOTHING: no row (begin, commit, a table's shape). */

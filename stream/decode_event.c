@@ -8,9 +8,9 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "stream/decode_json.h"
 #include "stream/decode_time.h"
 #include "stream/event_fields.h"
 #include "stream/values.h"
@@ -40,37 +40,28 @@ static enum err wrong(const char *name, const char *what, struct errbuf *eb)
 }
 
 /* A string or a whole number; *out is NULL where there is none. */
-static enum err take_text(struct reading *r, const json_t *v, const char *name, size_t max,
+static enum err take_text(struct reading *r, const struct jnode *v, const char *name, size_t max,
                           const char **out)
 {
 	*out = NULL;
 	if (!v)
 		return ERR_OK;
-	if (!json_is_string(v) && !json_is_integer(v))
+	if (v->kind != JNODE_STRING && (v->kind != JNODE_NUMBER || !v->whole))
 		return wrong(name, "a text or a whole number", r->eb);
-	*out = decode_json_text(r->arena, v);
-	return value_text(*out, max, name, r->eb);
+	if (v->n > max)
+		return err_set_field(r->eb, ERR_INVALID, name, "%s is longer than %zu bytes", name, max);
+	*out = arena_strndup(r->arena, v->text, v->n);
+	return ERR_OK;
 }
 
-/* The digits of a number, whatever way JSON has it; *out is NULL where there is none. */
-static enum err take_number(struct reading *r, const json_t *v, const char *name, const char **out)
+/* The digits of a number as they were written, be it as a text or as a number; *out is NULL where
+ * there is none. Borrowed from the message. */
+static enum err take_number(struct reading *r, const struct jnode *v, const char *name,
+                            const char **out)
 {
-	bool exact = true;
-	*out = NULL;
-	if (!v)
-		return ERR_OK;
-	if (json_is_real(v))
-		*out = decode_json_real(r->arena, json_real_value(v), &exact);
-	else if (json_is_string(v) || json_is_integer(v))
-		*out = decode_json_text(r->arena, v);
-	else
+	*out = v ? v->text : NULL;
+	if (v && v->kind != JNODE_STRING && v->kind != JNODE_NUMBER)
 		return wrong(name, "a number", r->eb);
-	if (!exact && !r->d->units.floats)
-		return err_set_field(
-			r->eb, ERR_INVALID, name,
-			"%s has more than 15 digits or went through floating point: send it as "
-			"a text",
-			name);
 	return ERR_OK;
 }
 
@@ -82,35 +73,35 @@ static enum err take_money(struct reading *r, enum event_field f, int64_t *out)
 	return rc == ERR_OK && text ? value_minor(text, r->exponent, name, out, r->eb) : rc;
 }
 
-/* Between 2000 and 2100 a number is a time in one unit only. */
-static bool time_from_number(const json_t *v, int64_t *us)
+/* Between 2000 and 2100 a number is a time in one unit only. With decimals it means seconds. */
+static bool time_from_number(const struct jnode *v, int64_t *us)
 {
-	if (json_is_real(v)) {
-		double s = json_real_value(v);
+	int64_t n;
+	if (!v->whole) {
+		double s = strtod(v->text, NULL);
 		*us = s >= 0 && s < 1e10 ? llround(s * 1e6) : 0;
 		return *us >= TIME_2000_US;
 	}
-	for (const char *unit = "smun"; *unit; unit++)
-		if (time_from_units(json_integer_value(v), *unit, us) && *us >= TIME_2000_US &&
-		    *us < TIME_2100_US)
+	for (const char *unit = "smun"; jnode_int(v, &n) && *unit; unit++)
+		if (time_from_units(n, *unit, us) && *us >= TIME_2000_US && *us < TIME_2100_US)
 			return true;
 	return false;
 }
 
 static enum err take_time(struct reading *r, enum event_field f, int64_t *out)
 {
-	const json_t *v = r->fields.value[f];
+	const struct jnode *v = r->fields.value[f];
 	const char *name = event_field_name(f);
 	*out = CHANGE_NONE;
 	if (!v)
 		return ERR_OK;
-	if (json_is_string(v)) {
-		enum time_kind kind = time_parse(json_string_value(v), out);
+	if (v->kind == JNODE_STRING) {
+		enum time_kind kind = time_parse(v->text, out);
 		if (kind == TIME_WALL)
 			*out = rules_wall_to_utc(r->d->rules, *out);
 		else if (kind != TIME_INSTANT)
 			return wrong(name, "a time in ISO 8601", r->eb);
-	} else if (!json_is_number(v) || !time_from_number(v, out)) {
+	} else if (v->kind != JNODE_NUMBER || !time_from_number(v, out)) {
 		return wrong(name, "a time between 2000 and 2100", r->eb);
 	}
 	if (*out < TIME_1970_US || *out >= TIME_2100_US)
@@ -136,10 +127,10 @@ static int64_t hash_bits(const char *bytes, size_t n)
 
 static enum err take_version(struct reading *r)
 {
-	const json_t *v = r->fields.value[F_VERSION];
+	const struct jnode *v = r->fields.value[F_VERSION];
 	int64_t number = 0;
 	/* "1.0" is the version of a format, not of an order */
-	if (v && decode_json_int(v, &number) && (number < 0 || number >= VERSION_ROW))
+	if (v && jnode_int(v, &number) && (number < 0 || number >= VERSION_ROW))
 		return wrong("version", "a number from 0 to 2^62", r->eb);
 	int64_t detail = (int64_t)r->kind << 8 | hash_bits(r->m->value, r->m->value_n);
 	r->version.major = number;
@@ -314,10 +305,10 @@ static enum err take_line_number(struct reading *r, const struct event_fields *i
 	return rc == ERR_OK && *out ? value_exact(r->arena, *out, name.text, out, r->eb) : rc;
 }
 
-static enum err take_line(struct reading *r, const json_t *item, size_t i, struct change *ch)
+static enum err take_line(struct reading *r, const struct jnode *item, size_t i, struct change *ch)
 {
 	struct event_fields in;
-	if (!json_is_object(item))
+	if (item->kind != JNODE_OBJECT)
 		return wrong("items", "a list of objects", r->eb);
 	event_fields_of_line(item, &in);
 	enum err rc = take_text(r, in.value[L_ITEM], "items.product_id", ID_BYTES, &ch->item);
@@ -338,20 +329,22 @@ static enum err take_line(struct reading *r, const json_t *item, size_t i, struc
 	return rc;
 }
 
+/* The caller frees *lines, whatever comes of it. */
 static enum err take_lines(struct reading *r, const char *order_id, struct change **lines,
                            size_t *n)
 {
-	const json_t *items = r->fields.value[F_ITEMS];
+	const struct jnode *items = r->fields.value[F_ITEMS];
 	*n = 0;
 	if (r->kind != EVENT_CREATED || !items)
 		return ERR_OK;
-	if (!json_is_array(items))
+	if (items->kind != JNODE_ARRAY)
 		return wrong("items", "a list", r->eb);
-	*n = json_array_size(items);
+	*n = items->n;
 	if (*n > MESSAGE_LINES)
 		return err_set_field(r->eb, ERR_INVALID, "items", "more than %d items", MESSAGE_LINES);
-	*lines = arena_array(r->arena, *n, sizeof **lines);
-	for (size_t i = 0; i < *n; i++) {
+	*lines = mem_alloc(*n * sizeof **lines);
+	const struct jnode *item = items->first;
+	for (size_t i = 0; i < *n; i++, item = item->next) {
 		struct change *ch = *lines + i;
 		*ch = (struct change){.kind = CHANGE_LINE,
 		                      .fields = HAS_ORDER_ID | HAS_ITEM | HAS_NAME | HAS_QUANTITY |
@@ -362,7 +355,7 @@ static enum err take_lines(struct reading *r, const char *order_id, struct chang
 		char id[ID_BYTES + 32];
 		(void)snprintf(id, sizeof id, "event:%s#%zu", order_id, i);
 		ch->id = arena_strdup(r->arena, id);
-		enum err rc = take_line(r, json_array_get(items, i), i, ch);
+		enum err rc = take_line(r, item, i, ch);
 		if (rc != ERR_OK)
 			return rc;
 	}
@@ -371,7 +364,7 @@ static enum err take_lines(struct reading *r, const char *order_id, struct chang
 
 /* ---- a message ----------------------------------------------------------------- */
 
-enum err decode_event(const struct decoder *d, const struct message *m, const json_t *value,
+enum err decode_event(const struct decoder *d, const struct message *m, const struct jnode *value,
                       struct changes *out, struct errbuf *eb)
 {
 	struct reading r = {.d = d, .m = m, .arena = changes_arena(out), .eb = eb};
@@ -397,10 +390,10 @@ enum err decode_event(const struct decoder *d, const struct message *m, const js
 		rc = take_order(&r, &order);
 	if (rc == ERR_OK)
 		rc = take_lines(&r, order.id, &lines, &lines_n);
-	if (rc != ERR_OK)
-		return rc;
-	changes_put(out, &order);
-	for (size_t i = 0; i < lines_n; i++)
+	if (rc == ERR_OK)
+		changes_put(out, &order);
+	for (size_t i = 0; rc == ERR_OK && i < lines_n; i++)
 		changes_put(out, &lines[i]);
-	return ERR_OK;
+	free(lines);
+	return rc;
 }

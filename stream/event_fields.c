@@ -149,29 +149,27 @@ static const struct name *find(const struct name *names, size_t n, const char *k
 }
 
 /* A customer may be an object with an id; shipping may be an address, which is none of ours. */
-static const json_t *fitting(enum event_field f, const json_t *v)
+static const struct jnode *fitting(enum event_field f, const struct jnode *v)
 {
-	if (json_is_null(v))
+	if (f == F_CUSTOMER && v->kind == JNODE_OBJECT)
+		v = jnode_get(v, "id");
+	if (!v || v->kind == JNODE_NULL)
 		return NULL;
-	if (f == F_CUSTOMER && json_is_object(v))
-		v = json_object_get(v, "id");
-	if (f == F_ITEMS || f == F_NEST)
-		return v;
-	return json_is_object(v) || json_is_array(v) ? NULL : v;
+	bool nested = v->kind == JNODE_OBJECT || v->kind == JNODE_ARRAY;
+	return nested && f != F_ITEMS && f != F_NEST ? NULL : v;
 }
 
-static void collect(const json_t *object, const struct name *names, size_t n, int level,
+static void collect(const struct jnode *object, const struct name *names, size_t n, int level,
                     bool in_order, struct event_fields *out)
 {
-	for (void *it = json_object_iter((json_t *)object); it;
-	     it = json_object_iter_next((json_t *)object, it)) {
-		const struct name *name = find(names, n, json_object_iter_key(it));
-		const json_t *v = name ? fitting(name->field, json_object_iter_value(it)) : NULL;
+	for (const struct jnode *m = object->first; m; m = m->next) {
+		const struct name *name = find(names, n, m->name);
+		const struct jnode *v = name ? fitting(name->field, m) : NULL;
 		if (!v || (name->in_order && !in_order))
 			continue;
 		enum event_field f = name->field;
 		if (f == F_NEST) {
-			if (json_is_object(v) && level < LEVELS)
+			if (v->kind == JNODE_OBJECT && level < LEVELS)
 				collect(v, names, n, level + 1, strcmp(name->name, "order") == 0, out);
 			continue;
 		}
@@ -184,13 +182,13 @@ static void collect(const json_t *object, const struct name *names, size_t n, in
 	}
 }
 
-void event_fields_of(const json_t *event, struct event_fields *out)
+void event_fields_of(const struct jnode *event, struct event_fields *out)
 {
 	memset(out, 0, sizeof *out);
 	collect(event, event_names, COUNT(event_names), 0, false, out);
 }
 
-void event_fields_of_line(const json_t *line, struct event_fields *out)
+void event_fields_of_line(const struct jnode *line, struct event_fields *out)
 {
 	memset(out, 0, sizeof *out);
 	collect(line, line_names, COUNT(line_names), 0, false, out);
@@ -207,7 +205,7 @@ enum event_kind event_kind_of(const struct event_fields *f)
 		{"ordercancelled", EVENT_CANCELLED}, {"ordercanceled", EVENT_CANCELLED},
 		{"orderdeleted", EVENT_DELETED},
 	};
-	const char *s = json_string_value(f->value[F_TYPE]);
+	const char *s = jnode_string(f->value[F_TYPE]);
 	char plain[NAME_BYTES];
 	size_t n = 0;
 	for (; s && *s && n < NAME_BYTES - 1; s++)

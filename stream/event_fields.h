@@ -2,7 +2,7 @@
 #ifndef TAKINGS_STREAM_EVENT_FIELDS_H
 #define TAKINGS_STREAM_EVENT_FIELDS_H
 
-#include <jansson.h>
+#include "stream/jnode.h"
 
 /* In the order of their rank: of equal times, a later kind is later news. */
 enum event_kind { EVENT_CREATED, EVENT_STATUS, EVENT_CANCELLED, EVENT_DELETED, EVENT_OTHER };
@@ -37,12 +37,12 @@ enum event_field {
 
 /* NULL: not there, or null. Borrowed from the message. */
 struct event_fields {
-	const json_t *value[EVENT_FIELDS];
+	const struct jnode *value[EVENT_FIELDS];
 	int score[EVENT_FIELDS];
 };
 
-void event_fields_of(const json_t *event, struct event_fields *out);
-void event_fields_of_line(const json_t *line, struct event_fields *out);
+void event_fields_of(const struct jnode *event, struct event_fields *out);
+void event_fields_of_line(const struct jnode *line, struct event_fields *out);
 
 /* By its type; EVENT_OTHER where it has none. */
 enum event_kind event_kind_of(const struct event_fields *f);

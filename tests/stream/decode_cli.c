@@ -13,7 +13,6 @@
 #include <jansson.h>
 
 #include "stream/decode.h"
-#include "stream/decode_json.h"
 
 static struct clock_piece utc[] = {{INT64_MIN, 0}};
 static struct rules rules = {.timezone = "UTC",
@@ -94,14 +93,17 @@ static json_t *decode_row_json(const struct decoder *d, const struct message *m)
 	struct arena a;
 	struct row_change row;
 	struct errbuf eb = {0};
-	json_t *value = NULL, *key = m->key ? decode_json_key(m->key, m->key_n) : NULL, *out;
+	const struct jnode *value = NULL, *key = NULL;
+	struct errbuf ignored = {0};
 	arena_init(&a);
-	enum err rc = m->value ? decode_json(m->value, m->value_n, &value, &eb) : ERR_OK;
+	enum err rc = ERR_OK;
+	if (m->value)
+		rc = jnode_parse(&a, m->value, m->value_n, MESSAGE_DEPTH, "schema", &value, &eb);
+	if (m->key && jnode_parse(&a, m->key, m->key_n, MESSAGE_DEPTH, "schema", &key, &ignored))
+		key = NULL;
 	if (rc == ERR_OK)
 		rc = decode_debezium(d, m, key, value, &a, &row, &eb);
-	out = rc == ERR_OK ? row_json(&row) : error_json(rc, &eb);
-	json_decref(value);
-	json_decref(key);
+	json_t *out = rc == ERR_OK ? row_json(&row) : error_json(rc, &eb);
 	arena_fini(&a);
 	return out;
 }
