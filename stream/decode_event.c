@@ -243,6 +243,8 @@ static enum err take_whereabouts(struct reading *r, struct change *ch)
 		rc = value_int32(text, "location_id", &ch->location, r->eb);
 	if (rc == ERR_OK)
 		rc = take_text(r, r->fields.value[F_CUSTOMER], "customer_id", ID_BYTES, &ch->customer);
+	if (ch->customer && !*ch->customer)
+		ch->customer = NULL;
 	if (rc == ERR_OK)
 		r->exponent = rules_exponent(r->d->rules, ch->currency);
 	return rc;

@@ -233,6 +233,8 @@ static enum err take_series(const struct reading *r, struct change *ch)
 		rc = value_currency(r->arena, r->rules, text, "currency", &ch->currency, r->eb);
 	if (rc == ERR_OK && customer)
 		rc = text_of(r, customer, ID_BYTES, &ch->customer);
+	if (ch->customer && !*ch->customer)
+		ch->customer = NULL;
 	ch->fields |= location || !column(r, "location_id") ? HAS_LOCATION : 0;
 	ch->fields |= currency || !column(r, "currency") ? HAS_CURRENCY : 0;
 	ch->fields |= customer ? HAS_CUSTOMER : 0;
@@ -295,10 +297,12 @@ static enum err take_owner(const struct reading *r, struct change *ch)
 		rc = text_of(r, v, ID_BYTES, &ch->order_id);
 	if (rc != ERR_OK)
 		return rc;
-	if (ch->order_id)
+	if (ch->order_id && *ch->order_id) {
 		ch->fields |= HAS_ORDER_ID;
-	else
+	} else {
+		ch->order_id = NULL;
 		ch->deleted = true;
+	}
 	return ERR_OK;
 }
 
@@ -401,6 +405,8 @@ static enum err joined_key(const struct reading *r, const struct row_value *key,
 		memcpy(text + len, part, k);
 		len += k;
 	}
+	if (len == 0)
+		return refuse(r, key[0].name, "is the key, but empty");
 	*out = arena_strndup(r->arena, text, len);
 	return ERR_OK;
 }

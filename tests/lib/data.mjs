@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import path from 'node:path'
 import { root } from './process.mjs'
 
-const folder = process.env.TAKINGS_SHARED ? path.join(process.env.TAKINGS_SHARED, 'data') : path.resolve(root, '../shared/data')
+export const folder = process.env.TAKINGS_SHARED ? path.join(process.env.TAKINGS_SHARED, 'data') : path.resolve(root, '../shared/data')
 
 // For `test(name, { skip: missing('pizza_maven') }, ...)`: why it is skipped, or false.
 export function missing(set) {
