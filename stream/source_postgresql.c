@@ -246,15 +246,17 @@ static enum err stream_on(struct source *s, struct intake *in, int64_t until_ms,
 		replication_durable(s->repl, durable, true);
 		s->reported = durable;
 	}
-	while (!intake_full(in)) {
+	for (bool took = false; !intake_full(in);) {
 		struct replication_message m;
-		int64_t left_ms = until_ms - clock_mono_ms();
+		/* What is whole is not kept waiting for more. */
+		int64_t left_ms = took && !s->inside ? 0 : until_ms - clock_mono_ms();
 		enum err rc = replication_receive(s->repl, left_ms > 0 ? (int)left_ms : 0, &m, eb);
 		if (rc == ERR_NOTHING) {
 			s->idle = !s->inside;
 			maybe_pass(s, in);
 			return ERR_OK;
 		}
+		took |= m.bytes != NULL;
 		if (rc == ERR_OK && m.bytes)
 			rc = take_message(s, in, &m, eb);
 		if (rc != ERR_OK)
