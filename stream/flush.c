@@ -15,6 +15,7 @@
 #include "stream/report_store.h"
 
 enum {
+	REPORTS = 5, /* of a flush */
 	FOLLOW_MS = 2000, /* between two looks whether the lock is free */
 	IDLE_MS = 1000,
 	RETRY_MIN_MS = 200,
@@ -33,6 +34,7 @@ struct flusher {
 	int64_t check_ms;    /* when the store is looked at next; 0: it was there */
 	int64_t retry_at_ms; /* not before then is stored again */
 	int retry_ms;
+	bool refused; /* by the last try: a person must look */
 	int64_t end_ms;  /* when storing must end; 0: nobody asked to stop */
 	int64_t waiting; /* reports in the outbox, as last seen */
 	struct {         /* of the flush that is being stored, for the log */
@@ -108,7 +110,8 @@ static enum err make(struct flusher *f, struct errbuf *eb)
 		f->due_ms + interval_ms > begun_ms ? f->due_ms + interval_ms : begun_ms + interval_ms;
 	if (rc == ERR_NOTHING)
 		return ERR_OK;
-	f->waiting += 5;
+	f->waiting += REPORTS;
+	stat_set(STAT_OUTBOX, f->waiting);
 	stat_add(STAT_FLUSHES, 1);
 	LOG(LOG_INFO, "flush_made", LOG_STR("stamp", stamp), LOG_INT("ms", clock_mono_ms() - begun_ms),
 	    LOG_END);
@@ -188,6 +191,7 @@ static enum err put_one(struct flusher *f, const struct waiting *w, struct errbu
 	struct s3_outcome what;
 	int64_t begun_ms = clock_mono_ms();
 	enum err rc = report_store_put(f->store, w->key, w->body, strlen(w->body), &what, &why);
+	f->refused = rc == ERR_CONFIG;
 	if (rc == ERR_OK)
 		return settle(f, w, begun_ms, eb);
 	return rc == ERR_INTERRUPTED ? rc : postpone(f, w, &what, &why, eb);
@@ -292,10 +296,11 @@ static void finish(struct flusher *f)
 	enum err rc = lead(f, &eb);
 	if (rc == ERR_OK)
 		rc = make(f, &eb);
-	while (rc == ERR_OK && !give_up(f) && f->waiting > 0) {
+	f->refused = false;
+	while (rc == ERR_OK && !give_up(f) && f->waiting > 0 && !f->refused) {
 		rc = store_all(f, &eb);
 		int64_t pause_ms = f->retry_at_ms - clock_mono_ms();
-		if (rc == ERR_OK && f->waiting > 0 && pause_ms > 0 && !give_up(f))
+		if (rc == ERR_OK && f->waiting > 0 && pause_ms > 0 && !f->refused)
 			(void)poll(NULL, 0, pause_ms < 100 ? (int)pause_ms : 100);
 	}
 	if (rc != ERR_OK && rc != ERR_LOCKED)
