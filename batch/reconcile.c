@@ -19,6 +19,8 @@ struct reconcile {
 	struct run *run;
 	int round;       /* the last one done */
 	bool same_rules; /* the stream's figures were made under the run's rules */
+	int64_t days, booked_days;
+	const char *ever_from;
 };
 
 static bool is_true(const struct rowset *rs, const char *name)
@@ -33,7 +35,7 @@ static const char *round_text(const struct reconcile *c)
 }
 
 /* How many of the days differ so far. */
-static enum err compare(struct reconcile *c, int64_t *days_n, int64_t *booked_n, struct errbuf *eb)
+static enum err compare(struct reconcile *c, struct errbuf *eb)
 {
 	struct rowset rs = {0};
 	c->round++;
@@ -41,11 +43,14 @@ static enum err compare(struct reconcile *c, int64_t *days_n, int64_t *booked_n,
 		c->run->db, "reconcile_compare",
 		DB_PARAMS({"round", round_text(c)}, {"same_rules", c->same_rules ? "t" : "f"}), NULL, eb);
 	if (rc == ERR_OK)
-		rc = db_query(c->run->db, "reconcile_differing", DB_PARAMS({"round", round_text(c)}), &rs,
-		              eb);
+		rc = db_query(c->run->db, "reconcile_differing",
+		              DB_PARAMS({"round", round_text(c)}, {"first_clock", c->run->first_clock}),
+		              &rs, eb);
 	if (rc == ERR_OK) {
-		*days_n = rowset_int(&rs, 0, "days");
-		*booked_n = rowset_int(&rs, 0, "booked_days");
+		const char *from = rowset_get(&rs, 0, "ever_from");
+		c->days = rowset_int(&rs, 0, "days");
+		c->booked_days = rowset_int(&rs, 0, "booked_days");
+		c->ever_from = from ? arena_strdup(&c->run->arena, from) : NULL;
 	}
 	rowset_fini(&rs);
 	return rc;
@@ -103,7 +108,7 @@ static enum err load_counted(struct reconcile *c, struct source_window *w, struc
 static enum err load_ever(struct reconcile *c, struct source_window *w, struct errbuf *eb)
 {
 	struct source_window ever = {0};
-	enum err rc = run_window_set_days(c->run, &ever, "2000-01-01", c->run->last_closed, eb);
+	enum err rc = run_window_set_days(c->run, &ever, c->ever_from, c->run->last_closed, eb);
 	w->ever_utc = ever.utc;
 	w->ever_local = ever.local;
 	return rc;
@@ -132,7 +137,7 @@ static enum err read_by(struct reconcile *c, struct source_window *w, enum sourc
 	return rc;
 }
 
-static enum err read_orders(struct reconcile *c, bool booked, struct errbuf *eb)
+static enum err read_orders(struct reconcile *c, struct errbuf *eb)
 {
 	struct run *r = c->run;
 	struct source_window w = {.cutoff_hours = (int)conf_int(r->conf, CONF_BUSINESS_DAY_CUTOFF),
@@ -144,9 +149,9 @@ static enum err read_orders(struct reconcile *c, bool booked, struct errbuf *eb)
 		rc = load_ever(c, &w, eb);
 	if (rc == ERR_OK)
 		rc = read_by(c, &w, COL_CREATED, eb);
-	if (rc == ERR_OK && booked && source_can_answer(r->source, SOURCE_CANCELS))
+	if (rc == ERR_OK && c->booked_days && source_can_answer(r->source, SOURCE_CANCELS))
 		rc = read_by(c, &w, COL_CANCELLED, eb);
-	if (rc == ERR_OK && booked && source_can_answer(r->source, SOURCE_REFUNDS))
+	if (rc == ERR_OK && c->booked_days && source_can_answer(r->source, SOURCE_REFUNDS))
 		rc = read_by(c, &w, COL_REFUND_CREATED, eb);
 	failpoint_pass(FP_reconcile_read);
 	return rc;
@@ -157,20 +162,19 @@ static enum err read_orders(struct reconcile *c, bool booked, struct errbuf *eb)
 static enum err compare_unexplained(struct reconcile *c, struct errbuf *eb)
 {
 	struct rowset rs;
-	int64_t days, booked;
 	enum err rc =
 		db_query(c->run->db, "reconcile_unexplained", DB_PARAMS({"round", round_text(c)}), &rs, eb);
 	if (rc != ERR_OK)
 		return rc;
 	bool any = rowset_int(&rs, 0, "days") > 0;
 	rowset_fini(&rs);
-	return any ? compare(c, &days, &booked, eb) : ERR_OK;
+	return any ? compare(c, eb) : ERR_OK;
 }
 
-static enum err judge_orders(struct reconcile *c, bool booked, struct errbuf *eb)
+static enum err judge_orders(struct reconcile *c, struct errbuf *eb)
 {
 	struct run *r = c->run;
-	enum err rc = read_orders(c, booked, eb);
+	enum err rc = read_orders(c, eb);
 	if (rc == ERR_OK)
 		rc = db_script(r->db, "reconcile_ready", eb);
 	if (rc == ERR_OK)
@@ -221,7 +225,6 @@ static enum err say(struct run *r, struct errbuf *eb)
 static enum err work(struct run *r, struct errbuf *eb)
 {
 	struct reconcile c = {.run = r};
-	int64_t days = 0, booked = 0;
 	bool waits = false;
 	enum err rc = db_script(r->db, "reconcile_tables", eb);
 	if (rc == ERR_OK)
@@ -229,13 +232,13 @@ static enum err work(struct run *r, struct errbuf *eb)
 	if (rc == ERR_OK && waits && !c.same_rules)
 		rc = await_stream(&c, eb);
 	if (rc == ERR_OK)
-		rc = compare(&c, &days, &booked, eb);
-	if (rc == ERR_OK && days)
+		rc = compare(&c, eb);
+	if (rc == ERR_OK && c.days)
 		rc = await_stream(&c, eb);
-	if (rc == ERR_OK && days)
-		rc = compare(&c, &days, &booked, eb);
-	if (rc == ERR_OK && days)
-		rc = judge_orders(&c, booked > 0, eb);
+	if (rc == ERR_OK && c.days)
+		rc = compare(&c, eb);
+	if (rc == ERR_OK && c.days)
+		rc = judge_orders(&c, eb);
 	if (rc == ERR_OK)
 		rc = store(r, eb);
 	return rc == ERR_OK ? say(r, eb) : rc;

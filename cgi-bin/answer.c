@@ -163,7 +163,8 @@ bool answer_is_live(const struct answer *a)
 {
 	for (int i = 0; i < a->n; i++)
 		for (int col = 0; col < rowset_cols(&a->parts[i]); col++)
-			if (rowset_rows(&a->parts[i]) && strcmp(rowset_name(&a->parts[i], col), "is_live") == 0) {
+			if (rowset_rows(&a->parts[i]) &&
+			    strcmp(rowset_name(&a->parts[i], col), "is_live") == 0) {
 				const char *text = rowset_text(&a->parts[i], 0, col);
 				if (text && *text == 't')
 					return true;

@@ -16,7 +16,8 @@ struct answer {
 MUST_CHECK enum err answer_ask(struct call *c, struct answer *a, struct errbuf *eb);
 void answer_fini(struct answer *a);
 
-/* Whether some of it changes as things happen: a first row of a part has the column is_live, true. */
+/* Whether some of it changes as things happen: a first row of a part has the column is_live, true.
+ */
 bool answer_is_live(const struct answer *a);
 
 /* ERR_NOT_FOUND with what the columns detail and field of `statement` say; without a detail with

@@ -3,9 +3,10 @@
  * An entry is found by route, role and the parameters as they are meant, and counts
  * while the epoch of the data is the one it was asked in and it is younger than the
  * time to live. One with figures as they happen (`live`) counts while theirs is, too,
- * and for a second at most: what is shown moves with the clock. An entry holds the rows, and for JSON also the finished text with its ETag.
- * Entries are shared by reference: one that is thrown out lives until the last reader
- * lets go. Keeping one never fails: what does not fit is not kept. */
+ * and for a second at most: what is shown moves with the clock. An entry holds the rows, and for
+ * JSON also the finished text with its ETag. Entries are shared by reference: one that is thrown
+ * out lives until the last reader lets go. Keeping one never fails: what does not fit is not kept.
+ */
 #ifndef TAKINGS_CGI_CACHE_H
 #define TAKINGS_CGI_CACHE_H
 
@@ -37,8 +38,7 @@ void cache_free(struct cache *c);
 
 /* NULL where there is none of this epoch younger than `ttl_ms`. To be released. */
 const struct cached *cache_find(struct cache *c, const char *key, size_t key_n,
-                                const struct cache_epoch *epoch, int64_t now_ms,
-                                int64_t ttl_ms);
+                                const struct cache_epoch *epoch, int64_t now_ms, int64_t ttl_ms);
 
 /* Takes over what is in `made`, and returns it as an entry to be released. */
 const struct cached *cache_keep(struct cache *c, const char *key, size_t key_n,

@@ -248,8 +248,7 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	buf_init(&key);
 	if (keeps) {
 		put_key(c, &key);
-		c->cached =
-			cache_find(c->web->cache, key.data, key.len, &epoch, clock_mono_ms(), ttl_ms);
+		c->cached = cache_find(c->web->cache, key.data, key.len, &epoch, clock_mono_ms(), ttl_ms);
 		c->cache_hit = c->cached != NULL;
 	}
 	if (!c->cached)

@@ -75,16 +75,18 @@ static void put_modules(struct json *j, const struct conf *conf)
  * else than their names say. */
 static const struct {
 	const char *name, *here;
-} capabilities[] = {
-	{"FastAPI", "a FastCGI program in C behind nginx"},
-	{"uvicorn", "nginx and the threads of takings-web"},
-	{"kafka-python", "librdkafka in takings-stream"},
-	{"cassandra-driver", "PostgreSQL through libpq"},
-	{"redis", "answers kept in process, until PostgreSQL tells that figures changed"},
-}, mapped[] = {
-	{"KAFKA_BOOTSTRAP_SERVERS", "read by takings-stream; no Kafka unless it is set"},
-	{"CASSANDRA_HOSTS", "mapped to PostgreSQL (ANALYTICS_DATABASE_URL); never connected to"},
-	{"REDIS_HOST", "accepted; answers are kept in process and no Redis is asked"},
+} capabilities[] =
+	{
+		{"FastAPI", "a FastCGI program in C behind nginx"},
+		{"uvicorn", "nginx and the threads of takings-web"},
+		{"kafka-python", "librdkafka in takings-stream"},
+		{"cassandra-driver", "PostgreSQL through libpq"},
+		{"redis", "answers kept in process, until PostgreSQL tells that figures changed"},
+},
+  mapped[] = {
+	  {"KAFKA_BOOTSTRAP_SERVERS", "read by takings-stream; no Kafka unless it is set"},
+	  {"CASSANDRA_HOSTS", "mapped to PostgreSQL (ANALYTICS_DATABASE_URL); never connected to"},
+	  {"REDIS_HOST", "accepted; answers are kept in process and no Redis is asked"},
 };
 
 static void put_instead(struct json *j)

@@ -38,7 +38,7 @@ void live_personal_handle(struct call *c)
 void live_realtime_handle(struct call *c)
 {
 	live_personal_handle(c);
-	call_param_set(c, "window",
-	               arena_printf(c->req->arena, "%lld",
-	                            (long long)conf_int(c->conf, CONF_REALTIME_WINDOW)));
+	call_param_set(
+		c, "window",
+		arena_printf(c->req->arena, "%lld", (long long)conf_int(c->conf, CONF_REALTIME_WINDOW)));
 }

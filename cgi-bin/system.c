@@ -13,8 +13,7 @@ static const char *remedy(const char *name)
 {
 	if (strcmp(name, "analytics_db") == 0)
 		return "takings-batch doctor";
-	if (strcmp(name, "batch") == 0 || strcmp(name, "order_db") == 0 ||
-	    strcmp(name, "stream") == 0)
+	if (strcmp(name, "batch") == 0 || strcmp(name, "order_db") == 0 || strcmp(name, "stream") == 0)
 		return "takings-batch doctor";
 	return NULL;
 }

@@ -13,6 +13,7 @@ struct stream *stream_start(const struct conf *conf, const struct part_kind *con
 bool stream_stop(struct stream *s);
 
 extern const struct part_kind part_status;
+extern const struct part_kind part_replay;
 extern const struct part_kind part_postgresql;
 extern const struct part_kind part_hub;
 extern const struct part_kind part_ws;

@@ -526,7 +526,7 @@ void conf_print_markdown(struct buf *out)
 		"the value, unless that name has a row of its own. The environment wins over the file.\n"
 		"Aliases have equal weight: two of them with different values stop the start, and the\n"
 		"message names both. `takings-batch config` shows what is in force and where it came "
-	    "from.\n"
+		"from.\n"
 		"What is marked live, the web program reads again on SIGHUP; the rest at start.\n\n"
 		"| name | values | default | aliases | read by | meaning |\n"
 		"|---|---|---|---|---|---|\n");

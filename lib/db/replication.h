@@ -43,8 +43,8 @@ MUST_CHECK enum err replication_start(struct replication *r, const char *slot,
 struct replication_message {
 	const char *bytes; /* of pgoutput; NULL: a sign of life. Borrowed until the next call */
 	size_t n;
-	int64_t lsn;     /* of the record; of a sign of life: everything before it was sent */
-	bool asked;      /* it waits for us to say how far we are; as when it shuts down */
+	int64_t lsn; /* of the record; of a sign of life: everything before it was sent */
+	bool asked;  /* it waits for us to say how far we are; as when it shuts down */
 };
 
 /* The next message, waiting up to timeout_ms: ERR_NOTHING if there was none. Reports are sent by

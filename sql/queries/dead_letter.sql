@@ -39,3 +39,20 @@ SELECT count(*) AS n, count(*) FILTER (WHERE replay_wanted_at IS NOT NULL) AS wa
        count(*) FILTER (WHERE replay_wanted_at IS NULL AND replayed_at IS NULL) AS refused,
        EXISTS (SELECT FROM stream_status WHERE at > now() - interval '15 seconds') AS stream_works
 FROM dead_letter JOIN replay_mine USING (dead_letter_id)
+
+-- name: replay_claim
+-- The next one that is to be read again, and that no other process reads now.
+SELECT dead_letter_id, source, topic, partition, position, encode(message_key, 'hex') AS message_key,
+       encode(payload, 'hex') AS payload, (extract(epoch FROM message_at) * 1000000)::bigint AS message_us
+FROM dead_letter
+WHERE replay_wanted_at IS NOT NULL
+ORDER BY dead_letter_id
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- name: replay_accepted
+UPDATE dead_letter SET replayed_at = now(), replay_wanted_at = NULL WHERE dead_letter_id = :id::bigint
+
+-- name: replay_refused
+UPDATE dead_letter SET replay_wanted_at = NULL, reason = :reason, field = :field, detail = :detail
+WHERE dead_letter_id = :id::bigint

@@ -108,7 +108,9 @@ SELECT business_date, :round::int, :same_rules::boolean AND coalesce(business_da
 FROM day d LEFT JOIN figure f USING (business_date) CROSS JOIN begun
 
 -- name: reconcile_differing
-SELECT count(*) AS days, count(*) FILTER (WHERE booked_differs) AS booked_days
+-- ever_from: no order that is to be looked at was placed before, nor cancelled or refunded.
+SELECT count(*) AS days, count(*) FILTER (WHERE booked_differs) AS booked_days,
+       CASE WHEN bool_or(booked_differs) THEN least(:first_clock::date, min(business_date)) ELSE min(business_date) END - 2 AS ever_from
 FROM reconcile_day WHERE round = :round::int AND known AND differs
 
 -- name: reconcile_spans

@@ -1,6 +1,6 @@
 // states.mjs: what takings-stream would have made of a shop's orders, put there by plain SQL.
 
-// The orders, lines and refunds of a PostgreSQL order_db (tables of `states tables` below) as states.
+// The orders, lines and refunds of a PostgreSQL order_db (with currency, location_id, tax, cancelled_at and order_refunds) as states.
 export async function putStates(orders, cache, { timezone, cutoff = 0 }) {
 	const columns = `o.id, o.status, o.currency, o.location_id, o.total_amount, o.tax, o.created_at, o.cancelled_at`
 	await cache.exec(`
@@ -17,10 +17,10 @@ export async function putStates(orders, cache, { timezone, cutoff = 0 }) {
 			location_id, total_minor, tax_minor, placed_at, placed_local, cancelled_at, cancelled_local)
 		SELECT id, true, 1, 1, 1, 1, status, status = 'SERVED', currency, location_id, money_minor(total, currency),
 			money_minor(tax, currency), placed, placed AT TIME ZONE '${timezone}', cancelled, cancelled AT TIME ZONE '${timezone}' FROM o;
-		INSERT INTO order_line_state (line_id, order_id, major, minor, item_id, name, quantity, price)
-		SELECT id, order_id, 1, 1, item_id, name, quantity, price FROM l;
-		INSERT INTO order_refund_state (refund_id, order_id, major, minor, amount, refunded_at, refunded_local)
-		SELECT id, order_id, 1, 1, amount, refunded, refunded AT TIME ZONE '${timezone}' FROM r;
+		INSERT INTO order_line_state (line_id, order_id, major, minor, said, item_id, name, quantity, price)
+		SELECT id, order_id, 1, 1, 0, item_id, name, quantity, price FROM l;
+		INSERT INTO order_refund_state (refund_id, order_id, major, minor, said, amount, refunded_at, refunded_local)
+		SELECT id, order_id, 1, 1, 0, amount, refunded, refunded AT TIME ZONE '${timezone}' FROM r;
 		UPDATE live_site SET rules_id = (SELECT rules_id FROM site);
 		DROP TABLE o, l, r;`)
 	await rollUp(cache, { cutoff })
