@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "stream/gauges.h"
 #include "stream/load.h"
+#include "stream/topic.h"
 #include "stream/writer.h"
 
 enum {
@@ -485,9 +486,7 @@ static struct intake *intake_new(struct part *p, const struct source_ops *ops)
 	                      .conf = conf,
 	                      .ops = ops,
 	                      .writer = writer_new(conf),
-	                      .units = {.time = *conf_str(conf, CONF_CDC_TIME_UNIT),
-	                                .scale = (int)conf_int(conf, CONF_CDC_DECIMAL_SCALE),
-	                                .floats = conf_bool(conf, CONF_CDC_FLOAT_MONEY)},
+	                      .units = topic_units(conf),
 	                      .filling = load_new(),
 	                      .spare = load_new(),
 	                      .messages_max = (conf_int(conf, CONF_BUFFER_MAX_EVENTS) + 1) / 2,

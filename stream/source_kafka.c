@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "stream/intake.h"
+#include "stream/topic.h"
 
 static const char NAME[] = "kafka";
 
@@ -72,34 +73,37 @@ static struct topic *topic_of(struct source *s, const char *name)
 	return NULL;
 }
 
-static enum err read_topics(struct source *s, const struct conf *conf, struct errbuf *eb)
+/* Each names a topic that is read. */
+static enum err check_tables(struct source *s, const struct conf *conf, struct errbuf *eb)
 {
 	char word[512];
-	const char *at = conf_str(conf, CONF_KAFKA_TOPICS);
-	while (next_word(&at, word, sizeof word)) {
-		const char *dot = strrchr(word, '.');
-		s->topics = mem_realloc(s->topics, (size_t)(s->topics_n + 1) * sizeof *s->topics);
-		s->topics[s->topics_n++] =
-			(struct topic){mem_strdup(word), mem_strdup(dot ? dot + 1 : word), false};
-	}
-	if (s->topics_n == 0)
-		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_KAFKA_TOPICS), "%s names no topic",
-		                     conf_name(CONF_KAFKA_TOPICS));
-	at = conf_str(conf, CONF_KAFKA_TOPIC_TABLES);
+	const char *at = conf_str(conf, CONF_KAFKA_TOPIC_TABLES);
 	while (next_word(&at, word, sizeof word)) {
 		char *table = strchr(word, '=');
 		if (table)
-			*table++ = '\0';
-		struct topic *t = table ? topic_of(s, word) : NULL;
-		if (!t)
+			*table = '\0';
+		if (!table || !topic_of(s, word))
 			return err_set_field(eb, ERR_CONFIG, conf_name(CONF_KAFKA_TOPIC_TABLES),
 			                     "%s: '%s' is not TOPIC=TABLE with a topic of %s",
 			                     conf_name(CONF_KAFKA_TOPIC_TABLES), word,
 			                     conf_name(CONF_KAFKA_TOPICS));
-		free(t->table);
-		t->table = mem_strdup(table);
 	}
 	return ERR_OK;
+}
+
+static enum err read_topics(struct source *s, const struct conf *conf, struct errbuf *eb)
+{
+	char word[512], table[TOPIC_TABLE_BYTES];
+	const char *at = conf_str(conf, CONF_KAFKA_TOPICS);
+	while (next_word(&at, word, sizeof word)) {
+		topic_table(conf, word, table);
+		s->topics = mem_realloc(s->topics, (size_t)(s->topics_n + 1) * sizeof *s->topics);
+		s->topics[s->topics_n++] = (struct topic){mem_strdup(word), mem_strdup(table), false};
+	}
+	if (s->topics_n == 0)
+		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_KAFKA_TOPICS), "%s names no topic",
+		                     conf_name(CONF_KAFKA_TOPICS));
+	return check_tables(s, conf, eb);
 }
 
 static enum err set(rd_kafka_conf_t *rc, const char *name, const char *value, struct errbuf *eb)
@@ -110,9 +114,9 @@ static enum err set(rd_kafka_conf_t *rc, const char *name, const char *value, st
 	return err_set(eb, ERR_CONFIG, "Kafka: %s: %s", name, why);
 }
 
-/* Fixed for all: nothing is stored or begun anew by the library. What it holds in memory is bounded by
- * bytes: at its bound of messages it would not ask for more before a second is over. An answer that
- * waits for messages waits no longer than a lone one may take to be seen. */
+/* Fixed for all: nothing is stored or begun anew by the library. What it holds in memory is bounded
+ * by bytes: at its bound of messages it would not ask for more before a second is over. An answer
+ * that waits for messages waits no longer than a lone one may take to be seen. */
 static const char *const fixed[][2] = {
 	{"client.id", "takings-stream"},
 	{"enable.auto.commit", "false"},
