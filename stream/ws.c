@@ -23,9 +23,9 @@ enum {
 	TICK_MS = 100,
 	APART_MS = 1000, /* between two pictures for one client */
 	BEAT_MS = 15000,
-	LIFE_MS = 600000,      /* then it is asked anew whether they still may */
+	LIFE_MS = 600000,    /* then it is asked anew whether they still may */
 	INCOMING_BYTES = 1024, /* of a message, which is not read */
-	SPARE_FDS = 256, /* besides those of clients: for those who are told that it is full, too */
+	SPARE_FDS = 256,     /* besides those of clients: for those who are told that it is full, too */
 	MESSAGES = 8,
 	GOODBYE_MS = 2000,
 };
@@ -49,15 +49,17 @@ struct server {
 	int open, limit; /* clients, without those that are refused */
 	bool closing;
 	int64_t beat_ms; /* when the next heartbeat is due */
+	int beats;       /* how many there were */
 	lws_sorted_usec_list_t tick;
 };
 
 struct client {
 	enum picture_view view;
-	int64_t seen;              /* number of the last picture; -1: none that is known */
-	int64_t sent_ms, until_ms; /* 0: nothing was sent yet */
-	size_t received;           /* bytes of the message that is coming in */
-	bool refused, owed_a_beat;
+	int64_t seen;               /* number of the last picture; -1: none that is known */
+	int64_t sent_ms, until_ms;  /* 0: nothing was sent yet */
+	size_t received;            /* bytes of the message that is coming in */
+	int beats;                  /* how many it had, counted as the server does */
+	bool refused;
 };
 
 static struct server *server_of(struct lws *wsi)
@@ -134,6 +136,7 @@ static void welcome(struct lws *wsi, struct client *c)
 	/* Spread, so that they do not all come again at once. */
 	*c = (struct client){.view = view_of(wsi),
 	                     .seen = since_of(wsi),
+	                     .beats = s->beats,
 	                     .refused = s->open >= s->limit,
 	                     .until_ms = now_ms + LIFE_MS - random() % (LIFE_MS / 4)};
 	if (!c->refused)
@@ -155,7 +158,7 @@ static int send_picture(struct server *s, struct lws *wsi, struct client *c, int
 	c->seen = picture_seq(s->picture);
 	c->sent_ms = now_ms;
 	stat_add(STAT_PUSHES, 1);
-	if (c->owed_a_beat)
+	if (c->beats != s->beats)
 		(void)lws_callback_on_writable(wsi);
 	return write_text(wsi, text);
 }
@@ -177,9 +180,9 @@ static int send_next(struct lws *wsi, struct client *c)
 		return send_picture(s, wsi, c, now_ms);
 	if (is_news)
 		lws_set_timer_usecs(wsi, wait_ms * 1000);
-	if (!c->owed_a_beat)
+	if (c->beats == s->beats)
 		return 0;
-	c->owed_a_beat = false;
+	c->beats = s->beats;
 	begin_text(&s->beat);
 	picture_heartbeat(s->picture, &s->beat);
 	return write_text(wsi, &s->beat);
@@ -218,13 +221,6 @@ static void look(struct server *s)
 	(void)lws_callback_on_writable_all_protocol(s->context, &protocols[0]);
 }
 
-static int owe_a_beat(struct lws *wsi, struct client *c)
-{
-	c->owed_a_beat = true;
-	(void)lws_callback_on_writable(wsi);
-	return 0;
-}
-
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t n)
 {
@@ -249,8 +245,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
 		look(server_of(wsi));
 		return 0;
-	case LWS_CALLBACK_USER: /* lws_callback_all_protocol: the time for a heartbeat */
-		return owe_a_beat(wsi, user);
 	default:
 		return 0;
 	}
@@ -262,7 +256,8 @@ static void on_tick(lws_sorted_usec_list_t *tick)
 	int64_t now_ms = clock_mono_ms();
 	if (now_ms >= s->beat_ms) {
 		s->beat_ms = now_ms + BEAT_MS;
-		(void)lws_callback_all_protocol(s->context, &protocols[0], LWS_CALLBACK_USER);
+		s->beats++;
+		(void)lws_callback_on_writable_all_protocol(s->context, &protocols[0]);
 	}
 	lws_sul_schedule(s->context, 0, tick, on_tick, TICK_MS * LWS_US_PER_MS);
 }

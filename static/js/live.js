@@ -90,10 +90,12 @@
 		today(t) {
 			tell('revenue', t.revenue, money(t.revenue))
 			tell('orders', t.orders, number(t.orders))
-			tell('placed', t.placed_orders, number(t.placed_orders))
 			tell('average', t.avg_order_value, money(t.avg_order_value))
 		},
-		before: (b) => find('#compare').replaceChildren(...compareWords(b)),
+		before(b) {
+			find('#compare').replaceChildren(...compareWords(b))
+			tell('orders-before', null, b.known ? `${number(b.base_orders)} ${b.words} by now` : `${number(picture.today.placed_orders)} placed`)
+		},
 		rates(r) {
 			tell('rate', r.orders_per_minute, number(r.orders_per_minute, 1))
 			tell('rate-revenue', r.revenue_per_minute, money(r.revenue_per_minute))
@@ -115,6 +117,7 @@
 		Object.assign(picture, members)
 		// Another business day has begun: its name stands in more places than figures do.
 		if (picture.site && picture.site.date !== main.dataset.date) location.reload()
+		if (told.includes('today') && !told.includes('before') && picture.before) told.push('before')
 		const once = told.includes('minutes') ? told.filter((key) => key !== 'minute') : told
 		for (const key of once) show[key](picture[key])
 		seen(asOf)
@@ -130,6 +133,7 @@
 		heardAt = Date.now()
 		// The two clocks need not agree: the least difference is that between them.
 		skew = skew === null ? heardAt - madeAt : Math.min(skew, heardAt - madeAt)
+		find('#clock').textContent = clock(madeAt)
 		say()
 	}
 
@@ -145,6 +149,7 @@
 		main.classList.toggle('is-stale', stale)
 		state.dataset.state = stale ? 'stale' : way
 		if (text !== said) words.textContent = said = text
+		find('#age').textContent = stale || skew === null ? '' : `${Math.floor(age() / 1000)} s ago`
 	}
 
 	function goes(by) {
