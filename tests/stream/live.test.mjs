@@ -127,7 +127,8 @@ test('a snapshot of everything first, then what has changed, with numbers that g
 	assert.ok(news.data.top_products.some((p) => p.product_id === '77' && p.name === 'Tiramisu' && p.revenue === 12.34))
 	assert.equal(news.data.site, undefined) // did not change
 	await s.wait((m) => m.seq > news.seq && !m.data?.recent_orders, 'one without orders')
-	for (let i = 1; i < s.messages.length; i++) assert.ok(s.messages[i].seq > s.messages[i - 1].seq)
+	for (let i = 1; i < s.messages.length; i++) // a heartbeat says the number there is
+		assert.ok(s.messages[i].seq - s.messages[i - 1].seq >= (s.messages[i].type === 'heartbeat' ? 0 : 1), `${i}`)
 	s.close()
 })
 
@@ -149,8 +150,7 @@ test('at least every 5 s, a heartbeat every 15 s, and never twice within a secon
 test('the figures of the socket are those of the address, and the rows of the tables', async () => {
 	await order({ total: 500, currency: 'USD', customer: 'c2' })
 	const s = await live.connect(who.analyst)
-	const snapshot = await s.wait((m) => m.type === 'snapshot' && m.data.today.other_currencies.length)
-		.catch(async () => s.wait((m) => m.data?.today?.other_currencies.length))
+	const snapshot = await s.wait((m) => m.data?.today?.other_currencies.length)
 	const json = (await live.web.get('/api/admin/analytics/live', { headers: who.analyst })).json
 	for (const member of ['today', 'top_products', 'statuses', 'recent_orders', 'before', 'site']) assert.deepEqual(snapshot.data[member] ?? json[member], json[member], member)
 	const { placed, minor } = await live.db.one(`SELECT sum(placed)::int AS placed, sum(gross_minor - refund_minor)::int AS minor FROM live_day WHERE currency = 'EUR' AND business_date = current_date`)
