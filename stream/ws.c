@@ -1,9 +1,9 @@
 /* ws.c: the WebSockets: one thread, a unix socket, nginx before it. nginx has asked takings-web
  * who comes, and says by a header of its own what they may see (nginx/server.conf).
  *
- * A client is a number: the last picture it got. Whenever it may be written to, and got nothing for
- * a second, it gets what has changed since. So a slow one gets less often more, and none makes us
- * keep anything; lws holds at most the rest of one message for it. */
+ * A client is a number: the last picture it got. When there is a new one, once a second at most, and
+ * it may be written to, it gets what has changed since. So a slow one gets less often more, and none
+ * makes us keep anything; lws holds at most the rest of one message for it. */
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdio.h>
@@ -21,11 +21,10 @@
 
 enum {
 	TICK_MS = 100,
-	APART_MS = 1000, /* between two pictures for one client */
 	BEAT_MS = 15000,
 	LIFE_MS = 600000,    /* then it is asked anew whether they still may */
 	INCOMING_BYTES = 1024, /* of a message, which is not read */
-	SPARE_FDS = 256,     /* besides those of clients: for those who are told that it is full, too */
+	SPARE_FDS = 512,       /* of the other parts, and for clients that are told that it is full */
 	MESSAGES = 8,
 	GOODBYE_MS = 2000,
 };
@@ -56,7 +55,8 @@ struct server {
 struct client {
 	enum picture_view view;
 	int64_t seen;               /* number of the last picture; -1: none that is known */
-	int64_t sent_ms, until_ms;  /* 0: nothing was sent yet */
+	bool greeted;               /* it got its first one */
+	int64_t until_ms;
 	size_t received;            /* bytes of the message that is coming in */
 	int beats;                  /* how many it had, counted as the server does */
 	bool refused;
@@ -150,13 +150,13 @@ static void forget(struct server *s, const struct client *c)
 		stat_set(STAT_CLIENTS, --s->open);
 }
 
-static int send_picture(struct server *s, struct lws *wsi, struct client *c, int64_t now_ms)
+static int send_picture(struct server *s, struct lws *wsi, struct client *c)
 {
 	if (!picture_knows(s->picture, c->seen))
 		c->seen = -1;
 	struct buf *text = find_message(s, c->view, c->seen);
 	c->seen = picture_seq(s->picture);
-	c->sent_ms = now_ms;
+	c->greeted = true;
 	stat_add(STAT_PUSHES, 1);
 	if (c->beats != s->beats)
 		(void)lws_callback_on_writable(wsi);
@@ -166,20 +166,16 @@ static int send_picture(struct server *s, struct lws *wsi, struct client *c, int
 static int send_next(struct lws *wsi, struct client *c)
 {
 	struct server *s = server_of(wsi);
-	int64_t now_ms = clock_mono_ms(), wait_ms = c->sent_ms ? c->sent_ms + APART_MS - now_ms : 0;
 	if (s->closing)
 		return say_goodbye(wsi, GOING_AWAY);
 	if (c->refused)
 		return say_goodbye(wsi, FULL);
-	if (now_ms >= c->until_ms)
+	if (clock_mono_ms() >= c->until_ms)
 		return say_goodbye(wsi, COME_AGAIN);
 	if (!s->picture)
 		return 0;
-	bool is_news = !c->sent_ms || c->seen != picture_seq(s->picture);
-	if (is_news && wait_ms <= 0)
-		return send_picture(s, wsi, c, now_ms);
-	if (is_news)
-		lws_set_timer_usecs(wsi, wait_ms * 1000);
+	if (!c->greeted || c->seen != picture_seq(s->picture))
+		return send_picture(s, wsi, c);
 	if (c->beats == s->beats)
 		return 0;
 	c->beats = s->beats;
@@ -234,9 +230,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return send_next(wsi, user);
-	case LWS_CALLBACK_TIMER:
-		(void)lws_callback_on_writable(wsi);
-		return 0;
 	case LWS_CALLBACK_RECEIVE:
 		return take_in(wsi, user, n);
 	case LWS_CALLBACK_CLOSED:
@@ -276,21 +269,20 @@ static void put_log(int level, const char *line)
 	LOG(level == LLL_ERR ? LOG_WARNING : LOG_DEBUG, "websockets", LOG_STR("detail", text), LOG_END);
 }
 
-/* How many clients there may be: as many as there can be descriptors. */
+/* How many clients there may be: as many as there can be descriptors. lws makes a table of as many
+ * as the process may have; told another number (fd_limit_per_thread) it would search it. */
 static int allow_fds(int wanted)
 {
 	struct rlimit limit;
+	rlim_t need = (rlim_t)wanted + SPARE_FDS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return wanted;
-	rlim_t need = (rlim_t)wanted + 2 * SPARE_FDS;
-	if (limit.rlim_cur < need) {
-		limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur >= need)
 		return wanted;
 	LOG(LOG_WARNING, "few_descriptors", LOG_INT("limit", limit.rlim_cur), LOG_END);
-	return limit.rlim_cur > 4 * SPARE_FDS ? (int)limit.rlim_cur - 2 * SPARE_FDS : SPARE_FDS;
+	return limit.rlim_cur > 2 * SPARE_FDS ? (int)limit.rlim_cur - SPARE_FDS : SPARE_FDS;
 }
 
 static struct lws_context *listen_at(struct server *s, const char *path)
@@ -303,7 +295,6 @@ static struct lws_context *listen_at(struct server *s, const char *path)
 		.protocols = protocols,
 		.user = s,
 		.options = LWS_SERVER_OPTION_UNIX_SOCK,
-		.fd_limit_per_thread = (unsigned)(s->limit + SPARE_FDS),
 		.max_http_header_pool = 64,
 		.timeout_secs = 5,
 		.retry_and_idle_policy = &liveness,

@@ -132,7 +132,7 @@ test('a snapshot of everything first, then what has changed, with numbers that g
 	s.close()
 })
 
-test('at least every 5 s, a heartbeat every 15 s, and never twice within a second', async () => {
+test('at least every 5 s, a heartbeat every 15 s, and no more than one a second', async () => {
 	const s = await live.connect(who.viewer)
 	await s.wait((m) => m.type === 'snapshot')
 	const busy = Date.now() + 5000 // orders ten times a second
@@ -140,7 +140,9 @@ test('at least every 5 s, a heartbeat every 15 s, and never twice within a secon
 	const [one, two] = await until(() => { const beats = s.messages.filter((m) => m.type === 'heartbeat'); return beats.length >= 2 && beats }, { limit: 40_000, what: 'two heartbeats' })
 	assert.ok(Math.abs(two.at - one.at - 15000) < 1500, `${two.at - one.at} ms`)
 	const pictures = s.messages.filter((m) => m.type !== 'heartbeat'), gaps = pictures.slice(1).map((m, i) => m.at - pictures[i].at)
-	assert.ok(Math.min(...gaps) >= 990, `${gaps}`)
+	const deltas = pictures.slice(1) // what comes late does not put off the next: any number of them takes a second each
+	for (let i = 0; i < deltas.length; i++) for (let k = i + 1; k < deltas.length; k++)
+		assert.ok(deltas[k].at - deltas[i].at >= (k - i) * 1000 - 400, `${deltas.map((m) => m.at - deltas[0].at)}`)
 	assert.ok(Math.max(...gaps) < 6500, `${gaps}`)
 	assert.ok(gaps.filter((g) => g < 2000).length >= 3, `${gaps}`) // as often as it may while orders come
 	assert.equal(two.data, undefined)
