@@ -159,7 +159,7 @@
 
 	// ---- by WebSocket, else by asking
 
-	let socket = null, seq = null, failures = 0, retry = null, poll = null, etag = null
+	let socket = null, dialledAt = 0, seq = null, failures = 0, retry = null, poll = null, etag = null
 
 	async function ask() {
 		try {
@@ -211,6 +211,7 @@
 		if (seq !== null) url.searchParams.set('since', seq)
 		const mine = new WebSocket(url)
 		socket = mine
+		dialledAt = Date.now()
 		mine.onmessage = (e) => { if (mine === socket) hear(JSON.parse(e.data)) }
 		mine.onclose = ({ code }) => {
 			if (mine !== socket) return
@@ -224,7 +225,7 @@
 	// A socket that says nothing for longer than it ever should is none.
 	function check() {
 		say()
-		if (socket && Date.now() - heardAt > STALE_MS) {
+		if (socket && Date.now() - Math.max(heardAt, dialledAt) > STALE_MS) {
 			const silent = socket
 			socket = null
 			silent.onclose = silent.onmessage = null

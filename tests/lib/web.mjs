@@ -34,9 +34,7 @@ export class Web {
 		web.program = spawn(path.join(binDir, 'takings-web'), [],
 			{ cwd: web.dir, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(web.dir, 'web.sock'), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] })
 		web.program.stderr.on('data', (d) => { web.log += d })
-		// Only root may, and must, say as whom its workers run: they have to reach the socket.
-		const user = process.getuid() === 0 ? ['-g', 'user root;'] : []
-		web.nginx = spawn('/usr/sbin/nginx', ['-p', web.dir, '-c', 'nginx.conf', '-e', 'log/nginx.log', ...user], { stdio: 'ignore' })
+		web.startNginx()
 		process.once('exit', () => { web.program.kill('SIGKILL'); web.nginx.kill('SIGTERM') })
 		await until(async () => {
 			if (web.program.exitCode !== null) {
@@ -46,6 +44,12 @@ export class Web {
 			return (await web.get('/health/live').catch(() => ({}))).status === 200
 		}, { what: 'takings-web' })
 		return web
+	}
+
+	startNginx() {
+		// Only root may, and must, say as whom its workers run: they have to reach the socket.
+		const user = process.getuid() === 0 ? ['-g', 'user root;'] : []
+		this.nginx = spawn('/usr/sbin/nginx', ['-p', this.dir, '-c', 'nginx.conf', '-e', 'log/nginx.log', ...user], { stdio: 'ignore' })
 	}
 
 	get(target, options) { return request(this.port, target, options) }
