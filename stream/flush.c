@@ -15,7 +15,7 @@
 #include "stream/report_store.h"
 
 enum {
-	REPORTS = 5, /* of a flush */
+	REPORTS = 5,      /* of a flush */
 	FOLLOW_MS = 2000, /* between two looks whether the lock is free */
 	IDLE_MS = 1000,
 	RETRY_MIN_MS = 200,
@@ -34,7 +34,7 @@ struct flusher {
 	int64_t check_ms;    /* when the store is looked at next; 0: it was there */
 	int64_t retry_at_ms; /* not before then is stored again */
 	int retry_ms;
-	bool refused; /* by the last try: a person must look */
+	bool refused;    /* by the last try: a person must look */
 	int64_t end_ms;  /* when storing must end; 0: nobody asked to stop */
 	int64_t waiting; /* reports in the outbox, as last seen */
 	struct {         /* of the flush that is being stored, for the log */

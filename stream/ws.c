@@ -1,9 +1,9 @@
 /* ws.c: the WebSockets: one thread, a unix socket, nginx before it. nginx has asked takings-web
  * who comes, and says by a header of its own what they may see (nginx/server.conf).
  *
- * A client is a number: the last picture it got. When there is a new one, once a second at most, and
- * it may be written to, it gets what has changed since. So a slow one gets less often more, and none
- * makes us keep anything; lws holds at most the rest of one message for it. */
+ * A client is a number: the last picture it got. When there is a new one, once a second at most,
+ * and it may be written to, it gets what has changed since. So a slow one gets less often more, and
+ * none makes us keep anything; lws holds at most the rest of one message for it. */
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 enum {
 	TICK_MS = 100,
 	BEAT_MS = 15000,
-	LIFE_MS = 600000,    /* then it is asked anew whether they still may */
+	LIFE_MS = 600000,      /* then it is asked anew whether they still may */
 	INCOMING_BYTES = 1024, /* of a message, which is not read */
 	SPARE_FDS = 512,       /* of the other parts, and for clients that are told that it is full */
 	MESSAGES = 8,
@@ -54,11 +54,11 @@ struct server {
 
 struct client {
 	enum picture_view view;
-	int64_t seen;               /* number of the last picture; -1: none that is known */
-	bool greeted;               /* it got its first one */
+	int64_t seen; /* number of the last picture; -1: none that is known */
+	bool greeted; /* it got its first one */
 	int64_t until_ms;
-	size_t received;            /* bytes of the message that is coming in */
-	int beats;                  /* how many it had, counted as the server does */
+	size_t received; /* bytes of the message that is coming in */
+	int beats;       /* how many it had, counted as the server does */
 	bool refused;
 };
 

@@ -2,9 +2,9 @@
  *
  *   ws_load SOCKET CLIENTS SECONDS
  *
- * Opens them at the unix socket, writes "open", hears for as long, and prints one line: clients that
- * are still open, pictures, the fewest clients that got one of them, and how long after its time
- * (as_of) it was there: median, 99 of 100, the longest, in ms. */
+ * Opens them at the unix socket, writes "open", hears for as long, and prints one line: clients
+ * that are still open, pictures, the fewest clients that got one of them, and how long after its
+ * time (as_of) it was there: median, 99 of 100, the longest, in ms. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 
 static const char created[] =
 	"{\"event_type\":\"OrderCreatedEvent\",\"event_id\":\"e1\",\"order_id\":\"A1\",\"customer_id\":"
-    "1001,"
+	"1001,"
 	"\"status\":\"pending\",\"total_amount\":\"32499.75\",\"currency\":\" usd\",\"location_id\":3,"
 	"\"discount\":\"1.5\",\"tax\":2,\"created_at\":\"2025-01-15T10:30:00Z\",\"items\":["
 	"{\"product_id\":123,\"name\":\"Laptop\",\"quantity\":25,\"unit_price\":\"1299.99\"},"
@@ -64,7 +64,7 @@ static void test_spellings(void **state)
 	(void)state;
 	static const char *const same[] = {
 		"{\"event_type\":\"OrderCreatedEvent\",\"order_id\":9007199254740993,\"total_amount\":\"19."
-	    "99\","
+		"99\","
 		"\"created_at\":\"2025-01-15T10:30:00Z\",\"status\":\"new\"}",
 		"{\"eventType\":\"OrderCreated\",\"orderId\":\"9007199254740993\",\"totalAmount\":19.99,"
 		"\"createdAt\":\"2025-01-15T11:30:00+01:00\",\"status\":\"new\"}",
@@ -73,17 +73,17 @@ static void test_spellings(void **state)
 		"{\"type\":\"ORDER_CREATED\",\"occurred_at\":1736937000000,\"payload\":{\"order\":{\"id\":"
 		"9007199254740993,\"total_price\":\"1999e-2\",\"status\":\"new\",\"currency\":\"eur\"}}}",
 		"{\"event_type\":\"orderCreatedEvent\",\"Order-Id\":9007199254740993,\"order_total\":\"19."
-	    "99\","
+		"99\","
 		"\"order_date\":1736937000000000,\"status\":\"new\",\"shipping\":{\"city\":\"X\"}}",
 		"{\"event_type\":\"OrderCreatedEvent\",\"order_id\":9007199254740993,\"total_amount\":\"19."
-	    "99\","
+		"99\","
 		"\"created_at\":1736937000000000000,\"status\":\"new\",\"currency\":\"\"}",
 		"{\"event_type\":\"OrderCreatedEvent\",\"order_id\":9007199254740993,\"total_amount\":\"19."
-	    "99\","
+		"99\","
 		"\"created_at\":1736937000.0,\"status\":\"new\",\"location_id\":null}",
 		/* the wall clock of order_db, in winter an hour ahead */
 		"{\"event_type\":\"OrderCreatedEvent\",\"order_id\":9007199254740993,\"total_amount\":\"19."
-	    "99\","
+		"99\","
 		"\"created_at\":\"2025-01-15 11:30:00\",\"status\":\"new\",\"customer\":{\"name\":\"N\"}}",
 	};
 	struct help h = help_new(NULL);
@@ -151,25 +151,25 @@ static void test_versions(void **state)
 		"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"a\"}",
 		"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"at\":0,\"created_at\":1736937000}",
 		"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"a\",\"timestamp\":"
-	    "1736937000}",
+		"1736937000}",
 		"{\"type\":\"OrderCancelled\",\"order_id\":1,\"timestamp\":1736937000}",
 		"{\"type\":\"OrderDeleted\",\"order_id\":1,\"timestamp\":1736937000}",
 		"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937001}",
 		"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"a\",\"version\":1}",
 		"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"a\",\"version\":2,"
-	    "\"timestamp\":1736937000}",
+		"\"timestamp\":1736937000}",
 		"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"a\",\"version\":2,"
-	    "\"timestamp\":1736937001}",
+		"\"timestamp\":1736937001}",
 		"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"a\",\"order_version\":\"3\","
-	    "\"version\":1}",
+		"\"version\":1}",
 		"{\"before\":null,\"after\":{\"id\":1,\"status\":\"a\",\"total_amount\":1,\"created_at\":"
-	    "null},"
+		"null},"
 		"\"source\":{\"lsn\":1,\"table\":\"orders\"},\"op\":\"c\"}",
 		"{\"before\":null,\"after\":{\"id\":1,\"status\":\"a\",\"total_amount\":1,\"created_at\":"
-	    "null},"
+		"null},"
 		"\"source\":{\"lsn\":1,\"table\":\"orders\",\"ts_ms\":1736937000000},\"op\":\"c\"}",
 		"{\"before\":null,\"after\":{\"id\":1,\"status\":\"a\",\"total_amount\":1,\"created_at\":"
-	    "null},"
+		"null},"
 		"\"source\":{\"lsn\":2,\"table\":\"orders\"},\"op\":\"c\"}",
 	};
 	enum { N = sizeof rising / sizeof *rising };
@@ -336,7 +336,7 @@ static void test_limits(void **state)
 		for (size_t k = 0; k < 3; k++)
 			check_limit(&h, rows[i].pattern, rows[i].limit - 1 + k, 0, rows[i].field, k < 2);
 	static const char lines[] = "{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_"
-	                            "at\":1736937000,\"items\":[#]}";
+								"at\":1736937000,\"items\":[#]}";
 	for (size_t k = 0; k < 3; k++)
 		check_limit(&h, lines, 0, MESSAGE_LINES - 1 + k, "items", k < 2);
 	static const char padded[] = "{\"type\":\"OrderDeleted\",\"order_id\":1,\"note\":\"$\"}";

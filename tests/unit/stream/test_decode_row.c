@@ -170,7 +170,7 @@ static void test_shapes(void **state)
 	const struct change *o = help_accept(
 		&h, CHANGE_ORDER, /* unwrapped */
 		"{\"id\":17,\"status\":\"paid\",\"total_amount\":\"12.50\",\"created_at\":\"2025-01-15T10:"
-	    "30:00Z\","
+		"30:00Z\","
 		"\"__lsn\":77,\"__source_ts_ms\":1736937000123,\"__deleted\":\"false\",\"__op\":\"u\"}");
 	assert_int_equal(o->birth.major, VERSION_ROW + 77);
 	assert_int_equal(o->total, 1250);
