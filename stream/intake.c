@@ -458,7 +458,9 @@ static void give_up(struct intake *in, enum err rc, const struct errbuf *eb)
 		(void)part_sleep(in->part, LOOK_AGAIN_MS);
 		in->doubt_ms = clock_mono_ms() + DOUBT_MS;
 	} else {
-		(void)part_back_off(in->part);
+		int64_t until_ms = clock_mono_ms() + part_back_off_ms(in->part);
+		while (!part_stopping(in->part) && clock_mono_ms() < until_ms)
+			idle(in);
 	}
 }
 

@@ -125,11 +125,16 @@ void part_say_error(struct part *p, enum health health, const struct errbuf *eb)
 	part_say(p, health, eb->text);
 }
 
-bool part_back_off(struct part *p)
+int part_back_off_ms(struct part *p)
 {
 	int ms = p->back_off_ms ? p->back_off_ms : BACK_OFF_MIN_MS;
 	p->back_off_ms = ms * 2 < BACK_OFF_MAX_MS ? ms * 2 : BACK_OFF_MAX_MS;
-	return part_sleep(p, ms);
+	return ms;
+}
+
+bool part_back_off(struct part *p)
+{
+	return part_sleep(p, part_back_off_ms(p));
 }
 
 void part_recovered(struct part *p)

@@ -54,6 +54,7 @@ void part_say_error(struct part *p, enum health health, const struct errbuf *eb)
 
 /* After a failure: 100 ms, 200 ms, ... 10 s; begins anew after part_recovered. True: to end. */
 bool part_back_off(struct part *p);
+int part_back_off_ms(struct part *p); /* the same without the waiting: how long that is */
 void part_recovered(struct part *p);
 
 void stat_add(enum stat_id id, int64_t n);
