@@ -188,7 +188,7 @@ copy_programs() {
 		if [ -f "$bin/$name" ]; then copy_program "$bin/$name" "bin/$name"; fi
 	done
 	copy_program "$HERE/tools/lib_supervise.sh" bin/supervise
-	if [ ! -e bin/takings-web ] || [ ! -e bin/takings-batch ] || [ ! -e bin/takings-stream ]; then die "there are no programs in $bin; run: make build"; fi
+	if [ ! -e bin/takings-web ] || [ ! -e bin/takings-batch ] || { [ "${STREAM:-1}" != 0 ] && [ ! -e bin/takings-stream ]; }; then die "there are no programs in $bin; run: make build"; fi
 	rm -rf static.new
 	cp -R "$HERE/static" static.new
 	chmod -R u=rwX,go=rX static.new

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { postgres } from '../lib/servers.mjs'
 import { Shop, batch } from '../lib/shop.mjs'
-import { sleep } from '../lib/process.mjs'
+import { sleep, until } from '../lib/process.mjs'
+import { Kafka, Stream, liveShop } from '../lib/stream.mjs'
 
 describe('demo --live', () => {
 	let shop, settings
@@ -70,6 +71,26 @@ describe('demo --live', () => {
 		assert.match((await batch(['demo', '--live', '--to', 'kafka'], settings)).stderr, /KAFKA_BOOTSTRAP_SERVERS is empty/)
 		await shop.orders.exec('DELETE FROM takings_demo')
 		assert.match((await batch(['demo', '--live'], settings)).stderr, /orders that demo did not make/)
+	})
+
+	it('goes to Kafka as events, which the stream takes', async () => {
+		const kafka = await Kafka.start({ orders: 2 })
+		const live = await liveShop({ BUSINESS_TIMEZONE: 'Europe/Berlin' })
+		const to = kafka.settings({ KAFKA_TOPICS: 'orders' })
+		const done = await batch(['demo', '--live', '--to', 'kafka', '--rate', '40', '--speed', '1000'], { ...settings, ...to },
+			{ started: (child) => sleep(5000).then(() => child.kill('SIGINT')) })
+		assert.equal(done.code, 0, done.stderr)
+		const [, orders, served, cancelled] = /(\d+) orders, (\d+) of them served, (\d+) cancelled.*\n$/.exec(done.stdout).map(Number)
+		assert.ok(orders > 100 && served > 5, done.stdout)
+		const stream = await Stream.start(live.cache, to)
+		const count = (where) => live.cache.value(`SELECT count(*)::int FROM order_state WHERE born AND placed_at > now() - interval '5 minutes' AND ${where}`)
+		await until(async () => await count('true') === orders, { what: `${orders} orders` })
+		await until(async () => await count(`status = 'SERVED'`) === served, { what: `${served} served` })
+		assert.equal(await count(`status ILIKE 'cancelled' AND cancelled_at IS NOT NULL`), cancelled)
+		assert.equal(await live.cache.value('SELECT count(*)::int FROM dead_letter'), 0)
+		assert.ok(await live.cache.value('SELECT count(*)::int FROM order_line_state') > orders)
+		await stream.stop()
+		await kafka.stop()
 	})
 
 	it('is played once at a time', async () => {
