@@ -33,7 +33,7 @@ BEGIN
 			  hourly_order_cache item_sales_cache restatement heartbeat app_user api_key
 			  special_day expected_cache anomaly stream_position dead_letter order_state order_line_state
 			  order_refund_state live_day live_status live_hour live_minute live_item live_product
-			  live_item_name live_customer live_site stream_status report_flush report_outbox
+			  live_item_name live_customer live_site stream_status report_flush report_outbox report_day
 			  reconciliation reconciliation_order', NULL),
 			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
 			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),

@@ -9,7 +9,7 @@ import { fillLive, numbers } from '../lib/fill.mjs'
 import { sleep, until } from '../lib/process.mjs'
 import { S3 } from '../lib/s3.mjs'
 import { freePort, scratch } from '../lib/servers.mjs'
-import { Stream, liveShop } from '../lib/stream.mjs'
+import { Kafka, Stream, liveShop } from '../lib/stream.mjs'
 
 const FOLDERS = ['daily_sales', 'product_sales', 'customer_metrics', 'order_status', 'summary']
 const order = (id, more = {}) => ({ id, day: '2025-01-15', currency: 'EUR', status: 'completed', counted: true, total: 1000, customer: 'c1', items: [['p1', '1', '10.00']], ...more })
@@ -264,6 +264,40 @@ describe('a flush', () => {
 			SELECT 'old' || n, now() - interval '9 days', 0, '{}', CASE WHEN n > 1 THEN now() - interval '9 days' END FROM generate_series(1, 3) n`)
 		await flushed([order(1)])
 		assert.deepEqual((await shop.cache.query('SELECT stamp FROM report_flush ORDER BY 1')).map((r) => r.stamp), [stamps()[0], 'old1'])
+	})
+})
+
+describe('what a source has read', () => {
+	it('is in the last reports of a process that is told to stop', async () => {
+		const kafka = await Kafka.start({ orders: 2 })
+		try {
+			await start({ ...kafka.settings(), KAFKA_TOPICS: 'orders', FLUSH_INTERVAL: '3600' })
+			const put = (n, type, more) => kafka.put('orders', n % 2, `o${n}`, { event_type: type, event_id: `${type}${n}`, order_id: `o${n}`, ...more })
+			for (let n = 0; n < 3000; n++)
+				put(n, 'OrderCreatedEvent', { created_at: '2025-01-15T10:00:00Z', status: 'pending', currency: 'EUR', total_amount: '10.10', customer_id: `c${n % 7}`,
+					items: [{ product_id: `p${n % 3}`, quantity: 2, unit_price: '5.05' }] })
+			for (let n = 0; n < 3000; n += 3)
+				put(n, 'OrderCancelledEvent', { occurred_at: '2025-01-15T11:00:00Z', reason: 'no' })
+			await kafka.flush()
+			await until(async () => (await shop.cache.value('SELECT count(*) FROM order_state')) > 0, { what: 'the first orders' })
+			assert.equal(await stream.stop(), 0)
+			const read = await shop.cache.one("SELECT count(*) AS orders, count(*) FILTER (WHERE counted) AS counted FROM order_state WHERE born")
+			const { metrics, source_position: at } = plain(text('summary'))
+			assert.equal(metrics.total_orders, read.orders)
+			assert.equal(minor(report('summary').metrics.total_revenue), BigInt(read.counted) * 1010n)
+			assert.deepEqual(at, await shop.cache.query("SELECT source, topic, partition, next FROM stream_position ORDER BY 3"))
+			await start({ ...kafka.settings(), KAFKA_TOPICS: 'orders' })
+			await until(() => plain(text('order_status')).data.CANCELLED === 1000 || plain(text('order_status')).data.cancelled === 1000, { what: 'all of it', limit: 20_000 })
+			await stream.stop()
+			const all = Object.fromEntries(FOLDERS.map((folder) => [folder, report(folder)]))
+			assert.equal(all.summary.metrics.total_orders, '3000')
+			assert.equal(all.summary.metrics.total_revenue, '20200.00')
+			assert.equal(all.summary.metrics.unique_customers, '7')
+			assert.equal(Object.values(all.product_sales.data).reduce((n, row) => n + minor(row.total_revenue), 0n), 2020000n)
+			assert.equal(Object.values(all.customer_metrics.data).reduce((n, row) => n + minor(row.total_spent), 0n), 2020000n)
+		} finally {
+			await kafka.stop()
+		}
 	})
 })
 
