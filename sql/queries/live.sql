@@ -140,9 +140,11 @@ SELECT r.today AS date, true AS partial, r.today_elapsed_s AS elapsed_s, r.known
        gp.rate AS vs_previous_day, CASE WHEN r.known THEN gp.status END AS vs_previous_day_status, money_of(p.revenue_minor, r.digits) AS previous_day_revenue,
        gw.rate AS vs_same_weekday, CASE WHEN r.known THEN gw.status END AS vs_same_weekday_status, money_of(w.revenue_minor, r.digits) AS same_weekday_revenue,
        CASE WHEN r.known THEN 'stream'::text END AS source, CASE WHEN r.known THEN r.seen_at END AS seen_at,
-       p.revenue_minor AS base_revenue, to_char(r.today, 'FMDay') AS weekday, gw.status = 'ok' AS has_weekday, gp.status = 'ok' AS has_previous,
-       to_char(now() AT TIME ZONE r.timezone, 'HH24:MI') AS time_now, greatest(0, extract(epoch FROM now() - r.seen_at))::bigint AS age_s
+       to_char(r.today, 'FMDay') AS weekday, gw.status = 'ok' AS has_weekday, gp.status = 'ok' AS has_previous,
+       to_char(now() AT TIME ZONE r.timezone, 'HH24:MI') AS time_now,
+       CASE WHEN a.s < 100 THEN a.s || ' s' WHEN a.s < 6000 THEN a.s / 60 || ' min' ELSE a.s / 3600 || ' h' END AS age
 FROM reach r
+CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM now() - r.seen_at))::bigint AS s) a
 LEFT JOIN LATERAL (SELECT * FROM live_days(r.today, r.today, r.currency, :location_id::int, r.booked) x WHERE r.known) d ON true
 LEFT JOIN LATERAL (SELECT * FROM live_until(r.today - 1, r.today_elapsed_s, r.currency, :location_id::int) x WHERE r.known AND NOT r.booked) p ON true
 LEFT JOIN LATERAL (SELECT * FROM live_until(r.today - 7, r.today_elapsed_s, r.currency, :location_id::int) x WHERE r.known AND NOT r.booked) w ON true

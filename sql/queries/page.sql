@@ -9,7 +9,8 @@ SELECT p.from_day, p.to_day, p.last_day, p.days_n, p.base_from, p.base_to, p.run
        p.oldest_day AS first_day, s.due_day, p.newest_day < s.due_day AS late,
        s.currency, money_exponent(s.currency) AS money_digits, s.timezone AS tz, s.revenue_profile, s.cutoff_hours,
        CASE WHEN p.from_day = p.to_day THEN p.to_day END AS date, -- of the statements of one day
-       p.from_day AS "from", greatest(p.from_day, p.last_day) AS "to", p.to_day AS to_date, p.from_day = p.to_day AS is_day, p.from_day <> p.to_day AS is_range,
+       p.from_day AS "from", greatest(p.from_day, p.last_day) AS "to", p.to_day AS to_date, p.from_day = p.to_day AS is_day,
+       p.from_day = p.to_day AND p.to_day <= p.newest_day AS is_closed_day, p.from_day <> p.to_day AS is_range,
        p.days_n > 0 AS has_days, p.running AND p.from_day <> p.to_day AND p.days_n > 0 AS so_far,
        p.from_day = p.to_day AND p.to_day = p.today AS is_today, p.to_day = p.today - 1 AS is_yesterday,
        coalesce(p.base_to >= p.oldest_day, false) AS has_base, s.complete, :basis = 'transaction_date' AS by_transaction,

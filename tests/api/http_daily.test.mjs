@@ -29,7 +29,7 @@ describe('daily', () => {
 	function literals(text) {
 		const rows = [...text.match(/"days":\[(.*?)\]/)[1].matchAll(/\{(.*?)\}/g)]
 		return rows.map(([, row]) => Object.fromEntries([...row.matchAll(/"(\w+)":("[^"]*"|[^,]+)/g)]
-			.filter(([, name]) => name !== 'total_orders')
+			.filter(([, name]) => !['total_orders', 'partial'].includes(name))
 			.map(([, name, value]) => [name, MONEY.includes(name) ? value : JSON.parse(value)])))
 	}
 

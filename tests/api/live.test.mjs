@@ -135,7 +135,7 @@ describe('hours where the clock is changed', () => {
 				(3, 'paid', 10, '2026-10-24T22:30Z'), (4, 'paid', 11, '2026-10-25T00:30Z'), (5, 'paid', 12, '2026-10-25T01:30Z'), (6, 'paid', 13, '2026-10-25T01:40Z'), (7, 'paid', 1, now() - interval '2 days')`)
 		await shop.expectRun(0)
 		web = await start(shop)
-		live = new LiveTables(shop.cache)
+		live = new LiveTables(shop.cache, 400)
 	})
 	after(() => web?.stop())
 	const perHour = async (day) => (await web.get(`/metrics/orders?from=${day}&to=${day}`)).json.orders_per_hour

@@ -4,7 +4,8 @@
 const text = (v) => (v === null || v === undefined ? 'NULL' : `'${String(v).replaceAll("'", "''")}'`)
 
 export class LiveTables {
-	constructor(db) { this.db = db }
+	// `days`: how long ago orders may have been placed.
+	constructor(db, days = 45) { Object.assign(this, { db, days }) }
 
 	// Orders: { id, status, counted, total (minor), at (SQL of an instant), currency, location, customer,
 	// lines: [{ item, name, quantity, amount }], refund (major) }.
@@ -38,9 +39,9 @@ export class LiveTables {
 
 	// Figures out of the states, said to be of now.
 	async rebuild() {
-		await this.db.exec(`BEGIN;
+		await this.db.exec(`SET jit = off; BEGIN;
 			CREATE TEMP TABLE shift ON COMMIT DROP AS SELECT s.* FROM site JOIN rules r USING (rules_id),
-				LATERAL business_shifts(r.timezone, r.cutoff_hours, 'UTC', current_date - 400, current_date + 9) s;
+				LATERAL business_shifts(r.timezone, r.cutoff_hours, 'UTC', current_date - ${this.days}, current_date + 2) s;
 			UPDATE order_state o SET placed_local = (o.placed_at AT TIME ZONE 'UTC') + make_interval(secs => s.shift_s)
 			FROM shift s
 			WHERE o.placed_at AT TIME ZONE 'UTC' >= s.clock_from AND o.placed_at AT TIME ZONE 'UTC' < s.clock_to;
