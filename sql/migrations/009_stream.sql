@@ -357,14 +357,19 @@ CREATE TABLE reconciliation_order (
 
 -- ---- what answers take from the live tables -------------------------------------
 
+-- In PL/pgSQL with one plan each: planned anew in every answer they would cost more than they do.
+
 -- One row once the batch has run. Business days up to newest_day are the batch's; days after it, up
 -- to last_day, are the stream's: the last day it was seen on. last_day is NULL where the stream has
 -- never run under the rules in force. `late`: it has not been heard of for 15 s, or says that
 -- something is wrong, or that what it reads is older than that.
 CREATE FUNCTION live_reach()
-RETURNS TABLE (today date, starts_at timestamptz, newest_day date, last_day date, seen_at timestamptz, late boolean)
-LANGUAGE sql STABLE AS $$
-	SELECT d.business_date, d.starts_at, (SELECT max(business_date) FROM daily_revenue_cache),
+RETURNS TABLE (today date, elapsed_s int, timezone text, newest_day date, last_day date, seen_at timestamptz, late boolean)
+LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT d.business_date, extract(epoch FROM now() - d.starts_at)::int, r.timezone, (SELECT max(business_date) FROM daily_revenue_cache),
 	       CASE WHEN l.rules_id IS DISTINCT FROM s.rules_id THEN NULL
 	            WHEN h.at >= d.starts_at THEN d.business_date
 	            ELSE business_date(h.at, r.timezone, r.cutoff_hours) END,
@@ -375,14 +380,18 @@ LANGUAGE sql STABLE AS $$
 	LEFT JOIN heartbeat h ON h.component = 'stream'
 	CROSS JOIN LATERAL (SELECT * FROM business_days(r.timezone, r.cutoff_hours, (now() AT TIME ZONE 'UTC')::date - 2,
 	                                                (now() AT TIME ZONE 'UTC')::date + 1) b
-	                    WHERE b.starts_at <= now() AND b.ends_at > now()) d
+	                    WHERE b.starts_at <= now() AND b.ends_at > now()) d;
+END
 $$;
 
 -- Figures of whole days as report_days has them, and of the days after those as the stream has them.
 CREATE FUNCTION live_days(first_day date, final_day date, code text, location int, by_transaction boolean)
 RETURNS TABLE (business_date date, revenue_minor numeric, placed numeric, counted numeric, gross_minor numeric,
                refund_minor numeric, item_minor numeric, item_qty numeric, live boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 30 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	SELECT d.*, false FROM report_days(first_day, final_day, code, location, by_transaction) d
 	UNION ALL
 	SELECT g.day::date, coalesce(l.revenue, 0), coalesce(l.placed, 0), coalesce(l.counted, 0), coalesce(l.gross, 0),
@@ -397,7 +406,8 @@ LANGUAGE sql STABLE AS $$
 	CROSS JOIN LATERAL (SELECT sum(half_even(x.amount * 10::numeric ^ money_exponent(code), 0)) AS minor, sum(x.quantity) AS qty
 	                    FROM live_item x
 	                    WHERE x.business_date = g.day::date AND x.currency = code AND (location IS NULL OR x.location_id = location)) i
-	WHERE r.last_day IS NOT NULL
+	WHERE r.last_day IS NOT NULL;
+END
 $$;
 
 -- The real hours of business days, oldest first: 23 or 25 on a day on which the clock is changed.
@@ -422,7 +432,10 @@ $$;
 -- both agree on the whole, else all of it is in the first.
 CREATE FUNCTION live_hours(first_day date, final_day date, code text, location int)
 RETURNS TABLE (hour_at timestamptz, name text, placed numeric, revenue_minor numeric)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 24 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	WITH hour AS MATERIALIZED (
 		SELECT h.* FROM site JOIN rules r USING (rules_id), LATERAL real_hours(r.timezone, r.cutoff_hours, first_day, final_day) h
 	), closed AS MATERIALIZED (
@@ -456,13 +469,36 @@ LANGUAGE sql STABLE AS $$
 	            WHEN p.closed THEN CASE WHEN p.nth = 1 THEN p.b_minor ELSE 0 END
 	            WHEN p.business_date > coalesce(r.newest_day, '-infinity') AND p.business_date <= r.last_day THEN p.s_minor END
 	FROM pair p CROSS JOIN live_reach() r
-	ORDER BY p.hour_at
+	ORDER BY p.hour_at;
+END
+$$;
+
+-- The 24 hours of the wall clock of a day that the stream knows and the batch does not.
+CREATE FUNCTION live_clock_hours(day date, code text, location int)
+RETURNS TABLE (hour smallint, seconds int, placed numeric, counted numeric, revenue_minor numeric)
+LANGUAGE plpgsql STABLE ROWS 24 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT b.hour, b.seconds, coalesce(l.placed, 0), coalesce(l.counted, 0), coalesce(l.minor, 0)
+	FROM live_reach() k
+	CROSS JOIN site JOIN rules r USING (rules_id)
+	CROSS JOIN LATERAL business_hours(r.timezone, r.cutoff_hours, day, day) b
+	LEFT JOIN LATERAL (SELECT sum(x.placed) AS placed, sum(x.counted) AS counted, sum(x.gross_minor - x.refund_minor) AS minor
+	                   FROM live_hour x
+	                   WHERE x.business_date = day AND x.hour = b.hour AND x.currency = code
+	                     AND (location IS NULL OR x.location_id = location)) l ON true
+	WHERE day > k.newest_day AND day <= k.last_day;
+END
 $$;
 
 -- Items as report_items_ranked has them, with those of the stream's days.
 CREATE FUNCTION live_items_ranked(first_day date, final_day date, code text, location int, measure text)
 RETURNS TABLE (rank bigint, item_id text, name text, quantity numeric, minor numeric, orders bigint)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 100 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	SELECT row_number() OVER (ORDER BY
 	           CASE measure WHEN 'quantity' THEN i.quantity WHEN 'orders' THEN i.orders ELSE i.minor END DESC,
 	           CASE measure WHEN 'revenue' THEN i.quantity ELSE i.minor END DESC, i.item_id), i.*
@@ -478,14 +514,18 @@ LANGUAGE sql STABLE AS $$
 	            JOIN live_item l ON l.business_date BETWEEN greatest(first_day, r.newest_day + 1) AND least(final_day, r.last_day)
 	            LEFT JOIN live_item_name n USING (item_id)
 	            WHERE r.last_day IS NOT NULL AND l.currency = code AND (location IS NULL OR l.location_id = location)) c
-	      GROUP BY c.item_id) i
+	      GROUP BY c.item_id) i;
+END
 $$;
 
 -- What a closed day had come to when so many seconds of it were over, by the orders the stream knows.
 -- No row where these are not all that the batch counted on that day.
 CREATE FUNCTION live_until(day date, elapsed_s int, code text, location int)
 RETURNS TABLE (revenue_minor numeric, placed numeric, counted numeric)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	WITH own AS MATERIALIZED (
 		SELECT o.placed_at < d.starts_at + make_interval(secs => elapsed_s) AS early, o.counted,
 		       coalesce(o.total_minor, 0) - coalesce((SELECT half_even(sum(f.amount) * 10::numeric ^ money_exponent(code), 0)
@@ -498,9 +538,44 @@ LANGUAGE sql STABLE AS $$
 		SELECT coalesce(sum(minor) FILTER (WHERE counted), 0) AS minor, count(*) AS placed, count(*) FILTER (WHERE counted) AS counted
 		FROM own
 	)
-	SELECT coalesce(sum(o.minor) FILTER (WHERE o.counted AND o.early), 0), count(*) FILTER (WHERE o.early),
-	       count(*) FILTER (WHERE o.counted AND o.early)
+	SELECT coalesce(sum(o.minor) FILTER (WHERE o.counted AND o.early), 0), (count(*) FILTER (WHERE o.early))::numeric,
+	       (count(*) FILTER (WHERE o.counted AND o.early))::numeric
 	FROM own o
 	HAVING EXISTS (SELECT FROM whole w, report_days(day, day, code, location, false) b
-	               WHERE w.minor = b.revenue_minor AND w.placed = b.placed AND w.counted = b.counted)
+	               WHERE w.minor = b.revenue_minor AND w.placed = b.placed AND w.counted = b.counted);
+END
+$$;
+
+-- Today as the stream knows it, and what other days had come to at the same time of theirs. One row
+-- once the batch has run, without figures unless `wanted` and known.
+CREATE FUNCTION live_today(wanted boolean, code text, location int, by_transaction boolean)
+RETURNS TABLE (today date, elapsed_s int, timezone text, currency text, known boolean, seen_at timestamptz, late boolean,
+               revenue_minor numeric, placed numeric, counted numeric, item_qty numeric, previous_minor numeric, weekday_minor numeric)
+LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+	r record;
+	d record;
+	cur text;
+	previous numeric;
+	weekday numeric;
+BEGIN
+	SELECT * INTO r FROM live_reach();
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	IF wanted AND r.last_day >= r.today THEN
+		SELECT s.currency INTO cur FROM report_scope(r.today, NULL, NULL, 1, code) s;
+		SELECT * INTO d FROM live_days(r.today, r.today, cur, location, by_transaction);
+		IF NOT by_transaction THEN
+			SELECT u.revenue_minor INTO previous FROM live_until(r.today - 1, r.elapsed_s, cur, location) u;
+			SELECT u.revenue_minor INTO weekday FROM live_until(r.today - 7, r.elapsed_s, cur, location) u;
+		END IF;
+		RETURN QUERY SELECT r.today, r.elapsed_s, r.timezone, cur, true, r.seen_at, r.late, d.revenue_minor, d.placed, d.counted,
+		                    d.item_qty, previous, weekday;
+	ELSE
+		RETURN QUERY SELECT r.today, r.elapsed_s, r.timezone, code, false, NULL::timestamptz, NULL::boolean, NULL::numeric, NULL::numeric,
+		                    NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric;
+	END IF;
+END
 $$;

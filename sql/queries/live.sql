@@ -128,28 +128,22 @@ ORDER BY hour_at
 -- The business day that is not over, as far as the stream knows it, where the answer's last day is the
 -- newest computed one or later; compared with days before at the same time of theirs. Always one row
 -- once the batch has run; nothing but the day and its time where nobody knows more.
-WITH reach AS MATERIALIZED (
-	SELECT r.*, coalesce(coalesce(:date::date, :to::date) >= coalesce(r.newest_day, '-infinity'), true) AND r.last_day >= r.today AS known,
-	       s.currency, s.today_elapsed_s, s.timezone, s.revenue_profile, money_exponent(s.currency) AS digits, coalesce(:basis = 'transaction_date', false) AS booked
-	FROM live_reach() r, LATERAL report_scope(r.today, NULL, NULL, 1, :currency) s
-)
-SELECT r.today AS date, true AS partial, r.today_elapsed_s AS elapsed_s, r.known AS is_live, r.known, CASE WHEN r.known THEN r.late END AS late,
-       money_of(d.revenue_minor, r.digits) AS total_revenue, orders_shown(r.revenue_profile, d.counted, d.placed) AS total_orders,
-       CASE WHEN r.known THEN money_ratio_of(d.revenue_minor, d.counted, r.digits) END AS avg_order_value,
-       d.placed::bigint AS placed_orders, d.counted::bigint AS counted_orders, d.item_qty AS items_sold,
-       gp.rate AS vs_previous_day, CASE WHEN r.known THEN gp.status END AS vs_previous_day_status, money_of(p.revenue_minor, r.digits) AS previous_day_revenue,
-       gw.rate AS vs_same_weekday, CASE WHEN r.known THEN gw.status END AS vs_same_weekday_status, money_of(w.revenue_minor, r.digits) AS same_weekday_revenue,
-       CASE WHEN r.known THEN 'stream'::text END AS source, CASE WHEN r.known THEN r.seen_at END AS seen_at,
-       to_char(r.today, 'FMDay') AS weekday, gw.status = 'ok' AS has_weekday, gp.status = 'ok' AS has_previous,
-       to_char(now() AT TIME ZONE r.timezone, 'HH24:MI') AS time_now,
+SELECT t.today AS date, true AS partial, t.elapsed_s, t.known AS is_live, t.known, t.late,
+       money_of(t.revenue_minor, m.digits) AS total_revenue, orders_shown(m.profile, t.counted, t.placed) AS total_orders,
+       money_ratio_of(t.revenue_minor, t.counted, m.digits) AS avg_order_value, t.placed::bigint AS placed_orders, t.counted::bigint AS counted_orders,
+       t.item_qty AS items_sold, gp.rate AS vs_previous_day, CASE WHEN t.known THEN gp.status END AS vs_previous_day_status,
+       money_of(t.previous_minor, m.digits) AS previous_day_revenue, gw.rate AS vs_same_weekday,
+       CASE WHEN t.known THEN gw.status END AS vs_same_weekday_status, money_of(t.weekday_minor, m.digits) AS same_weekday_revenue,
+       CASE WHEN t.known THEN 'stream'::text END AS source, t.seen_at, to_char(t.today, 'FMDay') AS weekday, gw.status = 'ok' AS has_weekday,
+       gp.status = 'ok' AS has_previous, to_char(now() AT TIME ZONE t.timezone, 'HH24:MI') AS time_now,
        CASE WHEN a.s < 100 THEN a.s || ' s' WHEN a.s < 6000 THEN a.s / 60 || ' min' ELSE a.s / 3600 || ' h' END AS age
-FROM reach r
-CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM now() - r.seen_at))::bigint AS s) a
-LEFT JOIN LATERAL (SELECT * FROM live_days(r.today, r.today, r.currency, :location_id::int, r.booked) x WHERE r.known) d ON true
-LEFT JOIN LATERAL (SELECT * FROM live_until(r.today - 1, r.today_elapsed_s, r.currency, :location_id::int) x WHERE r.known AND NOT r.booked) p ON true
-LEFT JOIN LATERAL (SELECT * FROM live_until(r.today - 7, r.today_elapsed_s, r.currency, :location_id::int) x WHERE r.known AND NOT r.booked) w ON true
-CROSS JOIN LATERAL growth(d.revenue_minor, num_nonnulls(d.revenue_minor), p.revenue_minor, num_nonnulls(p.revenue_minor), 1) gp
-CROSS JOIN LATERAL growth(d.revenue_minor, num_nonnulls(d.revenue_minor), w.revenue_minor, num_nonnulls(w.revenue_minor), 1) gw
+FROM (SELECT max(business_date) AS day FROM daily_revenue_cache) n
+CROSS JOIN LATERAL live_today(coalesce(coalesce(:date::date, :to::date) >= n.day, true), :currency, :location_id::int,
+                              coalesce(:basis = 'transaction_date', false)) t
+CROSS JOIN LATERAL (SELECT money_exponent(t.currency) AS digits, (SELECT r.revenue_profile FROM site JOIN rules r USING (rules_id)) AS profile) m
+CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM now() - t.seen_at))::bigint AS s) a
+CROSS JOIN LATERAL growth(t.revenue_minor, num_nonnulls(t.revenue_minor), t.previous_minor, num_nonnulls(t.previous_minor), 1) gp
+CROSS JOIN LATERAL growth(t.revenue_minor, num_nonnulls(t.revenue_minor), t.weekday_minor, num_nonnulls(t.weekday_minor), 1) gw
 
 -- name: reconciliation_scope
 -- No row where the day asked for was never compared.

@@ -141,15 +141,9 @@ JOIN hourly_order_cache h ON h.business_date = s.to_day AND h.currency = s.curre
 WHERE :location_id::int IS NULL OR h.location_id = :location_id::int
 GROUP BY h.hour, s.currency
 UNION ALL
-SELECT b.hour, orders_shown(s.revenue_profile, coalesce(l.counted, 0), coalesce(l.placed, 0)), money(coalesce(l.minor, 0), s.currency), b.seconds,
-       coalesce(l.placed, 0)::bigint
-FROM scope s
-JOIN live_reach() r ON s.to_day > s.newest_day AND s.to_day <= r.last_day
-CROSS JOIN LATERAL business_hours(s.timezone, s.cutoff_hours, s.to_day, s.to_day) b
-LEFT JOIN LATERAL (SELECT sum(x.placed) AS placed, sum(x.counted) AS counted, sum(x.gross_minor - x.refund_minor) AS minor
-                   FROM live_hour x
-                   WHERE x.business_date = s.to_day AND x.hour = b.hour AND x.currency = s.currency
-                     AND (:location_id::int IS NULL OR x.location_id = :location_id::int)) l ON true
+SELECT l.hour, orders_shown(s.revenue_profile, l.counted, l.placed), money(l.revenue_minor, s.currency), l.seconds, l.placed::bigint
+FROM scope s, LATERAL live_clock_hours(s.to_day, s.currency, :location_id::int) l
+WHERE s.to_day > s.newest_day
 ORDER BY 1
 
 -- name: report_hours_of_day
