@@ -18,6 +18,7 @@ struct writer {
 	int64_t begun_ms;
 	const struct load *load;
 	struct apply *apply; /* NULL: not connected */
+	bool broken;         /* the connection is to be made anew */
 	struct outcome outcome;
 };
 
@@ -45,6 +46,11 @@ static void work(struct writer *w, enum job job)
 	*o = (struct outcome){.rules = o->rules};
 	if (job == JOB_RULES) {
 		o->rules = NULL;
+		if (w->broken) {
+			apply_close(w->apply); /* the rules of it are nobody's any more */
+			w->apply = NULL;
+			w->broken = false;
+		}
 		if (!w->apply)
 			o->rc = apply_open(&w->apply, w->conf, &o->eb);
 		if (o->rc == ERR_OK)
@@ -55,11 +61,7 @@ static void work(struct writer *w, enum job job)
 		o->rc = apply_batch(w->apply, &b, &o->applied, &o->eb);
 	}
 	o->passing = is_passing(w, o->rc);
-	if (o->rc != ERR_OK && o->rc != ERR_LOCKED && o->rc != ERR_BUSY && w->apply) {
-		apply_close(w->apply);
-		w->apply = NULL;
-		o->rules = NULL;
-	}
+	w->broken = w->apply && o->rc != ERR_OK && o->rc != ERR_LOCKED && o->rc != ERR_BUSY;
 	o->took_ms = clock_mono_ms() - w->begun_ms;
 }
 

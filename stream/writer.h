@@ -24,7 +24,8 @@ struct writer;
 
 struct writer *writer_new(const struct conf *conf);
 
-/* Connects where there is no connection, and reads the rules. */
+/* Connects where there is no connection, and reads the rules. Those read before go with a
+ * connection that failed: nobody may be decoding with them. */
 void writer_read_rules(struct writer *w);
 
 /* Writes a batch with the rules read last. After an error other than the fence's (ERR_LOCKED) and

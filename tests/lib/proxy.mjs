@@ -7,6 +7,7 @@ export class Proxy {
 	opened = 0 // connections so far
 	frozen = false // nothing passes in either direction
 	cutAt = null // text from the client at which its connection is cut instead, once
+	cutBehind = null // the same, but the server gets the text; its answer is lost
 	freezeAt = null // text from the client before which all freezes
 
 	// `target`: what net.connect takes, such as { path } or { port }.
@@ -35,6 +36,11 @@ export class Proxy {
 		if (this.cutAt && said.includes(this.cutAt)) {
 			this.cutAt = null
 			link.client.destroy()
+			return
+		}
+		if (this.cutBehind && said.includes(this.cutBehind)) {
+			this.cutBehind = null
+			to.write(bytes, () => { link.client.destroy(); to.end() })
 			return
 		}
 		if (this.freezeAt && said.includes(this.freezeAt)) {

@@ -306,7 +306,13 @@ export class Feed {
 		this.finished.catch(() => {})
 	}
 
-	async look() {
+	// One question at a time: a session keeps its answers in order, not apart.
+	look() {
+		this.asked = (this.asked ?? Promise.resolve()).then(() => this.ask())
+		return this.asked
+	}
+
+	async ask() {
 		for (const p of await this.session.rows(`SELECT partition, next FROM stream_position WHERE topic = '${this.topic}'`)) this.read[p.partition] = p.next
 	}
 
