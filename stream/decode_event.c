@@ -165,7 +165,7 @@ static int64_t happened_us(const struct reading *r)
 
 static bool is_cancel_word(const char *status)
 {
-	return strncasecmp(status, "cancel", 6) == 0;
+	return status && strncasecmp(status, "cancel", 6) == 0;
 }
 
 /* The word in the spelling that the profile knows. */
@@ -189,7 +189,7 @@ static enum err take_status(struct reading *r, struct change *ch)
 		return rc;
 	ch->registers |= WRITES_STATUS;
 	ch->fields |= HAS_STATUS;
-	if (r->kind == EVENT_CANCELLED && (!word || !is_cancel_word(word)))
+	if (r->kind == EVENT_CANCELLED && !is_cancel_word(word))
 		word = own_word(r, "cancelled", "CANCELLED"); /* what it says may be the status before */
 	else if (r->kind == EVENT_CREATED && !word)
 		word = own_word(r, "created", "CREATED");

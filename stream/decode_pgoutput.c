@@ -277,7 +277,7 @@ static enum err take_insert(struct pgoutput *p, struct reader *r, struct arena *
                             struct row_change *out, struct errbuf *eb)
 {
 	const struct relation *rel;
-	struct row_value *now;
+	struct row_value *now = NULL;
 	enum err rc = take_known(p, r, &rel, eb);
 	if (rc == ERR_OK && take_uint(r, 1) != 'N')
 		rc = broken("an insert without a row", eb);
@@ -305,7 +305,7 @@ static enum err take_update(struct pgoutput *p, struct reader *r, struct arena *
                             struct row_change *out, struct errbuf *eb)
 {
 	const struct relation *rel;
-	struct row_value *old = NULL, *now;
+	struct row_value *old = NULL, *now = NULL;
 	enum err rc = take_known(p, r, &rel, eb);
 	uint64_t which = take_uint(r, 1);
 	if (rc == ERR_OK && (which == 'K' || which == 'O')) {
@@ -339,7 +339,7 @@ static enum err take_delete(struct pgoutput *p, struct reader *r, struct arena *
                             struct row_change *out, struct errbuf *eb)
 {
 	const struct relation *rel;
-	struct row_value *old;
+	struct row_value *old = NULL;
 	enum err rc = take_known(p, r, &rel, eb);
 	uint64_t which = take_uint(r, 1);
 	if (rc == ERR_OK && which != 'K' && which != 'O')

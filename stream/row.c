@@ -291,10 +291,11 @@ static enum err take_owner(const struct reading *r, struct change *ch)
 {
 	const struct row_value *v;
 	enum err rc = told(r, "order_id", true, &v);
-	if (rc == ERR_OK && !v)
-		rc = refuse(r, "order_id", "was not sent");
-	if (rc == ERR_OK)
-		rc = text_of(r, v, ID_BYTES, &ch->order_id);
+	if (rc != ERR_OK)
+		return rc;
+	if (!v)
+		return refuse(r, "order_id", "was not sent");
+	rc = text_of(r, v, ID_BYTES, &ch->order_id);
 	if (rc != ERR_OK)
 		return rc;
 	if (ch->order_id && *ch->order_id) {
@@ -393,10 +394,10 @@ static enum err joined_key(const struct reading *r, const struct row_value *key,
 	for (int i = 0; i < n; i++) {
 		const char *part;
 		enum err rc = text_of(r, sorted[i], ID_BYTES, &part);
-		if (rc == ERR_OK && !part)
-			rc = refuse(r, sorted[i]->name, "is part of the key, but NULL");
 		if (rc != ERR_OK)
 			return rc;
+		if (!part)
+			return refuse(r, sorted[i]->name, "is part of the key, but NULL");
 		size_t k = strlen(part);
 		if (len + k + 1 > ID_BYTES)
 			return refuse(r, sorted[i]->name, "makes the key longer than 200 bytes");

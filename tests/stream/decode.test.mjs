@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, describe, it } from 'node:test'
 import { folder, golden, missing } from '../lib/data.mjs'
-import { binDir, run } from '../lib/process.mjs'
+import { binDir, root, run } from '../lib/process.mjs'
 
 const SET = 'debezium_cdc'
 const cli = path.join(binDir, 'obj/tests/stream/decode_cli')
@@ -114,6 +114,18 @@ describe('messages of Debezium', { skip: missing(SET) }, () => {
 })
 
 describe('the decoder', () => {
+	it('understands every message of the documentation', async () => {
+		const text = readFileSync(path.join(root, 'docs/STREAM.md'), 'utf8')
+		const examples = [...text.matchAll(/^```json\n([^]*?)^```$/gm)].map(([, value]) => value)
+		assert.equal(examples.length, 8)
+		const means = await decode('change', examples.map((value_text) => ({ value_text, key: { id: 5 } })), 'orders')
+		means.forEach((m, i) => assert.ok(Array.isArray(m), `${examples[i]}: ${m.text}`))
+		const one = (i, kind) => means[i].find((c) => c.kind === kind)
+		assert.deepEqual([one(0, 'order').total, one(0, 'order').currency, one(0, 'line').price], [3249975, 'USD', '1299.99'])
+		assert.deepEqual([one(1, 'order').status, one(2, 'order').status, one(3, 'order').deleted], ['completed', 'cancelled', true])
+		assert.deepEqual([one(4, 'order').total, one(5, 'line').price, one(5, 'line').id, one(6, 'order').deleted, one(7, 'order').total], [1250, '123.67', '5', true, 1250])
+	})
+
 	it('reads amounts that JavaScript could not', async () => {
 		const [[order]] = await decode('change', ['{"value_text":"{\\"type\\":\\"OrderCreated\\",\\"order_id\\":9007199254740993,\\"total\\":90071992547409.93,\\"created_at\\":1736937000}"}'])
 		assert.equal(order.id, '9007199254740993')

@@ -193,79 +193,78 @@ static void test_versions(void **state)
 	help_free(&h);
 }
 
+static const struct {
+	const char *value, *field;
+	enum err rc;
+} refused[] = {
+	{"{\"type\":\"OrderCreated\",\"total\":1,\"created_at\":1736937000}", "order_id", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":\"\",\"total\":1,\"created_at\":1736937000}",
+     "order_id", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1.5,\"total\":1,\"created_at\":1736937000}",
+     "order_id", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":true,\"total\":1,\"created_at\":1736937000}",
+     "order_id", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"created_at\":1736937000}", "total_amount",
+     ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":\"NaN\",\"created_at\":1736937000}",
+     "total_amount", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":\"1e14\",\"created_at\":1736937000}",
+     "total_amount", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":true,\"created_at\":1736937000}",
+     "total_amount", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1}", "created_at", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":\"yesterday\"}",
+     "created_at", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":17}", "created_at",
+     ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":\"2525-01-01T00:00:"
+     "00Z\"}",
+     "created_at", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"currency\":\"EURO\"}",
+     "currency", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"location_id\":\"Berlin\"}",
+     "location_id", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"items\":{}}",
+     "items", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"items\":[1]}",
+     "items", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"items\":[{\"sku\":1,\"qty\":1,\"price\":1},{\"quantity\":1}]}",
+     "items[1].product_id", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"items\":[{\"sku\":1,\"price\":1}]}",
+     "items[0].quantity", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"items\":[{\"sku\":1,\"qty\":1}]}",
+     "items[0].unit_price", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"items\":[{\"sku\":1,\"qty\":\"x\",\"price\":1}]}",
+     "items[0].quantity", ERR_INVALID},
+	{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
+     "\"version\":-1}",
+     "version", ERR_INVALID},
+	{"{\"type\":\"OrderStatusChanged\",\"order_id\":1}", "new_status", ERR_INVALID},
+	{"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"\"}", "new_status", ERR_INVALID},
+	{"{\"type\":\"OrderCancelled\",\"order_id\":1,\"cancelled_at\":\"x\"}", "cancelled_at",
+     ERR_INVALID},
+	{"{\"type\":\"OrderDeleted\"}", "order_id", ERR_INVALID},
+	{"[]", "", ERR_INVALID},
+	{"17", "", ERR_INVALID},
+	{"not json", "", ERR_MALFORMED},
+	{"", "", ERR_MALFORMED},
+	{"{\"type\":\"OrderDeleted\",\"order_id\":1,\"order_id\":2}", "", ERR_MALFORMED},
+};
+
 static void test_refused(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *value, *field;
-		enum err rc;
-	} rows[] = {
-		{"{\"type\":\"OrderCreated\",\"total\":1,\"created_at\":1736937000}", "order_id",
-	     ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":\"\",\"total\":1,\"created_at\":1736937000}",
-	     "order_id", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1.5,\"total\":1,\"created_at\":1736937000}",
-	     "order_id", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":true,\"total\":1,\"created_at\":1736937000}",
-	     "order_id", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"created_at\":1736937000}", "total_amount",
-	     ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":\"NaN\",\"created_at\":1736937000}",
-	     "total_amount", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":\"1e14\",\"created_at\":1736937000}",
-	     "total_amount", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":true,\"created_at\":1736937000}",
-	     "total_amount", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1}", "created_at", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":\"yesterday\"}",
-	     "created_at", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":17}", "created_at",
-	     ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":\"2525-01-01T00:00:"
-	     "00Z\"}",
-	     "created_at", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"currency\":\"EURO\"}",
-	     "currency", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"location_id\":\"Berlin\"}",
-	     "location_id", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"items\":{}}",
-	     "items", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"items\":[1]}",
-	     "items", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"items\":[{\"sku\":1,\"qty\":1,\"price\":1},{\"quantity\":1}]}",
-	     "items[1].product_id", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"items\":[{\"sku\":1,\"price\":1}]}",
-	     "items[0].quantity", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"items\":[{\"sku\":1,\"qty\":1}]}",
-	     "items[0].unit_price", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"items\":[{\"sku\":1,\"qty\":\"x\",\"price\":1}]}",
-	     "items[0].quantity", ERR_INVALID},
-		{"{\"type\":\"OrderCreated\",\"order_id\":1,\"total\":1,\"created_at\":1736937000,"
-	     "\"version\":-1}",
-	     "version", ERR_INVALID},
-		{"{\"type\":\"OrderStatusChanged\",\"order_id\":1}", "new_status", ERR_INVALID},
-		{"{\"type\":\"OrderStatusChanged\",\"order_id\":1,\"status\":\"\"}", "new_status",
-	     ERR_INVALID},
-		{"{\"type\":\"OrderCancelled\",\"order_id\":1,\"cancelled_at\":\"x\"}", "cancelled_at",
-	     ERR_INVALID},
-		{"{\"type\":\"OrderDeleted\"}", "order_id", ERR_INVALID},
-		{"[]", "", ERR_INVALID},
-		{"17", "", ERR_INVALID},
-		{"not json", "", ERR_MALFORMED},
-		{"", "", ERR_MALFORMED},
-		{"{\"type\":\"OrderDeleted\",\"order_id\":1,\"order_id\":2}", "", ERR_MALFORMED},
-	};
 	struct help h = help_new(NULL);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		help_refuse(&h, rows[i].value, rows[i].rc, rows[i].field);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		help_refuse(&h, refused[i].value, refused[i].rc, refused[i].field);
 	help_free(&h);
 }
 
