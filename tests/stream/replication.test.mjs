@@ -203,6 +203,24 @@ describe('order_db, followed', () => {
 		await close(shop, stream)
 	})
 
+	it('a long transaction is written in pieces, and its place moves when it has ended', async () => {
+		const shop = await shopOf()
+		let stream = await follow(shop)
+		await settle(shop)
+		const place = () => shop.cache.value(`SELECT next FROM stream_position WHERE topic = '${shop.slot}'`)
+		const before = await place()
+		await shop.orders.exec(`BEGIN; ${ORDERS(1, 20_000)} COMMIT`)
+		await until(async () => await shop.cache.value('SELECT count(*) FROM order_state') > 1, { every: 5, what: 'a piece' })
+		const orders = await shop.cache.one(`SELECT count(*)::int AS n, (SELECT next FROM stream_position WHERE topic = '${shop.slot}') AS next FROM order_state`)
+		await stream.kill()
+		if (orders.n < 20_001) assert.ok(orders.next - before < 1_000_000, `${orders.n} orders at ${orders.next}, from ${before}`)
+		stream = await follow(shop)
+		await settle(shop)
+		await expectSame(shop)
+		assert.ok(await place() > before + 1_000_000)
+		await close(shop, stream)
+	})
+
 	it('a copy that was cut off begins again, with a slot of its own', async () => {
 		const shop = await shopOf(ORDERS(1, 20_000))
 		const first = await follow(shop)
