@@ -4,6 +4,29 @@
 
 #include "cgi-bin/call.h"
 
+/* clang-format off */
+/* What rows of routes.c share: the members of the live picture, which stream/hub.c sends, too. */
+#define LIVE_PARAMS {.name = "window_s", .fallback = "60", .fixed = true}, {.name = "customers", .fallback = "f", .fixed = true}
+#define LIVE_PARTS                                                                                 \
+	{.statement = "hub_site", .shape = PART_OBJECT, .key = "site",                                 \
+	 .columns = "date weekday tz cutoff currency currency_digits profile"},                        \
+	{.statement = "hub_rates", .shape = PART_OBJECT, .key = "rates",                               \
+	 .columns = "window_s orders_per_minute revenue_per_minute cancelled_per_minute"},             \
+	{.statement = "hub_today", .shape = PART_OBJECT, .key = "today",                               \
+	 .columns = "orders placed_orders counted_orders gross refunds revenue avg_order_value other_currencies"}, \
+	{.statement = "hub_before", .shape = PART_OBJECT, .key = "before",                             \
+	 .columns = "date words known exact base_revenue base_orders revenue_change revenue_status orders_change orders_status " \
+	            "has_revenue_change is_new"},                                                      \
+	{.statement = "hub_minutes", .shape = PART_ROWS, .key = "minutes", .columns = "at clock orders revenue"}, \
+	{.statement = "hub_minute", .shape = PART_OBJECT, .key = "minute", .columns = "at clock orders revenue"}, \
+	{.statement = "hub_products", .shape = PART_ROWS, .key = "top_products",                       \
+	 .columns = "product_id name quantity revenue orders"},                                        \
+	{.statement = "hub_statuses", .shape = PART_ROWS, .key = "statuses", .columns = "status orders"}, \
+	{.statement = "hub_recent", .shape = PART_ROWS, .key = "recent_orders",                        \
+	 .columns = "order_id status total currency customer_id created_at clock"},                    \
+	{.statement = "hub_source", .shape = PART_OBJECT, .key = "source", .columns = "status detail lag_s is_off is_bad is_waiting"}
+/* clang-format on */
+
 /* GET /api/admin/analytics/live and /admin/live: before their parts. */
 void live_handle(struct call *c);
 

@@ -125,27 +125,6 @@
 	{.statement = "forecast_one_points", .shape = PART_ROWS, .key = "points",                      \
 	 .columns = "lead date hour closed value lo80 hi80 lo95 hi95 naive base season_effect trend_effect holiday_effect holiday why actual error"}
 
-/* The live picture: the members that stream/hub.c sends, too. */
-#define LIVE_PARAMS P_FIXED("window_s", "60"), P_FIXED("customers", "f")
-#define LIVE_PARTS                                                                                 \
-	{.statement = "hub_site", .shape = PART_OBJECT, .key = "site",                                 \
-	 .columns = "date weekday tz cutoff currency currency_digits profile"},                        \
-	{.statement = "hub_rates", .shape = PART_OBJECT, .key = "rates",                               \
-	 .columns = "window_s orders_per_minute revenue_per_minute cancelled_per_minute"},             \
-	{.statement = "hub_today", .shape = PART_OBJECT, .key = "today",                               \
-	 .columns = "orders placed_orders counted_orders gross refunds revenue avg_order_value other_currencies"}, \
-	{.statement = "hub_before", .shape = PART_OBJECT, .key = "before",                             \
-	 .columns = "date words known exact base_revenue base_orders revenue_change revenue_status orders_change orders_status " \
-	            "has_revenue_change is_new"},                                                      \
-	{.statement = "hub_minutes", .shape = PART_ROWS, .key = "minutes", .columns = "at clock orders revenue"}, \
-	{.statement = "hub_minute", .shape = PART_OBJECT, .key = "minute", .columns = "at clock orders revenue"}, \
-	{.statement = "hub_products", .shape = PART_ROWS, .key = "top_products",                       \
-	 .columns = "product_id name quantity revenue orders"},                                        \
-	{.statement = "hub_statuses", .shape = PART_ROWS, .key = "statuses", .columns = "status orders"}, \
-	{.statement = "hub_recent", .shape = PART_ROWS, .key = "recent_orders",                        \
-	 .columns = "order_id status total currency customer_id created_at clock"},                    \
-	{.statement = "hub_source", .shape = PART_OBJECT, .key = "source", .columns = "status detail lag_s is_off is_bad is_waiting"}
-
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
 	{.method = "POST", .path = "/auth/token", .body = BODY_JSON, .handler = auth_token_handle, .tag = "Access",

@@ -11,10 +11,11 @@ import { binDir, must, root } from '../lib/process.mjs'
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'BREW']
 
 const lines = readFileSync(path.join(root, 'tests/api/access.tsv'), 'utf8').split('\n').filter((l) => l && !l.startsWith('#'))
-const table = lines.map((line) => {
+const all = lines.map((line) => {
 	const [method, target, ...words] = line.split('\t')
 	return { method, target, words }
 })
+const table = all.filter(({ words }) => words[0] !== 'inside')
 const NAMES = ['anonymous', 'viewer', 'analyst', 'admin', 'key:ingest', 'key:read', 'key:admin']
 
 let site, callers
@@ -40,7 +41,16 @@ const ask = (method, target, caller) => site.get(concrete(target), { method, hea
 test('the table has every route, and no other', async () => {
 	const routes = (await must(path.join(binDir, 'takings-web'), ['--routes'])).trim().split('\n')
 		.map((line) => line.split('\t').slice(0, 2).join(' '))
-	assert.deepEqual(table.map((r) => `${r.method} ${r.target}`).sort(), routes.sort())
+	assert.deepEqual(all.map((r) => `${r.method} ${r.target}`).sort(), routes.sort())
+})
+
+test('what only nginx itself can ask is not there for anybody', async () => {
+	for (const { target } of all.filter((r) => !table.includes(r)))
+		for (const name of NAMES)
+			for (const method of METHODS) {
+				const reply = await ask(method, target, name)
+				assert.ok([404, 405, 501].includes(reply.status), `${method} ${target} ${name}: ${reply.status}`)
+			}
 })
 
 test('everybody comes in where the table says so, and nowhere else', async () => {
