@@ -179,7 +179,7 @@ static const struct route routes[] = {
                 P_FIXED("active_s", "1800"), P_FIXED("by", "revenue"), P_FIXED("days", "1"), P_FIXED("hours", NULL), P_FIXED("products", "10")},
 	 .parts = {LIVE_ENVELOPE,
                {.statement = "metrics_realtime", .shape = PART_FIELDS, .missing = "nobody tells of orders as they happen: takings-stream does not run",
-                .columns = "current_orders_per_minute revenue_per_minute active_users active_users_basis cancelled_orders_per_minute "
+                .columns = "current_orders_per_minute revenue_per_minute active_users active_users_basis cancelled_per_minute "
                            "cancelled_revenue_per_minute window_s seen_at late"},
                {.statement = "metrics_products", .shape = PART_ROWS, .key = "top_products", .columns = PRODUCTS_COLUMNS},
                {.statement = "metrics_recent", .shape = PART_ROWS, .key = "recent_orders",

@@ -527,13 +527,12 @@ LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
 	RETURN QUERY
 	WITH own AS MATERIALIZED (
-		SELECT o.placed_at < d.starts_at + make_interval(secs => elapsed_s) AS early, o.counted,
-		       coalesce(o.total_minor, 0) - coalesce((SELECT half_even(sum(f.amount) * 10::numeric ^ money_exponent(code), 0)
-		                                              FROM order_refund_state f WHERE f.order_id = o.order_id AND NOT f.deleted), 0) AS minor
+		SELECT o.placed_at < d.starts_at + make_interval(secs => elapsed_s) AS early, p.counted, p.total - p.refund AS minor
 		FROM site JOIN rules r USING (rules_id)
 		CROSS JOIN LATERAL business_days(r.timezone, r.cutoff_hours, day, day) d
-		JOIN order_state o ON o.placed_at >= d.starts_at AND o.placed_at < d.ends_at
-		WHERE o.born AND NOT o.deleted AND o.currency = code AND (location IS NULL OR o.location_id = location)
+		JOIN order_state o ON o.born AND NOT o.deleted AND o.placed_at >= d.starts_at AND o.placed_at < d.ends_at
+		JOIN order_part p USING (order_id)
+		WHERE p.currency = code AND (location IS NULL OR p.location_id = location)
 	), whole AS (
 		SELECT coalesce(sum(minor) FILTER (WHERE counted), 0) AS minor, count(*) AS placed, count(*) FILTER (WHERE counted) AS counted
 		FROM own

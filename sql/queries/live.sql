@@ -43,13 +43,11 @@ WITH day AS MATERIALIZED (
 	WHERE :status::text IS NULL OR x.status = :status
 	GROUP BY x.status HAVING sum(x.n) <> 0
 ), own AS MATERIALIZED (
-	SELECT o.placed_at - (o.placed_local - date_trunc('hour', o.placed_local)) AS hour_at, o.counted,
-	       coalesce(o.total_minor, 0) - coalesce((SELECT half_even(sum(f.amount) * 10::numeric ^ :money_digits::int, 0)
-	                                              FROM order_refund_state f WHERE f.order_id = o.order_id AND NOT f.deleted), 0) AS minor
-	FROM order_state o
-	WHERE :status::text IS NOT NULL AND o.born AND NOT o.deleted AND o.status = :status AND o.currency = :currency
+	SELECT p.hour_at, p.counted, p.total - p.refund AS minor
+	FROM order_state o JOIN order_part p USING (order_id)
+	WHERE :status::text IS NOT NULL AND o.born AND NOT o.deleted AND p.status = :status AND p.currency = :currency
 	  AND o.placed_at >= :starts_at::timestamptz AND o.placed_at < :ends_at::timestamptz
-	  AND (:location_id::int IS NULL OR o.location_id = :location_id::int)
+	  AND (:location_id::int IS NULL OR p.location_id = :location_id::int)
 ), known AS (
 	SELECT :status::text IS NULL OR (SELECT count(*) FROM own) = (SELECT coalesce(sum(n), 0) FROM status) AS agree
 ), total AS (
@@ -72,33 +70,41 @@ FROM total t, known k
 WHERE EXISTS (SELECT FROM day)
 
 -- name: metrics_realtime
--- Rates of the orders placed in the last :window seconds. Money of cancelled ones stands apart and is
--- a part of the whole. No row where the stream has not run.
-WITH recent AS MATERIALIZED (
-	SELECT o.status ~* '^cancell?ed$' AS cancelled, greatest(coalesce(o.total_minor, 0), 0) AS minor
+-- Rates of the last :window seconds: of orders placed in them, in every currency where none is asked
+-- for, and their total in the answer's; of those cancelled in them apart, taken off nothing. Clocks
+-- may differ by a minute. No row where the stream has not run.
+WITH placed AS MATERIALIZED (
+	SELECT o.currency, greatest(coalesce(o.total_minor, 0), 0) AS minor
 	FROM order_state o
-	WHERE o.born AND NOT o.deleted AND o.currency = :currency AND (:location_id::int IS NULL OR o.location_id = :location_id::int)
-	  AND o.placed_at > now() - make_interval(secs => :window::int) AND o.placed_at <= now()
+	WHERE o.born AND NOT o.deleted AND (:currency_asked::text IS NULL OR o.currency = :currency_asked)
+	  AND (:location_id::int IS NULL OR o.location_id = :location_id::int)
+	  AND o.placed_at > now() - make_interval(secs => :window::int) AND o.placed_at <= now() + interval '1 minute'
+), cancelled AS MATERIALIZED (
+	SELECT o.currency, greatest(coalesce(o.total_minor, 0), 0) AS minor
+	FROM order_state o
+	WHERE o.born AND NOT o.deleted AND (:currency_asked::text IS NULL OR o.currency = :currency_asked)
+	  AND (:location_id::int IS NULL OR o.location_id = :location_id::int)
+	  AND o.cancelled_at > now() - make_interval(secs => :window::int) AND o.cancelled_at <= now() + interval '1 minute'
 )
-SELECT half_even(count(r.*) * 60::numeric / :window::int, 1) AS current_orders_per_minute,
-       money_ratio_of(coalesce(sum(r.minor), 0) * 60, :window::int, :money_digits::int) AS revenue_per_minute,
+SELECT half_even(p.n * 60::numeric / :window::int, 1) AS current_orders_per_minute,
+       money_ratio_of(p.minor * 60, :window::int, :money_digits::int) AS revenue_per_minute,
        (SELECT count(DISTINCT o.customer_id) FROM order_state o
         WHERE o.born AND NOT o.deleted AND (:location_id::int IS NULL OR o.location_id = :location_id::int)
-          AND o.placed_at > now() - make_interval(secs => :active_s::int) AND o.placed_at <= now()) AS active_users,
-       'customers'::text AS active_users_basis, half_even(count(r.*) FILTER (WHERE r.cancelled) * 60::numeric / :window::int, 1) AS cancelled_orders_per_minute,
-       money_ratio_of(coalesce(sum(r.minor) FILTER (WHERE r.cancelled), 0) * 60, :window::int, :money_digits::int) AS cancelled_revenue_per_minute,
+          AND o.placed_at > now() - make_interval(secs => :active_s::int) AND o.placed_at <= now() + interval '1 minute') AS active_users,
+       'customers'::text AS active_users_basis, half_even(c.n * 60::numeric / :window::int, 1) AS cancelled_per_minute,
+       money_ratio_of(c.minor * 60, :window::int, :money_digits::int) AS cancelled_revenue_per_minute,
        :window::int AS window_s, l.seen_at, l.late, true AS is_live
-FROM live_reach() l
-LEFT JOIN recent r ON true
+FROM live_reach() l,
+     (SELECT count(*) AS n, coalesce(sum(minor) FILTER (WHERE currency = :currency), 0) AS minor FROM placed) p,
+     (SELECT count(*) AS n, coalesce(sum(minor) FILTER (WHERE currency = :currency), 0) AS minor FROM cancelled) c
 WHERE l.last_day IS NOT NULL
-GROUP BY l.seen_at, l.late
 
 -- name: metrics_recent
 -- The newest orders; of every currency where none is asked for. Who bought is for those who may know.
 SELECT order_id, status, money(total_minor, currency) AS total, currency, CASE WHEN :personal::boolean THEN customer_id END AS customer_id,
        placed_at AS created_at
 FROM order_state
-WHERE born AND NOT deleted AND placed_at <= now() AND (:currency_asked::text IS NULL OR currency = :currency_asked)
+WHERE born AND NOT deleted AND placed_at <= now() + interval '1 minute' AND (:currency_asked::text IS NULL OR currency = :currency_asked)
   AND (:location_id::int IS NULL OR location_id = :location_id::int)
 ORDER BY placed_at DESC, order_id LIMIT :limit::int
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { makeCallers } from '../lib/callers.mjs'
 import { startInstance } from '../lib/instance.mjs'
-import { LiveTables } from '../lib/live.mjs'
+import { LiveTables } from '../lib/live_tables.mjs'
 
 describe('the stream', () => {
 	let site, live, callers

@@ -8,18 +8,19 @@ export class LiveTables {
 	constructor(db, days = 45) { Object.assign(this, { db, days }) }
 
 	// Orders: { id, status, counted, total (minor), at (SQL of an instant), currency, location, customer,
-	// lines: [{ item, name, quantity, amount }], refund (major) }.
+	// cancelled (SQL of an instant), lines: [{ item, name, quantity, amount }], refund (major) }.
 	async orders(list) {
 		let sql = ''
 		for (const o of list) {
 			const of = { status: 'SERVED', counted: true, currency: 'EUR', location: 0, customer: null, lines: [], ...o }
-			sql += `INSERT INTO order_state (order_id, born, status, counted, currency, location_id, customer_id, total_minor, placed_at, deleted)
+			sql += `INSERT INTO order_state (order_id, born, status, counted, currency, location_id, customer_id, total_minor, placed_at, cancelled_at, deleted)
 				VALUES (${text(of.id)}, true, ${text(of.status)}, ${of.counted}, ${text(of.currency)}, ${of.location}, ${text(of.customer)},
-				        ${of.total ?? 'NULL'}, ${of.at}, ${of.deleted ?? false});\n`
+				        ${of.total ?? 'NULL'}, ${of.at}, ${of.cancelled ?? 'NULL'}, ${of.deleted ?? false});\n`
 			for (const [i, l] of of.lines.entries())
-				sql += `INSERT INTO order_line_state (line_id, order_id, major, minor, item_id, name, quantity, amount)
-					VALUES ('${of.id}-${i}', ${text(of.id)}, 0, 0, ${text(l.item)}, ${text(l.name ?? l.item)}, ${l.quantity}, ${l.amount});\n`
-			if (of.refund) sql += `INSERT INTO order_refund_state (refund_id, order_id, major, minor, amount) VALUES ('r${of.id}', ${text(of.id)}, 0, 0, ${of.refund});\n`
+				sql += `INSERT INTO order_line_state (line_id, order_id, major, minor, said, item_id, name, quantity, amount)
+					VALUES ('${of.id}-${i}', ${text(of.id)}, 0, 0, 0, ${text(l.item)}, ${text(l.name ?? l.item)}, ${l.quantity}, ${l.amount});\n`
+			if (of.refund) sql += `INSERT INTO order_refund_state (refund_id, order_id, major, minor, said, amount, refunded_at, refunded_local)
+				VALUES ('r${of.id}', ${text(of.id)}, 0, 0, 0, ${of.refund}, now(), now() AT TIME ZONE 'UTC');\n`
 		}
 		await this.db.exec(sql)
 		await this.rebuild()
