@@ -1,8 +1,6 @@
 /* routes.c: THE route table. */
 #include "cgi-bin/routes.h"
 
-#include <string.h>
-
 #include "cgi-bin/admin.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_asked.h"
@@ -636,63 +634,4 @@ int route_count(void)
 int route_index(const struct route *route)
 {
 	return (int)(route - routes);
-}
-
-/* ---- from a path to a row ---------------------------------------------- */
-
-/* Both walk one segment at a time; {name} takes one that is not empty. */
-static bool path_fits(const char *pattern, const char *path)
-{
-	while (*pattern && *path) {
-		if (*pattern == '{') {
-			size_t n = strcspn(path, "/");
-			if (n == 0)
-				return false;
-			path += n;
-			pattern += strcspn(pattern, "}") + 1;
-		} else if (*pattern++ != *path++) {
-			return false;
-		}
-	}
-	return *pattern == '\0' && *path == '\0';
-}
-
-static const char *methods_of(const char *method, const char *before)
-{
-	if (strcmp(method, "GET") == 0)
-		return before ? "GET, HEAD, POST" : "GET, HEAD";
-	return before ? "GET, HEAD, POST" : method;
-}
-
-const struct route *route_find(const char *method, const char *path, const char **allowed)
-{
-	const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
-	*allowed = NULL;
-	for (int i = 0; i < ROUTES; i++) {
-		if (!path_fits(routes[i].path, path))
-			continue;
-		if (strcmp(routes[i].method, wanted) == 0)
-			return &routes[i];
-		*allowed = methods_of(routes[i].method, *allowed);
-	}
-	return NULL;
-}
-
-const char *route_path_value(const struct route *route, const char *path, const char *name,
-                             int *len)
-{
-	for (const char *p = route->path; *p && *path;) {
-		if (*p != '{') {
-			p++;
-			path++;
-			continue;
-		}
-		size_t n = strcspn(path, "/"), name_n = strcspn(p + 1, "}");
-		*len = (int)n;
-		if (strlen(name) == name_n && strncmp(p + 1, name, name_n) == 0)
-			return path;
-		p += name_n + 2;
-		path += n;
-	}
-	return NULL;
 }

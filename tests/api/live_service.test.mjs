@@ -54,6 +54,7 @@ describe('the stream', () => {
 	it('names customers to analysts and administrators alone', async () => {
 		await sql(`INSERT INTO order_state (order_id, born, status, counted, currency, location_id, customer_id, total_minor, placed_at)
 				VALUES ('o1', true, 'paid', true, 'EUR', 0, 'customer-7', 100, now());
+			TRUNCATE reconciliation CASCADE;
 			INSERT INTO reconciliation VALUES ('2026-01-01', 'different', 1, 0, '{}', 1, 1, now());
 			INSERT INTO reconciliation_order VALUES ('2026-01-01', 'o1', 'amount', '{"status": "paid", "customer_id": "customer-7"}', '{"customer_id": "customer-7"}');
 			${live.touch()}`)
