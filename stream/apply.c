@@ -107,8 +107,8 @@ static enum err look(struct apply *a, struct applied *out, struct errbuf *eb)
 	return beaten ? db_query(a->db, "apply_look_orders", DB_NO_PARAMS, NULL, eb) : ERR_OK;
 }
 
-/* The orders that may change are ours until the end; *touched: how many. */
-static enum err hold(struct apply *a, int64_t *touched, struct errbuf *eb)
+/* The orders that may change are ours until the end; *news: there is any. */
+static enum err hold(struct apply *a, bool *news, struct errbuf *eb)
 {
 	struct rowset rs[2];
 	const struct db_ask asks[] = {
@@ -119,7 +119,7 @@ static enum err hold(struct apply *a, int64_t *touched, struct errbuf *eb)
 	enum err rc = db_query_all(a->db, asks, sizeof asks / sizeof *asks, NULL, eb);
 	if (rc != ERR_OK)
 		return rc;
-	*touched = rowset_affected(&rs[0]);
+	*news = rowset_affected(&rs[0]) > 0 || answer(&rs[1], "parts") > 0;
 	if (answer(&rs[1], "strayed"))
 		rc = err_set(eb, ERR_TIMEOUT, "another process has moved a line of this batch; again");
 	fini_all(rs, 2);
@@ -198,12 +198,11 @@ enum err apply_tell(struct db *db, struct errbuf *eb)
 
 static enum err move_states(struct apply *a, struct applied *out, struct errbuf *eb)
 {
-	bool changed = false;
-	int64_t touched = 0;
+	bool changed = false, news = false;
 	enum err rc = look(a, out, eb);
 	if (rc == ERR_OK)
-		rc = hold(a, &touched, eb);
-	if (rc != ERR_OK || touched == 0)
+		rc = hold(a, &news, eb);
+	if (rc != ERR_OK || !news)
 		return rc;
 	rc = take(a, out, eb);
 	failpoint_pass(FP_stream_state);

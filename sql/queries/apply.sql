@@ -188,8 +188,10 @@ FROM (SELECT * FROM batch_touched WHERE known ORDER BY order_id OFFSET 0) t,
      LATERAL (SELECT FROM order_state s WHERE s.order_id = t.order_id FOR UPDATE) s
 
 -- name: apply_strayed
--- Lines and refunds that went to another order before it was held: begin again.
-SELECT (SELECT count(*) FROM batch_line n
+-- Lines and refunds that are news to anybody, and those that went to another order before it was held:
+-- then begin again.
+SELECT (SELECT count(*) FROM batch_line WHERE news OR NOT known) + (SELECT count(*) FROM batch_refund WHERE news OR NOT known) AS parts,
+       (SELECT count(*) FROM batch_line n
         WHERE news AND n.was IS DISTINCT FROM (SELECT s.order_id FROM order_line_state s WHERE s.line_id = n.line_id))
      + (SELECT count(*) FROM batch_refund n
         WHERE news AND n.was IS DISTINCT FROM (SELECT s.order_id FROM order_refund_state s WHERE s.refund_id = n.refund_id)) AS strayed

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/num.h"
 #include "db/statement.h"
@@ -110,7 +111,7 @@ static void put_change(struct changes *out, const json_t *o)
 }
 
 static enum err run_batch(struct apply *a, struct changes *changes, const json_t *in,
-                          struct applied *out, struct errbuf *eb)
+                          struct applied *out, int64_t *us, struct errbuf *eb)
 {
 	enum { MOST = 100 };
 	struct advance advances[MOST];
@@ -138,14 +139,17 @@ static enum err run_batch(struct apply *a, struct changes *changes, const json_t
 	changes_clear(changes);
 	list = json_object_get(in, "changes");
 	json_array_foreach(list, i, v) put_change(changes, v);
-	return apply_batch(a, &b, out, eb);
+	int64_t begun_us = clock_mono_us();
+	enum err rc = apply_batch(a, &b, out, eb);
+	*us = clock_mono_us() - begun_us;
+	return rc;
 }
 
 static enum err answer(struct apply *a, struct changes *changes, const json_t *in)
 {
 	struct errbuf eb = {0};
 	struct applied applied = {0};
-	int64_t next = -1;
+	int64_t next = -1, us = 0;
 	enum err rc = ERR_OK;
 	const json_t *at = json_object_get(in, "position");
 	if (json_object_get(in, "rules"))
@@ -155,12 +159,12 @@ static enum err answer(struct apply *a, struct changes *changes, const json_t *i
 		                    json_string_value(json_array_get(at, 1)),
 		                    (int32_t)number(json_array_get(at, 2), 0), &next, &eb);
 	else
-		rc = run_batch(a, changes, in, &applied, &eb);
-	json_t *out =
-		json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "rc", rc == ERR_OK ? "ok" : err_name(rc),
-	              "orders", (json_int_t)applied.orders, "lines", (json_int_t)applied.lines,
-	              "refunds", (json_int_t)applied.refunds, "stale", (json_int_t)applied.stale,
-	              "next", (json_int_t)next, "text", eb.text);
+		rc = run_batch(a, changes, in, &applied, &us, &eb);
+	json_t *out = json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rc", rc == ERR_OK ? "ok" : err_name(rc),
+		"orders", (json_int_t)applied.orders, "lines", (json_int_t)applied.lines, "refunds",
+		(json_int_t)applied.refunds, "stale", (json_int_t)applied.stale, "next", (json_int_t)next,
+		"us", (json_int_t)us, "text", eb.text);
 	char *text = json_dumps(out, JSON_COMPACT);
 	(void)printf("%s\n", text);
 	(void)fflush(stdout);
