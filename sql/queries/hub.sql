@@ -15,7 +15,8 @@ SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_
        CASE WHEN r.counted_statuses <> '' THEN r.counted_statuses WHEN r.revenue_profile = 'restaurant' THEN 'SERVED' END AS counted_words,
        c.currency, money_exponent(c.currency) AS currency_digits,
        json_build_object('from', d.starts_at, 'to', d.ends_at, 'tz', r.timezone, 'cutoff', r.cutoff_hours,
-                         'from_date', d.business_date, 'to_date', d.business_date, 'complete', false) AS range,
+                         'from_date', d.business_date, 'to_date', d.business_date, 'complete', false,
+                         'partial', true, 'elapsed_s', floor(extract(epoch FROM now() - d.starts_at))::int) AS range,
        'order_date' AS basis, :window_s::int AS window_s, :customers::boolean AS customers
 FROM site s JOIN rules r USING (rules_id),
      LATERAL (SELECT coalesce((SELECT x.currency FROM series x WHERE x.currency = r.default_currency LIMIT 1),
@@ -100,7 +101,7 @@ FROM base b, now_ n,
 
 -- name: hub_minutes
 -- The 59 minutes before the one that runs, oldest first; what was placed in them.
-SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS at, to_char(m AT TIME ZONE :tz, 'HH24:MI') AS clock,
+SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at, to_char(m AT TIME ZONE :tz, 'HH24:MI') AS clock,
        coalesce(sum(l.placed), 0)::bigint AS orders, money(coalesce(sum(l.placed_minor), 0), :currency) AS revenue
 FROM generate_series(date_trunc('minute', now()) - interval '59 minutes', date_trunc('minute', now()) - interval '1 minute',
                      interval '1 minute') m
@@ -108,7 +109,7 @@ LEFT JOIN live_minute l ON l.minute_at = m AND l.currency = :currency
 GROUP BY m ORDER BY m
 
 -- name: hub_minute
-SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS at, to_char(m AT TIME ZONE :tz, 'HH24:MI') AS clock,
+SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at, to_char(m AT TIME ZONE :tz, 'HH24:MI') AS clock,
        coalesce(sum(l.placed), 0)::bigint AS orders, money(coalesce(sum(l.placed_minor), 0), :currency) AS revenue
 FROM (SELECT date_trunc('minute', now()) AS m) x
 LEFT JOIN live_minute l ON l.minute_at = m AND l.currency = :currency
