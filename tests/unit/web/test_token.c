@@ -389,6 +389,24 @@ static void test_sign_and_rotate(void **state)
 	buf_fini(&none);
 }
 
+/* A token for one purpose is good for no other. */
+static void test_audience(void **state)
+{
+	static const struct token_rules ticket = {SECRET, "", "HS256", 60, "takings-live"};
+	struct token_claims in = {"anna", 7, NOW, 0}, out;
+	struct errbuf eb = {0};
+	struct buf a, b;
+	(void)state;
+	buf_init(&a), buf_init(&b);
+	assert_int_equal(token_sign(&ticket, &in, &a, &eb), ERR_OK);
+	assert_int_equal(token_sign(&rules, &in, &b, &eb), ERR_OK);
+	assert_int_equal(verify_with(&ticket, buf_str(&a), NOW, &out), ERR_OK);
+	assert_int_equal(out.expires_at, NOW + 60);
+	assert_int_equal(verify_with(&rules, buf_str(&a), NOW, &out), ERR_INVALID);
+	assert_int_equal(verify_with(&ticket, buf_str(&b), NOW, &out), ERR_INVALID);
+	buf_fini(&a), buf_fini(&b);
+}
+
 /* ---- mutations --------------------------------------------------------- */
 
 static uint64_t seed = 20260504;
@@ -485,11 +503,11 @@ static void test_mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),      cmocka_unit_test(test_measured),
-		cmocka_unit_test(test_header),    cmocka_unit_test(test_payload),
-		cmocka_unit_test(test_limits),    cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_form),      cmocka_unit_test(test_sign_and_rotate),
-		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_good),     cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_header),   cmocka_unit_test(test_payload),
+		cmocka_unit_test(test_limits),   cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_form),     cmocka_unit_test(test_sign_and_rotate),
+		cmocka_unit_test(test_audience), cmocka_unit_test(test_mutations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
