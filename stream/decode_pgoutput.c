@@ -262,6 +262,7 @@ static int key_of(struct arena *a, const struct relation *rel, const struct row_
 static void set_row(struct arena *a, const struct relation *rel, struct row_value *values,
                     struct row_change *out)
 {
+	must(values);
 	out->columns = values;
 	out->columns_n = rel->columns_n;
 	out->key_n = key_of(a, rel, values, &out->key);
@@ -366,7 +367,7 @@ static enum err take_truncate(struct pgoutput *p, struct reader *r, struct row_c
 	uint64_t n = take_uint(r, 4);
 	(void)take_uint(r, 1); /* CASCADE, RESTART IDENTITY */
 	const struct relation *named = NULL;
-	for (uint64_t i = 0; i < n; i++) {
+	for (uint64_t i = 0; i < n && !r->short_of; i++) {
 		const struct relation *rel;
 		enum err rc = take_known(p, r, &rel, eb);
 		if (rc != ERR_OK)

@@ -399,7 +399,8 @@ static bool same(const struct jnode *a, const json_t *b)
 	                                       : 0);
 }
 
-/* Jansson refuses numbers that fit into none of its types. */
+/* Jansson refuses numbers that fit into none of its types; and it overlooks a zero byte behind a
+ * number, so that what has one is not compared. */
 static bool is_beyond_jansson(const json_error_t *je)
 {
 	return strstr(je->text, "too big") || strstr(je->text, "overflow");
@@ -457,7 +458,7 @@ static void try_json(struct changes *c, const struct sample *s, bool compare)
 	changes_clear(c);
 	enum err rc = decode_message(&d, &m, c, &eb);
 	check_outcome(c, rc, &eb);
-	if (compare)
+	if (compare && !memchr(bytes, 0, s->n))
 		compare_parsers(bytes, s->n);
 	free(bytes);
 }

@@ -219,6 +219,12 @@ static void test_truncate(void **state)
 	assert_int_equal(w.row.op, ROW_TRUNCATE);
 	assert_string_equal(w.row.table, "orders");
 	assert_int_equal(wire_read(&w), ERR_INVALID);
+	/* four thousand million tables, of which none is there, while there is one with the number 0 */
+	pg_relation(&w.b, 0, "orders", 'd', ORDERS);
+	assert_int_equal(wire_send(&w), ERR_NOTHING);
+	buf_clear(&w.b);
+	buf_puts(&w.b, "T\xff\xff\xff\xff");
+	assert_int_equal(wire_send(&w), ERR_MALFORMED);
 	wire_free(&w);
 }
 
