@@ -77,7 +77,7 @@ struct route {
 	unsigned scopes; /* keys that may ask; none for pages */
 	enum body_kind body;
 	bool uncached; /* answered anew every time although it has parts */
-	int keep_ms;   /* of live figures: kept for as long, whatever changes. 0: until figures change */
+	int keep_ms; /* of live figures: kept for as long, whatever changes. 0: until figures change */
 	struct param params[ROUTE_PARAMS];
 	struct part parts[ROUTE_PARTS];
 	const char *page;                /* template file in templates/, NULL: JSON */

@@ -361,7 +361,7 @@ static void run(struct part *part)
 	int limit = allow_fds((int)conf_int(part_conf(part), CONF_LIVE_CLIENTS));
 	do {
 		struct errbuf eb = {0};
-		struct stat made;
+		struct stat made = {0};
 		struct server s = {.part = part, .limit = limit, .beat_ms = clock_mono_ms() + BEAT_MS};
 		if (open_socket(&s, path, &made, &eb) == ERR_OK) {
 			part_say(part, HEALTH_OK, "");
