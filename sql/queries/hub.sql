@@ -79,7 +79,7 @@ WITH cached AS (
 	UNION ALL
 	SELECT round(sum(order_count * part)), round(sum(served_count * part)), half_even(sum(revenue_minor * part), 0)
 	FROM source, hourly_order_cache h,
-	     LATERAL (SELECT least(1, greatest(0, extract(epoch FROM :before_until::timestamptz - :before_from::timestamptz) / 3600
+	     LATERAL (SELECT least(1, greatest(0, floor(extract(epoch FROM :before_until::timestamptz - :before_from::timestamptz) / 60) / 60
 	                                          - (h.hour - :cutoff::int + 24) % 24)) AS part) p
 	WHERE NOT exact AND cached AND business_date = :before_date::date AND currency = :currency
 ), base AS (
