@@ -153,7 +153,6 @@ static enum err read_orders(struct reconcile *c, struct errbuf *eb)
 		rc = read_by(c, &w, COL_CANCELLED, eb);
 	if (rc == ERR_OK && c->booked_days && source_can_answer(r->source, SOURCE_REFUNDS))
 		rc = read_by(c, &w, COL_REFUND_CREATED, eb);
-	failpoint_pass(FP_reconcile_read);
 	return rc;
 }
 
@@ -239,6 +238,7 @@ static enum err work(struct run *r, struct errbuf *eb)
 		rc = compare(&c, eb);
 	if (rc == ERR_OK && c.days)
 		rc = judge_orders(&c, eb);
+	failpoint_pass(FP_reconcile_read);
 	if (rc == ERR_OK)
 		rc = store(r, eb);
 	return rc == ERR_OK ? say(r, eb) : rc;

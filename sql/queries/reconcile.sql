@@ -125,6 +125,7 @@ SELECT status FROM stage_status WHERE counted ORDER BY 1
 
 -- name: reconcile_ready
 CREATE INDEX each_order_id ON each_order (order_id);
+CREATE INDEX each_line_id ON each_line (order_id);
 ANALYZE each_order, each_line, each_refund
 
 -- name: reconcile_judge
@@ -156,7 +157,7 @@ WITH day AS MATERIALIZED (
 	       (cancelled_local - make_interval(hours => :cutoff::int))::date AS cancelled_on
 	FROM order_state o JOIN id USING (order_id)
 	WHERE born AND NOT deleted
-), line AS (
+), line AS MATERIALIZED (
 	SELECT DISTINCT order_id
 	FROM (SELECT DISTINCT * FROM each_line) lb
 	FULL JOIN (SELECT l.order_id, coalesce(l.item_id, '') AS item_id, coalesce(sum(l.quantity), 0) AS quantity,
@@ -188,15 +189,16 @@ WITH day AS MATERIALIZED (
 	            WHEN b.total_minor <> coalesce(s.total_minor, 0) OR b.discount_minor <> s.discount_minor
 	                 OR b.tax_minor <> s.tax_minor OR b.shipping_minor <> s.shipping_minor
 	                 OR b.tip_minor <> s.tip_minor THEN 'amount'
-	            WHEN b.counted AND EXISTS (SELECT FROM line l WHERE l.order_id = b.order_id) THEN 'lines'
-	            WHEN b.counted AND EXISTS (SELECT FROM refund r WHERE r.order_id = b.order_id AND minor_b <> minor_s)
-	            THEN 'refunds' END AS reason,
+	            WHEN b.counted AND dl.order_id IS NOT NULL THEN 'lines'
+	            WHEN b.counted AND dr.order_id IS NOT NULL THEN 'refunds' END AS reason,
 	       b.order_id IS NOT NULL AS in_b, s.order_id IS NOT NULL AS in_s,
 	       jsonb_build_object('hour', to_char(b.local_hour, 'YYYY-MM-DD"T"HH24'), 'location_id', b.location_id,
 	                          'currency', b.currency, 'status', b.status, 'total_minor', b.total_minor) AS as_b,
 	       jsonb_build_object('hour', to_char(s.local_hour, 'YYYY-MM-DD"T"HH24'), 'location_id', s.location_id,
 	                          'currency', s.currency, 'status', s.status, 'total_minor', s.total_minor) AS as_s
 	FROM b FULL JOIN s USING (order_id)
+	LEFT JOIN line dl USING (order_id)
+	LEFT JOIN (SELECT DISTINCT order_id FROM refund WHERE minor_b <> minor_s) dr USING (order_id)
 ), touched AS (
 	SELECT order_id, business_date FROM pair p JOIN day d ON d.business_date IN (p.day_b, p.day_s) WHERE reason IS NOT NULL
 	UNION

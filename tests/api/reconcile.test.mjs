@@ -114,7 +114,9 @@ for (const kind of ['postgresql', 'mysql'])
 			}
 		})
 
-		for (const [what, sql, expected] of CASES)
+		// What order_db answers is in its dialect; how it is compared is not.
+		const few = /never heard|day of|an amount|^a line$|^a refund|an hour/
+		for (const [what, sql, expected] of CASES.filter(([what]) => kind !== 'mysql' || few.test(what)))
 			it(`differs by ${what}`, async () => {
 				await restore(shop)
 				await shop.cache.exec(sql)
