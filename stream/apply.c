@@ -65,6 +65,17 @@ static void fini_all(struct rowset *rs, int n)
 		rowset_fini(&rs[i]);
 }
 
+/* Up to here rows are deleted, which costs as much as writing them; above, files are cut off. */
+enum { SOILED_MOST = 4000 };
+
+enum err apply_clear(struct apply *a, int64_t *soiled, struct errbuf *eb)
+{
+	*soiled = a->soiled < SOILED_MOST ? a->soiled : 0;
+	if (a->soiled >= SOILED_MOST)
+		return db_script(a->db, "apply_truncate", eb);
+	return db_query(a->db, "apply_clear", DB_NO_PARAMS, NULL, eb);
+}
+
 /* ---- the steps ------------------------------------------------------------------- */
 
 static enum err fence(struct apply *a, const struct batch *b, struct errbuf *eb)
@@ -107,22 +118,23 @@ static enum err look(struct apply *a, struct applied *out, struct errbuf *eb)
 	return beaten ? db_query(a->db, "apply_look_orders", DB_NO_PARAMS, NULL, eb) : ERR_OK;
 }
 
-/* The orders that may change are ours until the end; *news: there is any. */
+/* What may change is ours until the end; *news: there is any. */
 static enum err hold(struct apply *a, bool *news, struct errbuf *eb)
 {
-	struct rowset rs[2];
+	struct rowset rs[3];
 	const struct db_ask asks[] = {
 		{.statement = "apply_touch", .params = DB_NO_PARAMS, .rs = &rs[0]},
 		{.statement = "apply_hold", .params = DB_NO_PARAMS},
-		{.statement = "apply_strayed", .params = DB_NO_PARAMS, .rs = &rs[1]},
+		{.statement = "apply_hold_lines", .params = DB_NO_PARAMS, .rs = &rs[1]},
+		{.statement = "apply_hold_refunds", .params = DB_NO_PARAMS, .rs = &rs[2]},
 	};
 	enum err rc = db_query_all(a->db, asks, sizeof asks / sizeof *asks, NULL, eb);
 	if (rc != ERR_OK)
 		return rc;
-	*news = rowset_affected(&rs[0]) > 0 || answer(&rs[1], "parts") > 0;
-	if (answer(&rs[1], "strayed"))
+	*news = rowset_affected(&rs[0]) + answer(&rs[1], "news") + answer(&rs[2], "news") > 0;
+	if (answer(&rs[1], "strayed") + answer(&rs[2], "strayed") > 0)
 		rc = err_set(eb, ERR_TIMEOUT, "another process has moved a line of this batch; again");
-	fini_all(rs, 2);
+	fini_all(rs, 3);
 	return rc;
 }
 
@@ -214,8 +226,11 @@ static enum err move_states(struct apply *a, struct applied *out, struct errbuf 
 
 static enum err run(struct apply *a, const struct batch *b, struct applied *out, struct errbuf *eb)
 {
-	struct copied copied;
+	struct copied copied = {0};
+	int64_t soiled = 0;
 	enum err rc = db_command(a->db, "BEGIN", eb);
+	if (rc == ERR_OK)
+		rc = apply_clear(a, &soiled, eb);
 	if (rc == ERR_OK)
 		rc = apply_copy(a->db, b, a->rules, &copied, eb);
 	failpoint_pass(FP_stream_copied);
@@ -232,6 +247,7 @@ static enum err run(struct apply *a, const struct batch *b, struct applied *out,
 	if (rc == ERR_OK)
 		rc = db_command(a->db, "COMMIT", eb);
 	failpoint_pass(FP_stream_committed);
+	a->soiled = (rc == ERR_OK ? soiled : a->soiled) + copied.rows + 1;
 	if (rc == ERR_OK)
 		out->stale = copied.changes - out->orders - out->lines - out->refunds;
 	return rc;

@@ -175,7 +175,7 @@ static bool is_counted(struct verdict *v, const char *word)
 
 static void fill_order(struct row *r, const struct change *ch, struct verdict *v)
 {
-	const char *status = ch->fields & HAS_STATUS && !ch->deleted ? ch->status_word : NULL;
+	const char *status = ch->status_word;
 	put_text(r, ch->id);
 	put_int(r, (int64_t)ch->registers);
 	put_version(r, ch->birth);
@@ -185,10 +185,10 @@ static void fill_order(struct row *r, const struct change *ch, struct verdict *v
 	put_text(r, status);
 	put_bool(r, ch->fields & HAS_STATUS && is_counted(v, status ? status : ""));
 	put_text(r, ch->currency);
-	if (ch->fields & HAS_LOCATION && !ch->deleted)
-		put_int(r, ch->location);
-	else
+	if (ch->location == LOCATION_NONE)
 		put_text(r, NULL);
+	else
+		put_int(r, ch->location);
 	put_text(r, ch->customer);
 	put_amount(r, ch->total);
 	put_amount(r, ch->discount);
@@ -268,6 +268,7 @@ static enum err copy_changes_of(struct db *db, struct changes *changes, const st
 	const struct change *const *sorted = changes_sorted(changes, &n);
 	enum err rc = ERR_OK;
 	for (size_t at = 0; rc == ERR_OK && at < n; at = end) {
+		out->rows = (int64_t)n;
 		for (end = at; end < n && sorted[end]->kind == sorted[at]->kind; end++)
 			out->changes += sorted[end]->kind != CHANGE_ORDER || sorted[end]->registers;
 		rc = copy_kind(db, sorted + at, end - at, &v, r, eb);

@@ -103,8 +103,10 @@ static enum err rebuild_all(struct apply *a, int64_t *orders, struct errbuf *eb)
 /* Only one process does it; batches wait. *made: it was done here. */
 static enum err rebuild(struct apply *a, bool *made, struct errbuf *eb)
 {
-	int64_t site = 0, live = 0, orders = 0;
+	int64_t site = 0, live = 0, orders = 0, soiled = 0;
 	enum err rc = db_command(a->db, "BEGIN", eb);
+	if (rc == ERR_OK)
+		rc = apply_clear(a, &soiled, eb);
 	if (rc == ERR_OK)
 		rc = db_query(a->db, "apply_alone", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK)
@@ -114,6 +116,7 @@ static enum err rebuild(struct apply *a, bool *made, struct errbuf *eb)
 		rc = rebuild_all(a, &orders, eb);
 	if (rc == ERR_OK)
 		rc = db_command(a->db, "COMMIT", eb);
+	a->soiled = INT32_MAX; /* the next one cuts them off */
 	if (rc != ERR_OK)
 		db_rollback(a->db);
 	else if (*made)

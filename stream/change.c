@@ -28,7 +28,7 @@ struct changes {
 	size_t slots_n; /* a power of two */
 	size_t entries_n, n[KINDS];
 	void **sorted; /* all but names, or the names; room for slots_n */
-	size_t bytes;  /* in the arena, for texts estimated */
+	size_t bytes;  /* in the arena, texts estimated */
 };
 
 /* ---- folding ------------------------------------------------------------------ */
@@ -73,6 +73,7 @@ static unsigned fields_of(const struct change *ch)
 static struct change nothing(void)
 {
 	return (struct change){
+		.location = LOCATION_NONE,
 		.total = CHANGE_NONE,
 		.discount = CHANGE_NONE,
 		.tax = CHANGE_NONE,
@@ -322,10 +323,18 @@ static void put_order(struct changes *c, const char *order_id)
 	c->bytes += sizeof ch + 4 * sizeof *e;
 }
 
+/* What a change's texts take, about: some of them are told by their usual length. */
+static size_t text_bytes(const struct change *ch)
+{
+	return 96 + strlen(ch->id) + (ch->name ? strlen(ch->name) : 0) +
+	       (ch->cancel_reason ? strlen(ch->cancel_reason) : 0);
+}
+
 void changes_put(struct changes *c, const struct change *ch)
 {
 	struct change clean = *ch;
 	change_clean(&clean);
+	c->bytes += text_bytes(&clean);
 	if (clean.kind != CHANGE_ORDER && clean.order_id)
 		put_order(c, clean.order_id);
 	if (clean.kind == CHANGE_LINE && clean.item && clean.name)

@@ -65,6 +65,7 @@ enum change_register { WRITES_BIRTH = 1, WRITES_STATUS = 2 };
 
 /* A missing time or amount; it counts for nothing. */
 #define CHANGE_NONE INT64_MIN
+#define LOCATION_NONE INT32_MIN
 
 /* Texts are UTF-8 without NUL bytes and live in the arena of their batch. Money that has a
  * currency with it is in minor units; what has none (a line, a refund) is an exact decimal. */
@@ -81,12 +82,12 @@ struct change {
 	const struct version *said_at; /* NULL: each field was said with the version of its register;
 	                                * else CHANGE_FIELDS versions, VERSION_NEVER for what was not */
 
-	const char *status_word; /* "" where the row has none */
-	bool counted;            /* by the rules in force; set when it is written */
-	const char *currency;    /* three capitals */
-	int32_t location;
-	const char *customer;                         /* NULL: unknown */
-	int64_t total, discount, tax, shipping, tip;  /* minor units; CHANGE_NONE: none */
+	const char *status_word;                     /* "" where the row has none */
+	bool counted;                                /* by the rules in force; set when it is written */
+	const char *currency;                        /* three capitals */
+	int32_t location;                            /* LOCATION_NONE: not known */
+	const char *customer;                        /* NULL: unknown */
+	int64_t total, discount, tax, shipping, tip; /* minor units; CHANGE_NONE: none */
 	int64_t placed_us, cancelled_us, refunded_us; /* since 1970, UTC; CHANGE_NONE: never, or not
 	                                               * to be believed */
 	int64_t placed_local_s, cancelled_local_s,

@@ -35,7 +35,7 @@ SET lock_timeout = '15s';
 SET statement_timeout = '5min';
 CREATE TEMP TABLE batch_advance (
 	source text NOT NULL, topic text NOT NULL, partition integer NOT NULL, from_next bigint NOT NULL, to_next bigint NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 -- known: there is a state; news: it takes something of this.
 CREATE TEMP TABLE batch_order (
 	order_id text COLLATE "C" NOT NULL, registers integer NOT NULL, birth_major bigint NOT NULL, birth_minor bigint NOT NULL,
@@ -44,31 +44,31 @@ CREATE TEMP TABLE batch_order (
 	discount_minor bigint, tax_minor bigint, shipping_minor bigint, tip_minor bigint, placed_at timestamptz,
 	placed_local timestamp, cancelled_at timestamptz, cancelled_local timestamp, cancel_reason text,
 	known boolean NOT NULL DEFAULT false, news boolean NOT NULL DEFAULT false
-) ON COMMIT DELETE ROWS;
+);
 -- was: the order that the line's state belongs to.
 CREATE TEMP TABLE batch_line (
 	line_id text COLLATE "C" NOT NULL, order_id text COLLATE "C", deleted boolean NOT NULL, event boolean NOT NULL,
 	major bigint NOT NULL, minor bigint NOT NULL, said integer NOT NULL, said_at bigint[], item_id text, name text,
 	quantity numeric, price numeric, amount numeric,
 	known boolean NOT NULL DEFAULT false, news boolean NOT NULL DEFAULT false, was text COLLATE "C"
-) ON COMMIT DELETE ROWS;
+);
 CREATE TEMP TABLE batch_refund (
 	refund_id text COLLATE "C" NOT NULL, order_id text COLLATE "C", deleted boolean NOT NULL, major bigint NOT NULL,
 	minor bigint NOT NULL, said integer NOT NULL, said_at bigint[], amount numeric, refunded_at timestamptz, refunded_local timestamp,
 	known boolean NOT NULL DEFAULT false, news boolean NOT NULL DEFAULT false, was text COLLATE "C"
-) ON COMMIT DELETE ROWS;
+);
 CREATE TEMP TABLE batch_name (
 	item_id text NOT NULL, name text NOT NULL, major bigint NOT NULL, minor bigint NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 CREATE TEMP TABLE batch_dead (
 	source text NOT NULL, topic text NOT NULL, partition integer NOT NULL, position bigint NOT NULL, message_key bytea,
 	payload bytea, reason text NOT NULL, field text NOT NULL, detail text NOT NULL, message_at timestamptz
-) ON COMMIT DELETE ROWS;
+);
 -- The orders that may change; lines: one of their lines may.
 CREATE TEMP TABLE batch_touched (
 	order_id text COLLATE "C" NOT NULL, known boolean NOT NULL, lines boolean NOT NULL
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE batch_held (order_id text COLLATE "C" NOT NULL, lines boolean NOT NULL) ON COMMIT DELETE ROWS;
+);
+CREATE TEMP TABLE batch_held (order_id text COLLATE "C" NOT NULL, lines boolean NOT NULL);
 -- What the touched orders add up to: sign -1 before, 1 after; weight is that of those that count, 0 of
 -- the others. held: there may be rows of both signs.
 CREATE TEMP TABLE batch_part (
@@ -78,26 +78,47 @@ CREATE TEMP TABLE batch_part (
 	status text NOT NULL, customer_id text, counted boolean NOT NULL, total bigint NOT NULL, refund bigint NOT NULL,
 	refunds bigint NOT NULL, discount bigint NOT NULL, tax bigint NOT NULL, shipping bigint NOT NULL, tip bigint NOT NULL,
 	cancelled_date date
-) ON COMMIT DELETE ROWS;
+);
 CREATE TEMP TABLE batch_booking (
 	location_id integer NOT NULL, business_date date NOT NULL, currency text NOT NULL, booked bigint NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 -- The orders whose lines count for something that may change.
 CREATE TEMP TABLE batch_key (
 	sign smallint NOT NULL, order_id text COLLATE "C" NOT NULL, birth_major bigint NOT NULL, birth_minor bigint NOT NULL,
 	location_id integer NOT NULL, business_date date NOT NULL, currency text NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 CREATE TEMP TABLE batch_line_part (
 	sign smallint NOT NULL, order_id text COLLATE "C" NOT NULL, location_id integer NOT NULL, business_date date NOT NULL,
 	currency text NOT NULL, item_id text NOT NULL, quantity numeric NOT NULL, amount numeric NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 CREATE TEMP TABLE batch_item (
 	location_id integer NOT NULL, business_date date NOT NULL, currency text NOT NULL, item_id text NOT NULL,
 	quantity numeric NOT NULL, amount numeric NOT NULL, orders bigint NOT NULL
-) ON COMMIT DELETE ROWS;
+);
 -- To make all figures anew: the site's clock and what the statuses mean.
-CREATE TEMP TABLE batch_clock (from_at timestamptz PRIMARY KEY, shift interval NOT NULL) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE batch_status (status text PRIMARY KEY, counted boolean NOT NULL) ON COMMIT DELETE ROWS
+CREATE TEMP TABLE batch_clock (from_at timestamptz PRIMARY KEY, shift interval NOT NULL);
+CREATE TEMP TABLE batch_status (status text PRIMARY KEY, counted boolean NOT NULL)
+
+-- name: apply_clear
+-- What the last batch left, where it was little. (ON COMMIT DELETE ROWS cuts off each file, and every plan
+-- is made anew: that takes ten times as long as a small batch itself.)
+WITH a AS (DELETE FROM batch_advance),
+     b AS (DELETE FROM batch_order),
+     c AS (DELETE FROM batch_line),
+     d AS (DELETE FROM batch_refund),
+     e AS (DELETE FROM batch_name),
+     f AS (DELETE FROM batch_dead),
+     g AS (DELETE FROM batch_touched),
+     h AS (DELETE FROM batch_held),
+     i AS (DELETE FROM batch_part),
+     j AS (DELETE FROM batch_booking),
+     k AS (DELETE FROM batch_key),
+     l AS (DELETE FROM batch_line_part)
+DELETE FROM batch_item
+
+-- name: apply_truncate
+-- The same where it was much, or has gathered.
+TRUNCATE batch_advance, batch_order, batch_line, batch_refund, batch_name, batch_dead, batch_touched, batch_held, batch_part, batch_booking, batch_key, batch_line_part, batch_item, batch_clock, batch_status
 
 -- name: apply_position
 SELECT next FROM stream_position WHERE source = :source AND topic = :topic AND partition = :partition::int
@@ -187,14 +208,19 @@ SELECT t.order_id, t.lines
 FROM (SELECT * FROM batch_touched WHERE known ORDER BY order_id OFFSET 0) t,
      LATERAL (SELECT FROM order_state s WHERE s.order_id = t.order_id FOR UPDATE) s
 
--- name: apply_strayed
--- Lines and refunds that are news to anybody, and those that went to another order before it was held:
--- then begin again.
-SELECT (SELECT count(*) FROM batch_line WHERE news OR NOT known) + (SELECT count(*) FROM batch_refund WHERE news OR NOT known) AS parts,
-       (SELECT count(*) FROM batch_line n
-        WHERE news AND n.was IS DISTINCT FROM (SELECT s.order_id FROM order_line_state s WHERE s.line_id = n.line_id))
-     + (SELECT count(*) FROM batch_refund n
-        WHERE news AND n.was IS DISTINCT FROM (SELECT s.order_id FROM order_refund_state s WHERE s.refund_id = n.refund_id)) AS strayed
+-- name: apply_hold_lines
+-- A line that belongs to no order is held by nobody else; one that has gone to another order before its
+-- own was held has strayed: then begin again.
+SELECT count(*) AS news, count(*) FILTER (WHERE n.known AND n.was IS DISTINCT FROM s.order_id) AS strayed
+FROM batch_line n
+LEFT JOIN LATERAL (SELECT s.order_id FROM order_line_state s WHERE s.line_id = n.line_id AND n.known FOR UPDATE) s ON true
+WHERE n.news OR NOT n.known
+
+-- name: apply_hold_refunds
+SELECT count(*) AS news, count(*) FILTER (WHERE n.known AND n.was IS DISTINCT FROM s.order_id) AS strayed
+FROM batch_refund n
+LEFT JOIN LATERAL (SELECT s.order_id FROM order_refund_state s WHERE s.refund_id = n.refund_id AND n.known FOR UPDATE) s ON true
+WHERE n.news OR NOT n.known
 
 -- ---- states take what is newer ------------------------------------------------------
 

@@ -125,7 +125,7 @@ describe('a set of changes', () => {
 			const expected = figures(changes)
 			const applier = new Applier(database)
 			let first
-			for (let round = 0; round < 80; round++) {
+			for (let round = 0; round < 70; round++) {
 				await reset()
 				const partition = new Partition(0)
 				const again = changes.filter(() => rnd() < 0.2) // duplicates
@@ -155,6 +155,159 @@ describe('a set of changes', () => {
 			assert.ok(done.stale > 0 && done.stale <= batch.length)
 		}
 		assert.equal(await rowsOf(database), rows)
+		await applier.end()
+	})
+})
+
+describe('a batch', () => {
+	const rnd = drawer(5).uniform
+	const changes = makeChanges(rnd, 15, 200)
+	let expected
+
+	before(async () => {
+		const database = await freshDatabase()
+		const applier = new Applier(database)
+		await new Partition(0).put(applier, changes)
+		assert.deepEqual(await figuresIn(database), figures(changes))
+		expected = await digest(database)
+		await applier.end()
+	})
+
+	it('of two processes at once that have to do with the same orders comes to the same', async () => {
+		const database = await freshDatabase()
+		const appliers = [new Applier(database), new Applier(database)]
+		await appliers[0].ask({ rules: true })
+		await Promise.all(appliers.map(async (applier, i) => {
+			const own = drawer(20 + i).uniform
+			const partition = new Partition(i)
+			// Most changes come to both, as when a partition has moved.
+			for (let round = 0; round < 4; round++)
+				for (const batch of cut(own, shuffled(own, changes.filter(() => own() < 0.8)))) await partition.put(applier, batch)
+		}))
+		await new Partition(7).put(appliers[0], changes)
+		assert.equal(await digest(database), expected)
+		for (const applier of appliers) await applier.end()
+	})
+
+	it('is refused as a whole where a partition stands elsewhere', async () => {
+		const database = await freshDatabase()
+		const applier = new Applier(database)
+		const at = (partition, from, to) => ['kafka', 'orders', partition, from, to]
+		assert.equal((await applier.ask({ position: ['kafka', 'orders', 0] })).next, -1)
+		const made = await applier.ask({ changes: changes.slice(0, 9), advances: [at(0, -1, 5), at(1, -1, 7)] })
+		assert.equal(made.rc, 'ok')
+		const rows = await rowsOf(database)
+		for (const advances of [[at(0, -1, 6)], [at(0, 4, 6)], [at(0, 5, 6), at(1, 5, 8)], [at(0, 5, 6), at(2, 3, 8)]]) {
+			const done = await applier.ask({ changes, advances, dead: [['kafka', 'orders', 0, 5, 'bad']] })
+			assert.equal(done.rc, 'locked', JSON.stringify(done))
+		}
+		assert.equal(await rowsOf(database), rows)
+		assert.equal(await database.value('SELECT count(*) FROM dead_letter'), 0)
+		for (const [partition, next] of [[0, 5], [1, 7], [2, -1]])
+			assert.equal((await applier.ask({ position: ['kafka', 'orders', partition] })).next, next)
+		await applier.end()
+	})
+
+	it('takes its dead letters along, each once', async () => {
+		const database = await freshDatabase()
+		const applier = new Applier(database)
+		const letter = (offset, text) => ['kafka', 'orders', 0, offset, text]
+		await applier.ask({ changes: [], advances: [['kafka', 'orders', 0, -1, 3]], dead: [letter(1, 'why'), letter(2, 'a "\\ ü')] })
+		await applier.ask({ changes: [], advances: [['kafka', 'orders', 0, 3, 4]], dead: [letter(2, 'again'), letter(3, 'more')] })
+		assert.deepEqual(await database.query(`SELECT position, reason, field, detail, encode(payload, 'escape') AS payload FROM dead_letter ORDER BY 1`),
+			[[1, 'why'], [2, 'a "\\ ü'], [3, 'more']].map(([position, detail]) =>
+				({ position, reason: 'invalid', field: 'order_id', detail, payload: '{"\\\\' })))
+		assert.equal(await database.value('SELECT live_version FROM live_site'), 1) // the first rules made it 1
+		await applier.end()
+	})
+
+	it('tells that figures changed, and only then', async () => {
+		const database = await freshDatabase()
+		const applier = new Applier(database)
+		const partition = new Partition(0)
+		await applier.ask({ rules: true })
+		const session = database.session()
+		await session.ask('LISTEN takings_live')
+		const order = { kind: 'order', id: '1', birth: [0, 5], status: [0, 5], status_word: 'paid', currency: 'EUR', location: 1, total: 100,
+			placed: 1750000000000000 }
+		await partition.put(applier, [order])
+		await partition.put(applier, [order])
+		await partition.put(applier, [{ ...order, birth: [0, 6], status: [0, 6] }]) // newer, and the same
+		await partition.put(applier, [{ ...order, birth: [0, 7], status: [0, 7], total: 101 }])
+		assert.equal(await database.value('SELECT live_version FROM live_site'), 3)
+		const told = await session.ask('SELECT 1')
+		assert.deepEqual([...told.matchAll(/with payload "(\d+)"/g)].map((m) => m[1]), ['2', '3'])
+		await session.close()
+		await applier.end()
+	})
+
+	it('puts nothing into minutes that were dropped', async () => {
+		const database = await freshDatabase()
+		const applier = new Applier(database)
+		await database.exec(`UPDATE live_site SET minutes_from = '2025-06-01'`)
+		await new Partition(0).put(applier, changes)
+		const kept = figures(changes).live_minute.filter((line) => Number(line.split('|')[1]) >= Date.UTC(2025, 5, 1) / 1000)
+		const got = await figuresIn(database)
+		assert.ok(kept.length > 0)
+		assert.deepEqual(got.live_minute, kept)
+		assert.deepEqual(got.live_day, figures(changes).live_day)
+		await applier.end()
+	})
+
+	it('under other rules is refused, and all figures are made anew', async () => {
+		const database = await freshDatabase()
+		const applier = new Applier(database)
+		const partition = new Partition(0)
+		await partition.put(applier, changes.slice(0, 150))
+		const rules = { timezone: 'America/New_York', cutoff: 0, profile: 'commerce', counted: 'paid,Odd one,' }
+		await setRules(database, rules)
+		const rows = await rowsOf(database)
+		assert.equal((await applier.ask(partition.batch(changes.slice(150)))).rc, 'busy')
+		assert.equal(await rowsOf(database), rows)
+		assert.equal((await applier.ask({ rules: true })).rc, 'ok')
+		await partition.put(applier, changes.slice(150))
+		const other = await freshDatabase(rules)
+		const fresh = new Applier(other)
+		await new Partition(0).put(fresh, changes)
+		assert.equal(await digest(database), await digest(other))
+		assert.notEqual(await digest(database), expected)
+		await setRules(database)
+		assert.equal((await applier.ask({ rules: true })).rc, 'ok')
+		assert.equal(await digest(database), expected)
+		for (const a of [applier, fresh]) await a.end()
+	})
+
+	for (const place of ['copied', 'fenced', 'state', 'figures', 'committing', 'committed'])
+		it(`whose process is killed (stream_${place}) is applied once`, async () => {
+			const database = await freshDatabase()
+			const partition = new Partition(0)
+			const victim = new Applier(database, { TAKINGS_FAILPOINT: `stream_${place}=kill@2` })
+			await partition.put(victim, changes.slice(0, 100))
+			assert.equal((await victim.ask(partition.batch(changes.slice(100)))).rc, 'gone')
+			assert.equal((await victim.gone).signal, 'SIGKILL')
+			const applier = new Applier(database)
+			const { next } = await applier.ask({ position: partition.at })
+			assert.equal(next, place === 'committed' ? 2 : 1)
+			partition.next = next
+			if (next === 1) await partition.put(applier, changes.slice(100))
+			assert.equal(await digest(database), expected)
+			await applier.end()
+		})
+
+	it('of a process that stands still is given up by the server, and another goes on', async () => {
+		const database = await freshDatabase()
+		const partition = new Partition(0)
+		const sleeper = new Applier(database, { TAKINGS_FAILPOINT: 'stream_figures=pause@2' })
+		await partition.put(sleeper, changes.slice(0, 100))
+		const late = sleeper.ask(partition.batch(changes.slice(100)))
+		while (!sleeper.log.includes('stream_figures')) await sleep(20)
+		const applier = new Applier(database)
+		const begun = Date.now()
+		assert.equal((await applier.ask(partition.batch(changes.slice(100)))).rc, 'ok')
+		assert.ok(Date.now() - begun < 20_000)
+		assert.equal(await digest(database), expected)
+		sleeper.child.kill('SIGKILL')
+		assert.equal((await late).rc, 'gone')
 		await applier.end()
 	})
 })
