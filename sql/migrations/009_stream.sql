@@ -86,7 +86,7 @@ CREATE TABLE order_line_state (
 	price numeric,
 	amount numeric,                      -- given by the message; else quantity * price
 	updated_at timestamptz NOT NULL DEFAULT now()
-);
+) WITH (fillfactor = 90);
 CREATE INDEX order_line_state_order ON order_line_state (order_id);
 
 CREATE TABLE order_refund_state (
@@ -101,11 +101,12 @@ CREATE TABLE order_refund_state (
 	refunded_at timestamptz,
 	refunded_local timestamp,
 	updated_at timestamptz NOT NULL DEFAULT now()
-);
+) WITH (fillfactor = 90);
 CREATE INDEX order_refund_state_order ON order_refund_state (order_id);
 
 -- The figures. A row whose measures are all 0 is not there, so that the same state always makes the
--- same rows. `changed_at` is of the last real change and no figure.
+-- same rows. `changed_at` is of the last real change and no figure. Pages have room for the next version of
+-- their rows, so that no index needs to know of it.
 
 -- Business days, with the measures of daily_revenue_cache. Item sales come from live_item, statuses
 -- from live_status.
@@ -124,7 +125,7 @@ CREATE TABLE live_day (
 	tip_minor bigint NOT NULL,
 	changed_at timestamptz NOT NULL,
 	PRIMARY KEY (location_id, business_date, currency)
-);
+) WITH (fillfactor = 70);
 CREATE INDEX live_day_date ON live_day (business_date);
 
 CREATE TABLE live_status (
@@ -134,7 +135,7 @@ CREATE TABLE live_status (
 	status text NOT NULL,
 	orders bigint NOT NULL,
 	PRIMARY KEY (location_id, business_date, currency, status)
-);
+) WITH (fillfactor = 70);
 CREATE INDEX live_status_date ON live_status (business_date);
 
 -- Real hours: the instant at which an hour of the wall clock begins, so that a repeated hour is two rows.
@@ -150,7 +151,7 @@ CREATE TABLE live_hour (
 	refund_minor bigint NOT NULL,
 	changed_at timestamptz NOT NULL,
 	PRIMARY KEY (location_id, hour_at, currency, business_date, hour)
-);
+) WITH (fillfactor = 70);
 CREATE INDEX live_hour_at ON live_hour (hour_at);
 CREATE INDEX live_hour_date ON live_hour (business_date);
 
@@ -164,7 +165,7 @@ CREATE TABLE live_minute (
 	counted bigint NOT NULL,
 	counted_minor bigint NOT NULL,
 	PRIMARY KEY (location_id, minute_at, currency)
-);
+) WITH (fillfactor = 70);
 CREATE INDEX live_minute_at ON live_minute (minute_at);
 
 CREATE TABLE live_item (
@@ -176,7 +177,7 @@ CREATE TABLE live_item (
 	amount numeric NOT NULL,             -- exact, in major units: rounded when it is read, as the batch does
 	orders bigint NOT NULL,              -- counted orders with the item
 	PRIMARY KEY (location_id, business_date, currency, item_id)
-);
+) WITH (fillfactor = 70);
 CREATE INDEX live_item_date ON live_item (business_date);
 
 -- Since ever, over all locations.
@@ -187,7 +188,7 @@ CREATE TABLE live_product (
 	amount numeric NOT NULL,
 	orders bigint NOT NULL,
 	PRIMARY KEY (currency, item_id)
-);
+) WITH (fillfactor = 70);
 
 -- The newest name of each item; not a figure.
 CREATE TABLE live_item_name (
@@ -204,7 +205,7 @@ CREATE TABLE live_customer (
 	counted bigint NOT NULL,
 	revenue_minor bigint NOT NULL,       -- counted orders less their refunds
 	PRIMARY KEY (currency, customer_id)
-);
+) WITH (fillfactor = 70);
 
 -- One row: under which rules the live tables were made, and a number that grows with each
 -- transaction that changed a figure (NOTIFY takings_live says the new one).
