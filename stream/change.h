@@ -35,7 +35,10 @@ struct version {
 
 enum change_kind { CHANGE_ORDER, CHANGE_LINE, CHANGE_REFUND };
 
-/* What a change says; what it does not say keeps its value. */
+enum { CHANGE_FIELDS = 18 };
+
+/* What a change says; what it does not say keeps its value. The type change_field of analytics_db
+ * (sql/migrations/009_stream.sql) has the same names in the same order. */
 enum change_field {
 	HAS_PLACED = 1 << 0, /* placed_us, placed_local_s */
 	HAS_TOTAL = 1 << 1,
@@ -55,10 +58,10 @@ enum change_field {
 	HAS_PRICE = 1 << 15,
 	HAS_AMOUNT = 1 << 16, /* of a refund, or of a line whose message gives the sum itself */
 	HAS_REFUNDED = 1 << 17,
-	HAS_ALL = (1 << 18) - 1
+	HAS_ALL = (1 << CHANGE_FIELDS) - 1
 };
 
-enum { CHANGE_FIELDS = 18, HAS_STATUS_REGISTER = HAS_STATUS | HAS_CANCELLED };
+enum { HAS_STATUS_REGISTER = HAS_STATUS | HAS_CANCELLED };
 
 /* Which registers of an order a change writes. */
 enum change_register { WRITES_BIRTH = 1, WRITES_STATUS = 2 };

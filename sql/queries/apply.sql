@@ -179,7 +179,7 @@ WITH added AS (
 	INSERT INTO order_state (order_id, born, deleted, birth_major, birth_minor, status_major, status_minor, said, said_at,
 	                         status, counted, currency, location_id, customer_id, total_minor, discount_minor, tax_minor,
 	                         shipping_minor, tip_minor, placed_at, placed_local, cancelled_at, cancelled_local, cancel_reason)
-	SELECT order_id, registers & 1 = 1, deleted, birth_major, birth_minor, status_major, status_minor, said, said_at,
+	SELECT order_id, registers & writes_birth() <> 0, deleted, birth_major, birth_minor, status_major, status_minor, said, said_at,
 	       status, counted, currency, location_id, customer_id, total_minor, discount_minor, tax_minor,
 	       shipping_minor, tip_minor, placed_at, placed_local, cancelled_at, cancelled_local, cancel_reason
 	FROM batch_order WHERE NOT known ORDER BY order_id
@@ -249,31 +249,31 @@ WHERE p.sign = :sign::int AND p.refunds > 0
 INSERT INTO order_state AS o (order_id, born, deleted, birth_major, birth_minor, status_major, status_minor, said, said_at,
                               status, counted, currency, location_id, customer_id, total_minor, discount_minor, tax_minor,
                               shipping_minor, tip_minor, placed_at, placed_local, cancelled_at, cancelled_local, cancel_reason)
-SELECT n.order_id, s.born OR n.registers & 1 = 1, CASE WHEN k.news & 262144 <> 0 THEN n.deleted ELSE s.deleted END,
-       CASE WHEN k.news & 262144 <> 0 THEN n.birth_major ELSE s.birth_major END,
-       CASE WHEN k.news & 262144 <> 0 THEN n.birth_minor ELSE s.birth_minor END,
-       CASE WHEN k.news & 524288 <> 0 THEN n.status_major ELSE s.status_major END,
-       CASE WHEN k.news & 524288 <> 0 THEN n.status_minor ELSE s.status_minor END, n.said | s.said,
+SELECT n.order_id, s.born OR n.registers & writes_birth() <> 0, CASE WHEN k.news & newer_birth() <> 0 THEN n.deleted ELSE s.deleted END,
+       CASE WHEN k.news & newer_birth() <> 0 THEN n.birth_major ELSE s.birth_major END,
+       CASE WHEN k.news & newer_birth() <> 0 THEN n.birth_minor ELSE s.birth_minor END,
+       CASE WHEN k.news & newer_status() <> 0 THEN n.status_major ELSE s.status_major END,
+       CASE WHEN k.news & newer_status() <> 0 THEN n.status_minor ELSE s.status_minor END, n.said | s.said,
        CASE WHEN n.said_at IS NULL AND s.said_at IS NULL
-             AND CASE WHEN k.news & 262144 <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END & ~1536 = 0
-             AND CASE WHEN k.news & 524288 <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END & 1536 = 0 THEN NULL
+             AND CASE WHEN k.news & newer_birth() <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END & ~status_fields() = 0
+             AND CASE WHEN k.news & newer_status() <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END & status_fields() = 0 THEN NULL
             ELSE said_both(n.said, n.said_at, ARRAY[n.birth_major, n.birth_minor], ARRAY[n.status_major, n.status_minor],
                            s.said, s.said_at, ARRAY[s.birth_major, s.birth_minor], ARRAY[s.status_major, s.status_minor]) END,
-       CASE WHEN k.news & 512 <> 0 THEN n.status ELSE s.status END,
-       CASE WHEN k.news & 512 <> 0 THEN n.counted ELSE s.counted END,
-       CASE WHEN k.news & 4 <> 0 THEN n.currency ELSE s.currency END,
-       CASE WHEN k.news & 8 <> 0 THEN n.location_id ELSE s.location_id END,
-       CASE WHEN k.news & 16 <> 0 THEN n.customer_id ELSE s.customer_id END,
-       CASE WHEN k.news & 2 <> 0 THEN n.total_minor ELSE s.total_minor END,
-       CASE WHEN k.news & 32 <> 0 THEN n.discount_minor ELSE s.discount_minor END,
-       CASE WHEN k.news & 64 <> 0 THEN n.tax_minor ELSE s.tax_minor END,
-       CASE WHEN k.news & 128 <> 0 THEN n.shipping_minor ELSE s.shipping_minor END,
-       CASE WHEN k.news & 256 <> 0 THEN n.tip_minor ELSE s.tip_minor END,
-       CASE WHEN k.news & 1 <> 0 THEN n.placed_at ELSE s.placed_at END,
-       CASE WHEN k.news & 1 <> 0 THEN n.placed_local ELSE s.placed_local END,
-       CASE WHEN k.news & 1024 <> 0 THEN n.cancelled_at ELSE s.cancelled_at END,
-       CASE WHEN k.news & 1024 <> 0 THEN n.cancelled_local ELSE s.cancelled_local END,
-       CASE WHEN k.news & 1024 <> 0 THEN n.cancel_reason ELSE s.cancel_reason END
+       CASE WHEN k.news & field_bit('status') <> 0 THEN n.status ELSE s.status END,
+       CASE WHEN k.news & field_bit('status') <> 0 THEN n.counted ELSE s.counted END,
+       CASE WHEN k.news & field_bit('currency') <> 0 THEN n.currency ELSE s.currency END,
+       CASE WHEN k.news & field_bit('location') <> 0 THEN n.location_id ELSE s.location_id END,
+       CASE WHEN k.news & field_bit('customer') <> 0 THEN n.customer_id ELSE s.customer_id END,
+       CASE WHEN k.news & field_bit('total') <> 0 THEN n.total_minor ELSE s.total_minor END,
+       CASE WHEN k.news & field_bit('discount') <> 0 THEN n.discount_minor ELSE s.discount_minor END,
+       CASE WHEN k.news & field_bit('tax') <> 0 THEN n.tax_minor ELSE s.tax_minor END,
+       CASE WHEN k.news & field_bit('shipping') <> 0 THEN n.shipping_minor ELSE s.shipping_minor END,
+       CASE WHEN k.news & field_bit('tip') <> 0 THEN n.tip_minor ELSE s.tip_minor END,
+       CASE WHEN k.news & field_bit('placed') <> 0 THEN n.placed_at ELSE s.placed_at END,
+       CASE WHEN k.news & field_bit('placed') <> 0 THEN n.placed_local ELSE s.placed_local END,
+       CASE WHEN k.news & field_bit('cancelled') <> 0 THEN n.cancelled_at ELSE s.cancelled_at END,
+       CASE WHEN k.news & field_bit('cancelled') <> 0 THEN n.cancelled_local ELSE s.cancelled_local END,
+       CASE WHEN k.news & field_bit('cancelled') <> 0 THEN n.cancel_reason ELSE s.cancel_reason END
 FROM batch_order n,
      LATERAL (SELECT * FROM order_state s WHERE s.order_id = n.order_id OFFSET 0) s,
      LATERAL (SELECT said_news(n.said, n.said_at, n.birth_major, n.birth_minor, n.status_major, n.status_minor,
@@ -295,16 +295,16 @@ FROM batch_refund WHERE NOT known ORDER BY refund_id
 
 -- name: apply_take_refunds
 INSERT INTO order_refund_state (refund_id, order_id, deleted, major, minor, said, said_at, amount, refunded_at, refunded_local)
-SELECT n.refund_id, CASE WHEN k.news & 2048 <> 0 THEN n.order_id ELSE s.order_id END,
-       CASE WHEN k.news & 262144 <> 0 THEN n.deleted ELSE s.deleted END,
-       CASE WHEN k.news & 262144 <> 0 THEN n.major ELSE s.major END, CASE WHEN k.news & 262144 <> 0 THEN n.minor ELSE s.minor END,
+SELECT n.refund_id, CASE WHEN k.news & field_bit('order_id') <> 0 THEN n.order_id ELSE s.order_id END,
+       CASE WHEN k.news & newer_birth() <> 0 THEN n.deleted ELSE s.deleted END,
+       CASE WHEN k.news & newer_birth() <> 0 THEN n.major ELSE s.major END, CASE WHEN k.news & newer_birth() <> 0 THEN n.minor ELSE s.minor END,
        n.said | s.said,
        CASE WHEN n.said_at IS NULL AND s.said_at IS NULL
-             AND CASE WHEN k.news & 262144 <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END = 0 THEN NULL
+             AND CASE WHEN k.news & newer_birth() <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END = 0 THEN NULL
             ELSE said_both(n.said, n.said_at, ARRAY[n.major, n.minor], '{-1,-1}', s.said, s.said_at, ARRAY[s.major, s.minor], '{-1,-1}') END,
-       CASE WHEN k.news & 65536 <> 0 THEN n.amount ELSE s.amount END,
-       CASE WHEN k.news & 131072 <> 0 THEN n.refunded_at ELSE s.refunded_at END,
-       CASE WHEN k.news & 131072 <> 0 THEN n.refunded_local ELSE s.refunded_local END
+       CASE WHEN k.news & field_bit('amount') <> 0 THEN n.amount ELSE s.amount END,
+       CASE WHEN k.news & field_bit('refunded') <> 0 THEN n.refunded_at ELSE s.refunded_at END,
+       CASE WHEN k.news & field_bit('refunded') <> 0 THEN n.refunded_local ELSE s.refunded_local END
 FROM batch_refund n,
      LATERAL (SELECT * FROM order_refund_state s WHERE s.refund_id = n.refund_id OFFSET 0) s,
      LATERAL (SELECT said_news(n.said, n.said_at, n.major, n.minor, -1, -1, s.said, s.said_at, s.major, s.minor, -1, -1) AS news OFFSET 0) k
@@ -322,16 +322,16 @@ FROM batch_line WHERE NOT known ORDER BY line_id
 
 -- name: apply_take_lines
 INSERT INTO order_line_state (line_id, order_id, deleted, event, major, minor, said, said_at, item_id, name, quantity, price, amount)
-SELECT n.line_id, CASE WHEN k.news & 2048 <> 0 THEN n.order_id ELSE s.order_id END,
-       CASE WHEN k.news & 262144 <> 0 THEN n.deleted ELSE s.deleted END, CASE WHEN k.news & 262144 <> 0 THEN n.event ELSE s.event END,
-       CASE WHEN k.news & 262144 <> 0 THEN n.major ELSE s.major END, CASE WHEN k.news & 262144 <> 0 THEN n.minor ELSE s.minor END,
+SELECT n.line_id, CASE WHEN k.news & field_bit('order_id') <> 0 THEN n.order_id ELSE s.order_id END,
+       CASE WHEN k.news & newer_birth() <> 0 THEN n.deleted ELSE s.deleted END, CASE WHEN k.news & newer_birth() <> 0 THEN n.event ELSE s.event END,
+       CASE WHEN k.news & newer_birth() <> 0 THEN n.major ELSE s.major END, CASE WHEN k.news & newer_birth() <> 0 THEN n.minor ELSE s.minor END,
        n.said | s.said,
        CASE WHEN n.said_at IS NULL AND s.said_at IS NULL
-             AND CASE WHEN k.news & 262144 <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END = 0 THEN NULL
+             AND CASE WHEN k.news & newer_birth() <> 0 THEN s.said & ~n.said ELSE n.said & ~s.said END = 0 THEN NULL
             ELSE said_both(n.said, n.said_at, ARRAY[n.major, n.minor], '{-1,-1}', s.said, s.said_at, ARRAY[s.major, s.minor], '{-1,-1}') END,
-       CASE WHEN k.news & 4096 <> 0 THEN n.item_id ELSE s.item_id END, CASE WHEN k.news & 8192 <> 0 THEN n.name ELSE s.name END,
-       CASE WHEN k.news & 16384 <> 0 THEN n.quantity ELSE s.quantity END, CASE WHEN k.news & 32768 <> 0 THEN n.price ELSE s.price END,
-       CASE WHEN k.news & 65536 <> 0 THEN n.amount ELSE s.amount END
+       CASE WHEN k.news & field_bit('item') <> 0 THEN n.item_id ELSE s.item_id END, CASE WHEN k.news & field_bit('name') <> 0 THEN n.name ELSE s.name END,
+       CASE WHEN k.news & field_bit('quantity') <> 0 THEN n.quantity ELSE s.quantity END, CASE WHEN k.news & field_bit('price') <> 0 THEN n.price ELSE s.price END,
+       CASE WHEN k.news & field_bit('amount') <> 0 THEN n.amount ELSE s.amount END
 FROM batch_line n,
      LATERAL (SELECT * FROM order_line_state s WHERE s.line_id = n.line_id OFFSET 0) s,
      LATERAL (SELECT said_news(n.said, n.said_at, n.major, n.minor, -1, -1, s.said, s.said_at, s.major, s.minor, -1, -1) AS news OFFSET 0) k
@@ -344,12 +344,12 @@ ON CONFLICT (line_id) DO UPDATE SET
 
 -- name: apply_keys
 -- Of orders that are as they were in all that concerns their lines, the lines are left alone. A birth by
--- a row (its major is 2^62 or more) is never that of an event's lines.
+-- a row is never that of an event's lines.
 INSERT INTO batch_key
 SELECT sign, order_id, birth_major, birth_minor, location_id, business_date, currency
 FROM (SELECT *, count(*) OVER (PARTITION BY order_id, location_id, business_date, currency, counted,
-                                            CASE WHEN birth_major < 4611686018427387904 THEN birth_major END,
-                                            CASE WHEN birth_major < 4611686018427387904 THEN birth_minor END) AS alike
+                                            CASE WHEN birth_major < version_row() THEN birth_major END,
+                                            CASE WHEN birth_major < version_row() THEN birth_minor END) AS alike
       FROM batch_part WHERE held) p
 WHERE counted AND (lines OR alike < 2)
 UNION ALL

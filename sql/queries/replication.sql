@@ -55,4 +55,4 @@ SET next = excluded.next, detail = excluded.detail, updated_at = now()
 -- The greatest position of a row that is known, whichever system it came from; 0: none.
 SELECT greatest((SELECT max(greatest(birth_major, status_major)) FROM order_state),
                 (SELECT max(major) FROM order_line_state), (SELECT max(major) FROM order_refund_state),
-                1::bigint << 62) - (1::bigint << 62) AS newest
+                version_row()) - version_row() AS newest

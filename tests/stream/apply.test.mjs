@@ -1,15 +1,18 @@
 // One transaction a batch: whatever the order in which changes come, however they are cut into batches and
-// however often, the same rows come out, and these are what the changes add up to.
+// however often, the same rows come out, and these are what the changes add up to. FAULTS=long: in more orders.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createInterface } from 'node:readline'
-import { binDir, cleanEnv, must, sleep } from '../lib/process.mjs'
+import { binDir, cleanEnv, must, root, sleep } from '../lib/process.mjs'
 import { random as drawer } from '../lib/series.mjs'
 import { postgres } from '../lib/servers.mjs'
 import { emptyCwd, program } from '../lib/shop.mjs'
 import { FIGURE_TABLES, ROW, STATE_TABLES, digestSql, figureSql, figures, makeChanges, shuffled } from './changes.mjs'
+
+const ROUNDS = process.env.FAULTS === 'long' ? 80 : 25
 
 const cli = path.join(binDir, 'obj/tests/stream/apply_cli')
 
@@ -108,6 +111,29 @@ async function rowsOf(database) {
 
 before(async () => { server = await postgres() })
 
+describe('the bits of a change', () => {
+	it('are the same in C and in SQL', async () => {
+		const header = readFileSync(path.join(root, 'stream/change.h'), 'utf8')
+		const bits = [...header.matchAll(/^\tHAS_([A-Z_]+) = 1 << (\d+)/gm)].map(([, name, bit]) => [name.toLowerCase(), 2 ** bit])
+		const constant = (pattern) => Number(pattern.exec(header)[1])
+		const database = await freshDatabase()
+		const said = await database.query('SELECT f AS field, field_bit(f) AS bit FROM unnest(enum_range(NULL::change_field)) f')
+		assert.deepEqual(said.map(({ field, bit }) => [field, bit]), bits)
+		const bit = Object.fromEntries(bits)
+		assert.deepEqual((await database.query(`SELECT change_fields(), status_fields(), writes_birth(), newer_birth(), newer_status(),
+			version_row()::text`))[0], { change_fields: constant(/CHANGE_FIELDS = (\d+)/), status_fields: bit.status | bit.cancelled,
+			writes_birth: constant(/WRITES_BIRTH = (\d+)/), newer_birth: 2 ** bits.length, newer_status: 2 ** (bits.length + 1),
+			version_row: String(1n << BigInt(constant(/VERSION_ROW \(INT64_C\(1\) << (\d+)\)/))) })
+		// A name costs nothing: the plan has the number.
+		const { stdout: plan } = await database.psql(['-At', '-c', `EXPLAIN VERBOSE
+			SELECT said & field_bit('status'), said & status_fields() FROM order_state`])
+		assert.match(plan, new RegExp(`said & ${bit.status}\\).*said & ${bit.status | bit.cancelled}\\)`))
+		assert.doesNotMatch(plan, /field_bit|status_fields/)
+		await assert.rejects(() => database.query("SELECT field_bit('totl')"), /change_field/)
+		await database.drop()
+	})
+})
+
 describe('a set of changes', () => {
 	let database, session
 	before(async () => {
@@ -125,7 +151,7 @@ describe('a set of changes', () => {
 			const expected = figures(changes)
 			const applier = new Applier(database)
 			let first
-			for (let round = 0; round < 70; round++) {
+			for (let round = 0; round < ROUNDS; round++) {
 				await reset()
 				const partition = new Partition(0)
 				const again = changes.filter(() => rnd() < 0.2) // duplicates
