@@ -33,10 +33,10 @@ SELECT :date::date AS date, :weekday AS weekday, :tz AS tz, :cutoff::int AS cuto
 
 -- name: hub_rates
 -- A minute, over the window. Cancellations stand apart and are taken off nothing.
-SELECT :window_s::int AS window_s, round(p.n * 60.0 / :window_s::int, 1) AS orders_per_minute,
+SELECT :window_s::int AS window_s, half_even(p.n * 60::numeric / :window_s::int, 1) AS orders_per_minute,
        money(half_even(p.minor * 60 / :window_s::int, 0), :currency) AS revenue_per_minute,
-       round(c.n * 60.0 / :window_s::int, 1) AS cancelled_per_minute
-FROM (SELECT count(*) AS n, coalesce(sum(total_minor) FILTER (WHERE currency = :currency), 0) AS minor
+       half_even(c.n * 60::numeric / :window_s::int, 1) AS cancelled_per_minute
+FROM (SELECT count(*) AS n, coalesce(sum(greatest(total_minor, 0)) FILTER (WHERE currency = :currency), 0) AS minor
       FROM order_state
       WHERE born AND NOT deleted AND placed_at > now() - make_interval(secs => :window_s::int)
         AND placed_at <= now() + interval '1 minute') p,
