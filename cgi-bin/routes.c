@@ -3,7 +3,7 @@
 
 #include "cgi-bin/admin.h"
 #include "cgi-bin/live.h"
-#include "cgi-bin/live_asked.h"
+#include "cgi-bin/live_metrics.h"
 #include "cgi-bin/login.h"
 #include "cgi-bin/ml.h"
 #include "web/token.h"

@@ -1,5 +1,5 @@
-/* live_asked.c: what the parts of /metrics/... and /reconciliation are asked with. */
-#include "cgi-bin/live_asked.h"
+/* live_metrics.c: what the parts of /metrics/... and /reconciliation are asked with. */
+#include "cgi-bin/live_metrics.h"
 
 #include <time.h>
 
