@@ -490,7 +490,7 @@ bool row_table_known(const char *table)
 	return find_table(table) != NULL;
 }
 
-struct version row_version(const struct row_change *row)
+static struct version version_of(const struct row_change *row)
 {
 	bool usable = row->time_us > 0 && row->time_us < TIME_2100_US;
 	return (struct version){.major = VERSION_ROW + row->lsn,
@@ -500,8 +500,8 @@ struct version row_version(const struct row_change *row)
 static enum err take_row(const struct reading *r, const struct table *t, struct changes *out)
 {
 	struct change ch = {.kind = t->kind,
-	                    .birth = row_version(r->row),
-	                    .status = row_version(r->row),
+	                    .birth = version_of(r->row),
+	                    .status = version_of(r->row),
 	                    .deleted = r->row->op == ROW_DELETE};
 	const char *before;
 	enum err rc = t->kind == CHANGE_ORDER ? order_id(r, &ch.id) : entity_id(r, &ch.id);

@@ -65,9 +65,6 @@ struct row_units {
 /* Whether rows of a table of this name are looked at: orders, order_items, order_refunds. */
 bool row_table_known(const char *table);
 
-/* The version of what a row says. */
-struct version row_version(const struct row_change *row);
-
 /* The news in a change of orders, order_items or order_refunds, by the column names the batch
  * knows. ERR_NOTHING: of no interest (another table, a tombstone). ERR_INVALID names the column:
  * this will never be accepted, whenever it is tried. */

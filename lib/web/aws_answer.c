@@ -74,7 +74,8 @@ bool aws_time_parse(const char *s, int64_t *at_us)
 
 /* ---- keys -------------------------------------------------------------------------- */
 
-bool aws_xml_text(const struct buf *body, const char *name, char *out, size_t n)
+/* What stands between <name> and </name>, of the first such; false: nowhere, or not in n bytes. */
+static bool xml_text(const struct buf *body, const char *name, char *out, size_t n)
 {
 	struct buf mark;
 	buf_init(&mark);
@@ -108,10 +109,10 @@ static bool parse_xml(const struct buf *body, struct aws_answer *out)
 {
 	char access_key[256], secret_key[256], ends[64];
 	char *token = mem_alloc(TEXT_BYTES);
-	bool ok = aws_xml_text(body, "AccessKeyId", access_key, sizeof access_key) &&
-	          aws_xml_text(body, "SecretAccessKey", secret_key, sizeof secret_key) &&
-	          aws_xml_text(body, "SessionToken", token, TEXT_BYTES) &&
-	          aws_xml_text(body, "Expiration", ends, sizeof ends) &&
+	bool ok = xml_text(body, "AccessKeyId", access_key, sizeof access_key) &&
+	          xml_text(body, "SecretAccessKey", secret_key, sizeof secret_key) &&
+	          xml_text(body, "SessionToken", token, TEXT_BYTES) &&
+	          xml_text(body, "Expiration", ends, sizeof ends) &&
 	          aws_time_parse(ends, &out->ends_us) && take(out, access_key, secret_key, token);
 	sodium_memzero(secret_key, sizeof secret_key);
 	sodium_memzero(token, TEXT_BYTES);
@@ -160,7 +161,7 @@ bool aws_answer_parse(const struct buf *body, struct aws_answer *out)
 void aws_error_code(const struct buf *body, char *out, size_t n)
 {
 	out[0] = '\0';
-	if (aws_xml_text(body, "Code", out, n) && aws_text_plain(out))
+	if (xml_text(body, "Code", out, n) && aws_text_plain(out))
 		return;
 	out[0] = '\0';
 	json_t *top = json_loadb(buf_str(body), body->len, 0, NULL);

@@ -24,9 +24,6 @@ bool aws_answer_parse(const struct buf *body, struct aws_answer *out);
 /* The word for an error in XML or JSON ("AccessDenied"); "" where there is none. */
 void aws_error_code(const struct buf *body, char *out, size_t n);
 
-/* What stands between <name> and </name>, of the first such; false: nowhere, or not in n bytes. */
-bool aws_xml_text(const struct buf *body, const char *name, char *out, size_t n);
-
 /* Printable ASCII without blanks, or empty. */
 bool aws_text_plain(const char *s);
 

@@ -61,7 +61,7 @@ void aws_credentials_free(struct aws_credentials *c)
 	free(c);
 }
 
-const char *aws_credentials_source(const struct aws_credentials *c)
+static const char *source_name(const struct aws_credentials *c)
 {
 	static const char *const names[] = {"environment", "web identity", "container", "machine"};
 	return names[place_of(c->conf)];
@@ -91,7 +91,7 @@ static enum err ask(struct aws_credentials *c, const struct http_ask *what, stru
 	struct http_ask timed = *what;
 	timed.connect_ms = CONNECT_MS;
 	timed.timeout_ms = TIMEOUT_MS;
-	const char *source = aws_credentials_source(c);
+	const char *source = source_name(c);
 	enum err rc = http_client_ask(c->http, &timed, out, &why);
 	if (rc != ERR_OK)
 		return err_set(eb, rc, "no AWS keys (%s): %s", source, why.text);
@@ -110,7 +110,7 @@ static enum err take_answer(struct aws_credentials *c, const struct http_answer 
 	if (aws_answer_parse(&a->body, out))
 		return ERR_OK;
 	return err_set(eb, ERR_IO, "no AWS keys (%s): the answer holds none",
-	               aws_credentials_source(c));
+	               source_name(c));
 }
 
 /* ---- the places -------------------------------------------------------------------- */
@@ -305,7 +305,7 @@ static enum err fetch(struct aws_credentials *c, struct errbuf *eb)
 	c->now = fresh;
 	c->refresh_at_us = fresh.ends_us ? fresh.ends_us - before_s * 1000000 : 0;
 	c->fetched_ms = clock_mono_ms();
-	LOG(LOG_INFO, "aws_keys", LOG_STR("source", aws_credentials_source(c)),
+	LOG(LOG_INFO, "aws_keys", LOG_STR("source", source_name(c)),
 	    LOG_INT("valid_s", left_s), LOG_END);
 	return ERR_OK;
 }

@@ -28,9 +28,6 @@ struct aws_credentials;
 struct aws_credentials *aws_credentials_new(const struct conf *conf, struct http_client *http);
 void aws_credentials_free(struct aws_credentials *c);
 
-/* "environment", "web identity", "container" or "machine". */
-const char *aws_credentials_source(const struct aws_credentials *c);
-
 /* Valid until the next call. ERR_CONFIG: a person must look; anything else may pass. */
 MUST_CHECK enum err aws_credentials_get(struct aws_credentials *c, struct aws_keys *out,
                                         struct errbuf *eb);
