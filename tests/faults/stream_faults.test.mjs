@@ -10,7 +10,8 @@ import { Proxy } from '../lib/proxy.mjs'
 import { ownPostgres, postgres } from '../lib/servers.mjs'
 import { Kafka, Stream, liveShop, positions } from '../lib/stream.mjs'
 
-const SECONDS = process.env.FAULTS === 'long' ? 60 : 6
+const LONG = process.env.FAULTS === 'long'
+const SECONDS = LONG ? 60 : 4
 const FETCH = 1, METADATA = 3, OFFSET_COMMIT = 8, HEARTBEAT = 12
 const NOT_LEADER = 6, REQUEST_TIMED_OUT = 7, COORDINATOR_LOADING = 14, NOT_COORDINATOR = 16
 
@@ -184,7 +185,7 @@ describe('takings-stream when something is wrong', () => {
 
 		it('crashed in the middle of it', async (t) => {
 			const s = await scene(t, { own: await own.create(ownTemplate.name) })
-			for (let turn = 0; turn < 3; turn++) {
+			for (let turn = 0; turn < (LONG ? 10 : 2); turn++) {
 				for (let i = 0; i < 20; i++) {
 					s.send(100)
 					await sleep(10)
@@ -216,7 +217,7 @@ describe('takings-stream when something is wrong', () => {
 			const proxy = await Proxy.before({ path: path.join(PGHOST, `.s.PGSQL.${PGPORT}`) })
 			t.after(() => proxy.close())
 			const s = await scene(t, { own: cache, url: `postgresql://postgres@127.0.0.1:${proxy.port}/${cache.name}` })
-			for (let turn = 0; turn < (process.env.FAULTS === 'long' ? 50 : 6); turn++) {
+			for (let turn = 0; turn < (LONG ? 50 : 4); turn++) {
 				if (turn % 2) proxy.cutAt = 'COMMIT'
 				else proxy.cutBehind = 'COMMIT'
 				s.send(20)
