@@ -1,5 +1,5 @@
-/* live_metrics.h: what /metrics/orders and its like, and /reconciliation, have before their statements
- * are asked: parameters that come from who asks and from the settings. */
+/* live_metrics.h: what /metrics/orders and its like, and /reconciliation, have before their
+ * statements are asked: parameters that come from who asks and from the settings. */
 #ifndef TAKINGS_CGI_LIVE_METRICS_H
 #define TAKINGS_CGI_LIVE_METRICS_H
 

@@ -109,8 +109,7 @@ static enum err take_answer(struct aws_credentials *c, const struct http_answer 
 {
 	if (aws_answer_parse(&a->body, out))
 		return ERR_OK;
-	return err_set(eb, ERR_IO, "no AWS keys (%s): the answer holds none",
-	               source_name(c));
+	return err_set(eb, ERR_IO, "no AWS keys (%s): the answer holds none", source_name(c));
 }
 
 /* ---- the places -------------------------------------------------------------------- */
@@ -305,8 +304,8 @@ static enum err fetch(struct aws_credentials *c, struct errbuf *eb)
 	c->now = fresh;
 	c->refresh_at_us = fresh.ends_us ? fresh.ends_us - before_s * 1000000 : 0;
 	c->fetched_ms = clock_mono_ms();
-	LOG(LOG_INFO, "aws_keys", LOG_STR("source", source_name(c)),
-	    LOG_INT("valid_s", left_s), LOG_END);
+	LOG(LOG_INFO, "aws_keys", LOG_STR("source", source_name(c)), LOG_INT("valid_s", left_s),
+	    LOG_END);
 	return ERR_OK;
 }
 
