@@ -134,8 +134,8 @@ static void test_keys(void **state)
 	struct help h = help_new(NULL);
 	static const char *const same[] = {
 		"{\"order_id\":17,\"line\":2}", "{\"line\":2,\"order_id\":17}",
-		"{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"field\":\"line\"}]},"
-		"\"payload\":{\"line\":2,\"order_id\":17}}"};
+		("{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"field\":\"line\"}]},"
+	     "\"payload\":{\"line\":2,\"order_id\":17}}")};
 	for (size_t i = 0; i < 3; i++) {
 		help_send(&h, same[i], envelope("order_items", "c", row), 1);
 		assert_int_equal(h.rc, ERR_OK);
@@ -561,7 +561,7 @@ static void test_columns_of_batch(void **state)
 		"\"id\":1,\"order_id\":1,\"item_id\":3,\"name\":\"N\",\"quantity\":1,\"unit_price\":1",
 		"\"id\":1,\"order_id\":1,\"amount\":1,\"created_at\":null"};
 	struct help h = help_new(NULL);
-	for (int c = 0; c < COL_COUNT; c++) {
+	for (enum source_column c = 0; c < COL_COUNT; c++) {
 		if (c == COL_UPDATED || c == COL_ITEM_ID || c == COL_ORDER_ID)
 			continue; /* only for finding days; one of two names; tried elsewhere */
 		const char *name = source_column_names(c), *table = source_column_table(c);
