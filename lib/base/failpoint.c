@@ -17,9 +17,9 @@ static const char *const names[] = {
 #undef FAILPOINT
 };
 
-enum action { ACTION_KILL, ACTION_PAUSE, ACTION_ABORT, ACTIONS };
+enum action { ACTION_KILL, ACTION_PAUSE, ACTION_STOP, ACTION_ABORT, ACTIONS };
 
-static const char *const actions[] = {"kill", "pause", "abort"};
+static const char *const actions[] = {"kill", "pause", "stop", "abort"};
 
 static struct {
 	int at; /* -1: none armed */
@@ -48,7 +48,7 @@ static enum err parse(const char *text, struct errbuf *eb)
 	if (armed.at < 0 || armed.action == ACTIONS ||
 	    (count && !num_parse_int(count + 1, 1, INT64_MAX, &passes)))
 		return err_set_field(eb, ERR_CONFIG, "TAKINGS_FAILPOINT",
-		                     "'%s' is not NAME=kill@N, NAME=pause@N or NAME=abort@N", text);
+		                     "'%s' is not NAME=ACTION@N with kill, pause, stop or abort", text);
 	armed.passes_left = passes;
 	return ERR_OK;
 }
@@ -68,6 +68,10 @@ void failpoint_pass(enum failpoint at)
 		abort();
 	while (armed.action == ACTION_PAUSE)
 		(void)pause();
+	if (armed.action == ACTION_STOP) {
+		(void)kill(getpid(), SIGSTOP);
+		return;
+	}
 	(void)kill(getpid(), SIGKILL);
 }
 

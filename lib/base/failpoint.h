@@ -2,6 +2,7 @@
  *
  * TAKINGS_FAILPOINT=name=kill@3 kills the process (SIGKILL) the third time the
  * place is passed; `pause@N` sleeps there until the process is killed;
+ * `stop@N` stops the process (SIGSTOP), which goes on from there with SIGCONT;
  * `abort@N` calls abort() there, as a bug would;
  * `@N` may be left out and means 1. Without the variable a failpoint costs one
  * comparison. The names are those of failpoint.def. */

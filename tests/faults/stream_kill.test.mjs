@@ -29,12 +29,13 @@ describe(`takings-stream and a topic (SEED=${seed})`, () => {
 		await template.exec("UPDATE live_site SET minutes_from = '-infinity'") // the events are of long ago
 	})
 
-	// A topic of so many events, somebody who fills it, and empty tables to read it into.
-	async function scene(events, salt) {
+	// A topic of so many events, somebody who fills it with `limit` of them for now, and empty tables to
+	// read it into.
+	async function scene(events, salt, limit = Infinity) {
 		const kafka = await Kafka.start({ [TOPIC]: PARTITIONS })
 		const cache = await server.create(template.name)
 		const orders = new Orders({ seed: seed + salt, events, partitions: PARTITIONS })
-		const feed = new Feed(kafka, TOPIC, orders, cache)
+		const feed = new Feed(kafka, TOPIC, orders, cache, limit)
 		const settings = kafka.settings({ KAFKA_TOPICS: TOPIC, BUFFER_MAX_EVENTS: '20000' })
 		const streams = []
 		return { kafka, cache, orders, feed, streams,
@@ -55,13 +56,13 @@ describe(`takings-stream and a topic (SEED=${seed})`, () => {
 	it('killed again and again', async (t) => {
 		const events = long ? 1_000_000 : 60_000, kills = long ? 100 : 12
 		const random = generator(seed)
-		const s = await scene(events, 1)
+		const s = await scene(events, 1, 0)
 		t.after(s.end)
 		for (let killed = 0; killed < kills; killed++) {
 			// A group of its own each time: nobody waits for the dead, and only the database can say where to go on.
 			const stream = await s.start({ KAFKA_GROUP_ID: `g${killed}` })
-			s.feed.limit = events * (killed + 1) / kills
 			const from = await s.feed.written()
+			s.feed.limit = events * (killed + 1) / kills
 			await until(async () => await s.feed.written() > from, { limit: 30_000, every: 5, what: 'progress' })
 			await sleep(50 + random() * 750)
 			assert.equal(stream.ended(), false, stream.log)
@@ -78,12 +79,12 @@ describe(`takings-stream and a topic (SEED=${seed})`, () => {
 
 	it('two of them, one coming and going, the other asleep while its work is done by others', async (t) => {
 		const events = long ? 300_000 : 60_000
-		const s = await scene(events, 2)
+		const s = await scene(events, 2, 1000)
 		t.after(s.end)
 		const group = { KAFKA_GROUP_ID: 'two' }
-		s.feed.limit = 1000
-		const sleeper = await s.start(group)
-		await until(async () => await s.feed.written() > 0, { limit: 30_000, what: 'progress' })
+		// It falls asleep in the middle of a transaction: only then is there something to be refused.
+		const sleeper = await s.start({ ...group, TAKINGS_FAILPOINT: `stream_state=stop@${long ? 200 : 40}` })
+		await until(async () => await s.feed.written() > 0, { limit: 60_000, what: 'progress' })
 		// So many a second that there is always something under way, and something left.
 		const pace = setInterval(() => { s.feed.limit += events / 6000 }, 20)
 		t.after(() => clearInterval(pace))
@@ -94,26 +95,16 @@ describe(`takings-stream and a topic (SEED=${seed})`, () => {
 			await sleep(5000)
 		}
 		const other = await s.start(group)
-		await sleep(5000)
-		// What it had in hand when it fell asleep is refused when it wakes: by the fence, or as the server has
-		// ended its transaction. Whether it had something in hand is luck.
-		const refusals = async () => (await sleeper.stat('stream_batches_fenced_total')) + (await sleeper.stat('stream_batch_retries_total'))
-		const before = await refusals()
-		let refused = 0
-		for (let turn = 0; turn < 5 && refused === 0; turn++) {
-			s.feed.limit += events / 10
-			await sleep(100 * (turn + 1))
-			sleeper.signal('SIGSTOP')
-			await sleep(15_000)
-			sleeper.signal('SIGCONT')
-			await sleep(6000)
-			refused = await refusals() - before
-		}
+		await until(() => sleeper.asleep(), { limit: 60_000, what: 'the sleeper to fall asleep' })
+		await sleep(15_000)
+		// What it had in hand is refused when it wakes: by the fence, or as the server has ended its transaction.
+		sleeper.signal('SIGCONT')
+		const refused = async () => (await sleeper.stat('stream_batches_fenced_total')) + (await sleeper.stat('stream_batch_retries_total'))
+		await until(async () => await refused() > 0, { limit: 30_000, what: 'a refusal' })
 		s.feed.limit = Infinity
 		await s.drain(long ? 300_000 : 60_000)
 		assert.deepEqual(await differences(s.cache, s.orders), [])
-		t.diagnostic(`${refused} batches of the sleeper were refused`)
-		assert.ok(refused > 0, 'the sleeper had nothing to be refused')
+		t.diagnostic(`${await refused()} batches of the sleeper were refused`)
 		for (const stream of [sleeper, other]) assert.equal(await stream.stop(), 0)
 	})
 

@@ -70,6 +70,9 @@ export class Stream {
 		return (Number(words[11]) + Number(words[12])) / 100
 	}
 
+	// Whether it is stopped (SIGSTOP).
+	asleep() { return /^T/.test(readFileSync(`/proc/${this.pid}/stat`, 'utf8').replace(/^.*\) /, '')) }
+
 	signal(name) { process.kill(this.pid, name) }
 
 	// How it ended: an exit code, or the name of a signal.

@@ -296,10 +296,10 @@ export async function differences(cache, orders) {
 
 const BUDGET = 3_500_000 // bytes in a partition that may wait for their reader
 
-// Puts all messages, as the readers get on; `limit()` says how many may be out by now. Resolves with the last.
+// Puts all messages, as the readers get on; `limit` says how many may be out by now. Resolves with the last.
 export class Feed {
-	constructor(kafka, topic, orders, cache) {
-		Object.assign(this, { kafka, topic, orders, cache, put: 0, limit: Infinity, done: false })
+	constructor(kafka, topic, orders, cache, limit = Infinity) {
+		Object.assign(this, { kafka, topic, orders, cache, put: 0, limit, done: false })
 		this.sizes = Array.from({ length: orders.partitions }, () => [0]) // bytes up to each offset
 		this.read = new Array(orders.partitions).fill(0)
 		this.finished = this.run()
@@ -329,7 +329,7 @@ export class Feed {
 			sizes.push(sizes.at(-1) + m.text.length + 100)
 			lines.push(`put\t${this.topic}\t${m.partition}\t${m.key}\t${m.text}\n`)
 			this.put++
-			if (lines.length < 500) continue
+			if (lines.length < 500 && this.put < this.limit) continue
 			await this.kafka.putLines(lines.splice(0).join(''))
 			for (; this.put >= this.limit || this.waiting(m.partition) > BUDGET; await this.look()) await new Promise((r) => setTimeout(r, 25))
 		}
