@@ -167,7 +167,7 @@ static enum err prepare(struct run *r, struct errbuf *eb)
 /* Of what the stream keeps; in one transaction. A failure is a warning: the next run does it. */
 static void prune(struct run *r)
 {
-	static const char *const statements[] = {"prune_minutes_from", "prune_minutes",
+	static const char *const statements[] = {"apply_alone", "prune_minutes_from", "prune_minutes",
 	                                         "prune_dead_letters", "prune_stream_status"};
 	struct errbuf eb = {0};
 	enum err rc = db_command(r->db, "BEGIN", &eb);

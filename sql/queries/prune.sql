@@ -1,7 +1,7 @@
 -- prune.sql: what a night drops because nobody looks at it any more.
 
 -- name: prune_minutes_from
--- The row is what every change of live figures passes: none stands between this and the deletion.
+-- Behind apply_alone: no batch stands between this and the deletion.
 UPDATE live_site SET minutes_from = greatest(minutes_from, date_trunc('day', now()) - interval '35 days')
 
 -- name: prune_minutes
