@@ -254,7 +254,8 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	if (!c->cached)
 		rc = make_answer(c, seen.data_version, &made, eb);
 	/* JSON says when it was made: where it is not kept, its tag would never be met again. */
-	made.live |= keep_ms > 0;
+	if (!c->cached && rc == ERR_OK)
+		made.live |= keep_ms > 0;
 	if (!c->cached && rc == ERR_OK && !c->route->page && (keeps || made.live || wants_csv(c)))
 		set_etag(&made);
 	if (!c->cached && rc == ERR_OK)
