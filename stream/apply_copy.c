@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json_text.h"
 
 enum { COLS = 32, SCRATCH_BYTES = 2048 };
 
@@ -332,23 +331,8 @@ static const char *bytes_text(struct buf *out, const char *bytes, size_t n)
 	return buf_str(out);
 }
 
-/* A sentence may repeat a piece of the message, cut off within a character. */
-static const char *clean_text(struct buf *out, const char *text)
-{
-	buf_clear(out);
-	for (size_t left = strlen(text), n; left; text += n, left -= n) {
-		n = utf8_char_len(text, left);
-		if (n)
-			buf_put(out, text, n);
-		else
-			buf_putc(out, '?');
-		n += !n;
-	}
-	return buf_str(out);
-}
-
 static enum err copy_letter(struct db *db, const struct dead_letter *d, struct row *r,
-                            struct buf bytes[4], struct errbuf *eb)
+                            struct buf bytes[2], struct errbuf *eb)
 {
 	row_begin(r);
 	put_text(r, d->at.source);
@@ -358,15 +342,15 @@ static enum err copy_letter(struct db *db, const struct dead_letter *d, struct r
 	put_text(r, bytes_text(&bytes[0], d->key, d->key_n));
 	put_text(r, bytes_text(&bytes[1], d->value, d->value_n));
 	put_text(r, d->reason);
-	put_text(r, clean_text(&bytes[2], d->field));
-	put_text(r, clean_text(&bytes[3], d->text));
+	put_text(r, d->field);
+	put_text(r, d->text);
 	put_time(r, d->time_us ? d->time_us : CHANGE_NONE);
 	return row_end(r, db, eb);
 }
 
 static enum err copy_dead(struct db *db, const struct batch *b, struct row *r, struct errbuf *eb)
 {
-	struct buf bytes[4] = {{0}};
+	struct buf bytes[2] = {{0}};
 	if (b->dead_n == 0)
 		return ERR_OK;
 	enum err rc = db_copy_begin(db, "COPY batch_dead FROM STDIN", eb);

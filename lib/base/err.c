@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/crash.h"
+#include "base/json_text.h"
 
 static const char *const names[] = {
 	[ERR_OK] = "ok",
@@ -23,6 +25,19 @@ static const char *const names[] = {
 	[ERR_IO] = "io",
 };
 
+/* What was cut off within a character, or came from elsewhere, is UTF-8 all the same. */
+static void make_utf8(char *text)
+{
+	size_t n = strlen(text), k;
+	for (; n > 0; text += k, n -= k) {
+		k = utf8_char_len(text, n);
+		if (k == 0) {
+			*text = '?';
+			k = 1;
+		}
+	}
+}
+
 static enum err PRINTF_LIKE(4, 0)
 	set_va(struct errbuf *eb, enum err code, const char *field, const char *fmt, va_list ap)
 {
@@ -33,6 +48,8 @@ static enum err PRINTF_LIKE(4, 0)
 	eb->code = code;
 	(void)snprintf(eb->field, sizeof eb->field, "%s", field);
 	(void)vsnprintf(eb->text, sizeof eb->text, fmt, ap);
+	make_utf8(eb->field);
+	make_utf8(eb->text);
 	return code;
 }
 

@@ -25,7 +25,7 @@ enum err {
 struct errbuf {
 	enum err code;
 	char field[64];  /* the parameter, setting or column; "" if none */
-	char text[1024]; /* one sentence for a person, without a final stop */
+	char text[1024]; /* one sentence for a person, without a final stop; UTF-8 */
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
