@@ -53,6 +53,18 @@ enum err apply_position(struct apply *a, const char *source, const char *topic, 
 	return rc;
 }
 
+enum err apply_topic_known(struct apply *a, const char *source, const char *topic, bool *known,
+                           struct errbuf *eb)
+{
+	struct rowset rs;
+	enum err rc = db_query(a->db, "apply_topic_known",
+	                       DB_PARAMS({"source", source}, {"topic", topic}), &rs, eb);
+	if (rc == ERR_OK)
+		*known = strcmp(rowset_get(&rs, 0, "known"), "t") == 0;
+	rowset_fini(&rs);
+	return rc;
+}
+
 /* A number of the first row; no row, 0. */
 static int64_t answer(const struct rowset *rs, const char *name)
 {

@@ -57,6 +57,10 @@ MUST_CHECK enum err apply_rules(struct apply *a, const struct rules **out, struc
 MUST_CHECK enum err apply_position(struct apply *a, const char *source, const char *topic,
                                    int32_t partition, int64_t *next, struct errbuf *eb);
 
+/* Whether any partition of a topic was ever read. */
+MUST_CHECK enum err apply_topic_known(struct apply *a, const char *source, const char *topic,
+                                      bool *known, struct errbuf *eb);
+
 /* ERR_LOCKED: the fence: another process has moved a partition of this batch, nothing was done.
  * ERR_BUSY: rules changed in between, nothing was done; decode again. ERR_DB_DOWN, ERR_TIMEOUT:
  * nothing was done, or it is not known whether (the connection was lost at COMMIT): read the

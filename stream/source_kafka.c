@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "stream/decode_time.h"
 #include "stream/intake.h"
 #include "stream/topic.h"
 
@@ -182,17 +183,23 @@ static rd_kafka_topic_partition_t *owned_of(struct source *s, const char *topic,
 	return NULL;
 }
 
-/* Where a partition begins that was never read: said by us and kept, not left to the library. */
+/* Where a partition begins that was never read: said by us and kept, not left to the library. One
+ * that a topic got later begins with its first message, whatever the setting: else all would be
+ * lost that was sent to it before we heard of it. */
 static enum err first_offset(struct source *s, const char *topic, int32_t partition, int64_t *out,
                              struct errbuf *eb)
 {
 	int64_t low = 0, high = 0;
+	bool later = false;
+	struct errbuf why = {0};
+	if (s->latest && apply_topic_known(s->apply, NAME, topic, &later, &why) != ERR_OK)
+		return err_set(eb, ERR_LOCKED, "%s", why.text);
 	rd_kafka_resp_err_t rc =
 		rd_kafka_query_watermark_offsets(s->rk, topic, partition, &low, &high, QUERY_MS);
 	if (rc != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_set(eb, ERR_IO, "topic %s, partition %d: %s", topic, (int)partition,
 		               rd_kafka_err2str(rc));
-	*out = s->latest ? high : low;
+	*out = s->latest && !later ? high : low;
 	return ERR_OK;
 }
 
@@ -356,6 +363,15 @@ static void take_error(struct source *s, const rd_kafka_message_t *m)
 	}
 }
 
+/* Whoever sent it may say any number; 0: none that can be believed. */
+static int64_t time_us_of(const rd_kafka_message_t *m)
+{
+	rd_kafka_timestamp_type_t kind;
+	int64_t ms = rd_kafka_message_timestamp(m, &kind);
+	bool usable = kind != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && ms > 0 && ms < TIME_2100_US / 1000;
+	return usable ? ms * 1000 : 0;
+}
+
 static void take(struct source *s, const rd_kafka_message_t *m)
 {
 	if (m->err) {
@@ -367,11 +383,9 @@ static void take(struct source *s, const rd_kafka_message_t *m)
 	const struct topic *t = topic_of(s, name);
 	if (!p || !t || m->offset < p->offset)
 		return; /* of an earlier assignment, or given twice */
-	rd_kafka_timestamp_type_t kind;
-	int64_t at_ms = rd_kafka_message_timestamp(m, &kind);
 	struct decoder d = {intake_rules(s->in), *intake_units(s->in), t->table, FORMAT_AUTO};
 	struct message msg = {{NAME, t->name, m->partition, m->offset, m->offset + 1},
-	                      kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || at_ms < 0 ? 0 : at_ms * 1000,
+	                      time_us_of(m),
 	                      m->key,
 	                      m->payload,
 	                      m->key_len,

@@ -123,6 +123,9 @@ TRUNCATE batch_advance, batch_order, batch_line, batch_refund, batch_name, batch
 -- name: apply_position
 SELECT next FROM stream_position WHERE source = :source AND topic = :topic AND partition = :partition::int
 
+-- name: apply_topic_known
+SELECT EXISTS (SELECT FROM stream_position WHERE source = :source AND topic = :topic) AS known
+
 -- name: apply_guard
 -- Batches share what the making anew of all figures wants for itself.
 SELECT pg_advisory_xact_lock_shared(hashtext('takings live figures'))

@@ -154,6 +154,20 @@ describe('takings-stream when something is wrong', () => {
 		assert.equal(await cache.value('SELECT sum(counted)::int FROM live_day'), 1)
 	})
 
+	it('a partition that a topic got later begins with its first message, whatever the setting', async (t) => {
+		const kafka = await Kafka.start({ t: 2, other: 1 })
+		t.after(() => kafka.stop())
+		for (const [topic, partition] of [['t', 1], ['t', 1], ['other', 0]]) kafka.put(topic, partition, 'k', order())
+		await kafka.flush()
+		const cache = await server.create(template.name)
+		await cache.exec("INSERT INTO stream_position (source, topic, partition, next) VALUES ('kafka', 't', 0, 0)")
+		const stream = await Stream.start(cache, kafka.settings({ KAFKA_TOPICS: 't,other', KAFKA_START: 'latest' }))
+		t.after(() => stream.kill())
+		const places = async () => (await positions(cache)).map((p) => `${p.topic}/${p.partition} ${p.next}`).join(', ')
+		await until(async () => await places() === 'other/0 1, t/0 0, t/1 2', { limit: 20_000, what: 'the places' })
+		assert.equal(await cache.value('SELECT sum(counted)::int FROM live_day'), 2)
+	})
+
 	it('settings that cannot be', async () => {
 		for (const [settings, word] of [[{ KAFKA_TOPICS: ' ,' }, /KAFKA_TOPICS names no topic/],
 			[{ KAFKA_TOPIC_TABLES: 'other=orders' }, /KAFKA_TOPIC_TABLES: 'other'/]]) {

@@ -120,10 +120,10 @@ export class Kafka {
 		if (said !== 'ok') throw new Error(`broker: ${words.join(' ')}: ${said}`)
 	}
 
-	// `value`: text, an object, or null for a tombstone.
-	put(topic, partition, key, value) {
+	// `value`: text, an object, or null for a tombstone. `at`: ms since 1970, as a number or text; none: now.
+	put(topic, partition, key, value, at) {
 		const text = value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value)
-		return this.program.stdin.write(`put\t${topic}\t${partition}\t${key ?? '-'}\t${text}\n`)
+		return this.program.stdin.write(`put\t${topic}\t${partition}\t${key ?? '-'}\t${text}${at ? `\t${at}` : ''}\n`)
 	}
 
 	// Lines as `put` writes them, waiting where the producer is behind.

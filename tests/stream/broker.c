@@ -3,6 +3,8 @@
  *
  *   topic NAME PARTITIONS          make a topic
  *   put TOPIC PARTITION KEY VALUE  a message; KEY - is none, VALUE - a tombstone; not answered
+ *   put TOPIC PARTITION KEY VALUE MS
+ *                                  the same, of that time in ms since 1970
  *   flush                          wait until all of them are stored
  *   down BROKER | up BROKER        brokers are numbered from 1
  *   rtt BROKER MS                  each answer takes so long
@@ -20,7 +22,7 @@
 #include "base/err.h"
 #include "base/num.h"
 
-enum { WORDS_MAX = 5, FLUSH_MS = 60000 };
+enum { WORDS_MAX = 6, FLUSH_MS = 60000 };
 
 static rd_kafka_t *new_client(const char *bootstraps)
 {
@@ -49,16 +51,19 @@ static int number(const char *word)
 	return (int)n;
 }
 
-static void put(rd_kafka_t *rk, char *const *words)
+static void put(rd_kafka_t *rk, char *const *words, int n)
 {
 	const char *key = strcmp(words[3], "-") == 0 ? NULL : words[3];
 	char *value = strcmp(words[4], "-") == 0 ? NULL : words[4];
+	int64_t at_ms = 0; /* now */
 	rd_kafka_resp_err_t rc;
+	must(n < 6 || num_parse_int(words[5], 1, INT64_MAX, &at_ms));
 	do {
 		rc = rd_kafka_producev(
 			rk, RD_KAFKA_V_TOPIC(words[1]), RD_KAFKA_V_PARTITION(number(words[2])),
 			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
-			RD_KAFKA_V_VALUE(value, value ? strlen(value) : 0), RD_KAFKA_V_END);
+			RD_KAFKA_V_VALUE(value, value ? strlen(value) : 0), RD_KAFKA_V_TIMESTAMP(at_ms),
+			RD_KAFKA_V_END);
 		(void)rd_kafka_poll(rk, rc == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
 	} while (rc == RD_KAFKA_RESP_ERR__QUEUE_FULL);
 	if (rc != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -113,8 +118,8 @@ int main(int argc, char **argv)
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
 		int words_n = split(line, words);
-		if (words_n == 5 && strcmp(words[0], "put") == 0) {
-			put(producer, words);
+		if (words_n >= 5 && strcmp(words[0], "put") == 0) {
+			put(producer, words, words_n);
 			continue;
 		}
 		rd_kafka_resp_err_t rc = do_command(mock, producer, words, words_n);
