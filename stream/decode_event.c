@@ -328,6 +328,8 @@ static enum err take_line(struct reading *r, const struct jnode *item, size_t i,
 		rc = missing(line_name(i, L_QUANTITY).text, r->eb);
 	if (rc == ERR_OK && !ch->price && !ch->amount)
 		rc = missing(line_name(i, L_PRICE).text, r->eb);
+	if (rc == ERR_OK && !ch->amount)
+		rc = value_line(ch->quantity, ch->price, line_name(i, L_PRICE).text, r->eb);
 	return rc;
 }
 

@@ -348,7 +348,9 @@ static enum err take_line(const struct reading *r, struct change *ch)
 	rc = take_item(r, ch);
 	if (rc == ERR_OK)
 		rc = take_exact(r, "quantity", HAS_QUANTITY, ch, &ch->quantity);
-	return rc == ERR_OK ? take_exact(r, "unit_price", HAS_PRICE, ch, &ch->price) : rc;
+	if (rc == ERR_OK)
+		rc = take_exact(r, "unit_price", HAS_PRICE, ch, &ch->price);
+	return rc == ERR_OK ? value_line(ch->quantity, ch->price, "unit_price", r->eb) : rc;
 }
 
 static enum err take_refund(const struct reading *r, struct change *ch)

@@ -2,6 +2,8 @@
 #include "stream/values.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_text.h"
@@ -78,6 +80,14 @@ enum err value_exact(struct arena *a, const char *text, const char *field, const
 	if (rc == ERR_OK)
 		*out = decimal_text(a, &d);
 	return rc;
+}
+
+enum err value_line(const char *quantity, const char *price, const char *field, struct errbuf *eb)
+{
+	/* a bound, so that floating point is good enough */
+	if (!quantity || !price || fabs(strtod(quantity, NULL) * strtod(price, NULL)) < 1e14)
+		return ERR_OK;
+	return err_set_field(eb, ERR_INVALID, field, "%s times its quantity is 10^14 or more", field);
 }
 
 enum err value_int32(const char *text, const char *field, int32_t *out, struct errbuf *eb)

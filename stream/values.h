@@ -24,6 +24,11 @@ MUST_CHECK enum err value_minor(const char *text, int exponent, const char *fiel
 MUST_CHECK enum err value_exact(struct arena *a, const char *text, const char *field,
                                 const char **out, struct errbuf *eb);
 
+/* Whether a line's quantity times its price is less than 10^14, too; as value_exact gave them, or
+ * NULL. */
+MUST_CHECK enum err value_line(const char *quantity, const char *price, const char *field,
+                               struct errbuf *eb);
+
 MUST_CHECK enum err value_int32(const char *text, const char *field, int32_t *out,
                                 struct errbuf *eb);
 

@@ -361,7 +361,7 @@ CREATE TABLE report_day (
 	business_date date NOT NULL,
 	currency text NOT NULL,
 	placed bigint NOT NULL,
-	revenue_minor bigint NOT NULL,
+	revenue_minor numeric NOT NULL,      -- of all locations
 	PRIMARY KEY (business_date, currency)
 );
 

@@ -117,7 +117,7 @@ GROUP BY m
 
 -- name: hub_products
 SELECT i.item_id AS product_id, coalesce(n.name, i.item_id) AS name, trim_scale(i.quantity) AS quantity,
-       money(money_minor(i.amount, :currency), :currency) AS revenue, i.orders
+       money(half_even(i.amount * 10::numeric ^ money_exponent(:currency), 0), :currency) AS revenue, i.orders
 FROM (SELECT item_id, sum(quantity) AS quantity, sum(amount) AS amount, sum(orders)::bigint AS orders
       FROM live_item WHERE business_date = :date::date AND currency = :currency
       GROUP BY item_id ORDER BY 3 DESC, 2 DESC, 1 LIMIT 10) i

@@ -87,7 +87,7 @@ WITH day AS MATERIALIZED (
 	UNION
 	SELECT business_date
 	FROM (SELECT * FROM item_sales_cache JOIN day USING (business_date)) b
-	FULL JOIN (SELECT *, money_minor(amount, currency) AS amount_minor FROM live_item JOIN day USING (business_date)) s
+	FULL JOIN (SELECT *, half_even(amount * 10::numeric ^ money_exponent(currency), 0) AS amount_minor FROM live_item JOIN day USING (business_date)) s
 	     USING (business_date, location_id, currency, item_id)
 	WHERE (coalesce(b.quantity, 0), coalesce(b.revenue_minor, 0), coalesce(b.order_count, 0))
 	      <> (coalesce(s.quantity, 0), coalesce(s.amount_minor, 0), coalesce(s.orders, 0))

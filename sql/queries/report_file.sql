@@ -22,7 +22,7 @@ SELECT (SELECT b.stamp || x.suffix
         ORDER BY x.n LIMIT 1),
        date_trunc('second', now()), l.live_version,
        (SELECT coalesce(jsonb_object_agg(d.currency, jsonb_build_object('orders', d.placed, 'minor', d.minor)), '{}')
-        FROM (SELECT currency, sum(placed)::bigint AS placed, sum(gross_minor - refund_minor)::bigint AS minor
+        FROM (SELECT currency, sum(placed)::bigint AS placed, sum(gross_minor) - sum(refund_minor) AS minor
               FROM live_day GROUP BY currency) d)
 FROM live_site l
 WHERE l.rules_id IS NOT NULL
@@ -42,12 +42,12 @@ WITH now_flush AS MATERIALIZED (
 	LEFT JOIN LATERAL (SELECT made_at, totals FROM report_flush WHERE flush_id < f.flush_id ORDER BY flush_id DESC LIMIT 1) p ON true
 	WHERE f.flush_id = :flush_id::bigint
 ), day AS MATERIALIZED (
-	SELECT business_date, currency, sum(placed)::bigint AS placed, sum(gross_minor - refund_minor)::bigint AS minor
+	SELECT business_date, currency, sum(placed)::bigint AS placed, sum(gross_minor) - sum(refund_minor) AS minor
 	FROM live_day GROUP BY business_date, currency
 ), status AS MATERIALIZED (
 	SELECT currency, status, sum(orders)::bigint AS orders FROM live_status GROUP BY currency, status
 ), customer_sum AS MATERIALIZED (
-	SELECT currency, count(*) AS n, sum(placed)::bigint AS placed, sum(revenue_minor)::bigint AS minor
+	SELECT currency, count(*) AS n, sum(placed)::bigint AS placed, sum(revenue_minor) AS minor
 	FROM live_customer GROUP BY currency
 ), product AS MATERIALIZED (
 	-- Amounts as they are shown, so that those shown and the others add up.
@@ -173,7 +173,7 @@ WHERE NOT EXISTS (SELECT FROM live_day d WHERE d.business_date = t.business_date
 -- name: report_day_keep
 -- What the flush told of the days.
 INSERT INTO report_day (business_date, currency, placed, revenue_minor)
-SELECT business_date, currency, sum(placed), sum(gross_minor - refund_minor) FROM live_day GROUP BY business_date, currency
+SELECT business_date, currency, sum(placed), sum(gross_minor) - sum(refund_minor) FROM live_day GROUP BY business_date, currency
 ON CONFLICT (business_date, currency) DO UPDATE
 SET placed = excluded.placed, revenue_minor = excluded.revenue_minor
 WHERE (report_day.placed, report_day.revenue_minor) IS DISTINCT FROM (excluded.placed, excluded.revenue_minor)
