@@ -218,9 +218,8 @@ void changes_free(struct changes *c)
 	free(c);
 }
 
-void changes_clear(struct changes *c)
+void changes_forget(struct changes *c)
 {
-	arena_reset(&c->arena);
 	if (c->slots_n > SLOTS_KEPT) {
 		free(c->slots);
 		c->slots_n = SLOTS_MIN;
@@ -231,6 +230,12 @@ void changes_clear(struct changes *c)
 	c->sorted = NULL;
 	c->entries_n = 0;
 	memset(c->n, 0, sizeof c->n);
+}
+
+void changes_clear(struct changes *c)
+{
+	changes_forget(c);
+	arena_reset(&c->arena);
 	c->bytes = 0;
 }
 

@@ -122,6 +122,9 @@ struct changes *changes_new(void);
 void changes_free(struct changes *c);
 void changes_clear(struct changes *c); /* keeps some memory for the next batch */
 
+/* There are none any more, but what is in the arena stays. */
+void changes_forget(struct changes *c);
+
 /* Where the texts of changes belong; goes with changes_clear. */
 struct arena *changes_arena(struct changes *c);
 

@@ -28,6 +28,8 @@ enum {
 	DOUBT_MS = 15000,      /* and believed once it has gone well for so long */
 	COUNTS_MS = 10000,     /* counts of messages in the log */
 	LOAD_BYTES = 16 << 20,
+	NARROW = 16, /* so many times fewer messages after a refusal, */
+	CALM = 16,   /* until so many batches went well */
 };
 
 static const char SLOW[] = "analytics_db does not answer";
@@ -59,7 +61,9 @@ struct intake {
 	struct load *writing; /* NULL: none */
 	bool writing_dropped; /* its partitions were taken away meanwhile */
 	bool paused, away;
-	int64_t messages_max;
+	int64_t messages_max; /* of a batch, */
+	int64_t limit;        /* or fewer, while one the database will not have is looked for */
+	int calm;             /* batches that moved a position since the last refusal */
 	struct place *places;
 	int places_n, places_cap, place_last;
 	struct total *totals;
@@ -83,7 +87,7 @@ const struct row_units *intake_units(const struct intake *in)
 
 bool intake_full(const struct intake *in)
 {
-	return in->filling->messages_n >= in->messages_max || load_bytes(in->filling) >= LOAD_BYTES;
+	return in->filling->messages_n >= in->limit || load_bytes(in->filling) >= LOAD_BYTES;
 }
 
 static struct total *total_of(struct intake *in, const char *source, const char *topic)
@@ -141,8 +145,6 @@ static void count(struct intake *in, struct tally *t, enum err rc, const struct 
 {
 	in->filling->messages_n++;
 	t->messages++;
-	if (rc == ERR_OK)
-		return;
 	if (rc == ERR_NOTHING) {
 		t->ignored++;
 		return;
@@ -151,6 +153,11 @@ static void count(struct intake *in, struct tally *t, enum err rc, const struct 
 	struct position at = m->at;
 	at.source = pl->source;
 	at.topic = pl->topic;
+	if (rc == ERR_OK) {
+		if (in->limit == 1)
+			load_keep(in->filling, &at, m, pl->advance);
+		return;
+	}
 	load_bury(in->filling, &at, m, &in->refused);
 	t->dead++;
 }
@@ -249,6 +256,37 @@ static void count_written(struct intake *in, const struct load *load, const stru
 		log_statuses(load);
 }
 
+/* What the database will not have is looked for: batches are read again with far fewer messages,
+ * until one is that message alone, which is buried. They grow again after a while of positions that
+ * move: not within a transaction, which would be read from its beginning, and not between two such
+ * messages that stand close. */
+static enum err refuse(struct intake *in, struct load *load, const struct errbuf *why)
+{
+	LOG(LOG_WARNING, "batch_refused", LOG_INT("messages", load->messages_n),
+	    LOG_STR("text", why->text), LOG_END);
+	in->calm = 0;
+	if (load_refuse(load, why)) {
+		in->writing = load;
+		writer_write(in->writer, load);
+		return ERR_OK;
+	}
+	if (load->messages_n <= 1 && in->limit == 1)
+		return ERR_DB;
+	in->limit = load->messages_n > NARROW ? load->messages_n / NARROW : 1;
+	part_recovered(in->part); /* it is soon read again */
+	return ERR_BUSY;
+}
+
+static void grow(struct intake *in, const struct load *load)
+{
+	bool moved = false;
+	for (int i = 0; i < load->advances_n; i++)
+		moved = moved || load->advances[i].to != load->advances[i].from;
+	in->calm += moved && in->calm < CALM;
+	if (moved && in->calm == CALM && in->limit < in->messages_max)
+		in->limit = in->limit * 2 < in->messages_max ? in->limit * 2 : in->messages_max;
+}
+
 /* Takes in how a batch went that is written, waiting for it a while. */
 static enum err collect(struct intake *in, int wait_ms, struct errbuf *eb)
 {
@@ -257,9 +295,12 @@ static enum err collect(struct intake *in, int wait_ms, struct errbuf *eb)
 		return ERR_OK;
 	struct load *load = in->writing;
 	in->writing = NULL;
-	enum err rc = o->rc;
+	enum err rc = o->refused ? refuse(in, load, &o->eb) : o->rc;
+	if (in->writing)
+		return ERR_OK; /* what is left of it */
 	if (rc == ERR_OK) {
 		count_written(in, load, &o->applied);
+		grow(in, load);
 		part_recovered(in->part);
 		if (in->source && !in->writing_dropped)
 			in->ops->committed(in->source, load->advances, load->advances_n);
@@ -343,7 +384,7 @@ static enum err read_rules(struct intake *in, struct errbuf *eb)
 /* Everything in its place: nothing in hand, rules, a source that stands where the database says. */
 static enum err prepare(struct intake *in, struct errbuf *eb)
 {
-	if (in->writing) {
+	while (in->writing) {
 		struct errbuf gone = {0};
 		if (!await_writer(in))
 			return err_set(eb, ERR_INTERRUPTED, "told to stop");
@@ -417,7 +458,7 @@ static enum err turn(struct intake *in, struct errbuf *eb)
 	enum err rc = read_once(in, eb);
 	if (rc == ERR_OK)
 		rc = collect(in, 0, eb);
-	if (rc == ERR_OK && in->writing && intake_full(in) && await_writer(in))
+	while (rc == ERR_OK && in->writing && intake_full(in) && await_writer(in))
 		rc = collect(in, 0, eb);
 	if (rc != ERR_OK)
 		return rc;
@@ -494,6 +535,8 @@ static struct intake *intake_new(struct part *p, const struct source_ops *ops)
 	                      .messages_max = (conf_int(conf, CONF_BUFFER_MAX_EVENTS) + 1) / 2,
 	                      .gauges = gauges_new(),
 	                      .counts_ms = clock_mono_ms()};
+	in->limit = in->messages_max;
+	in->calm = CALM;
 	return in;
 }
 

@@ -7,7 +7,7 @@
 struct load *load_new(void)
 {
 	struct load *l = mem_alloc(sizeof *l);
-	*l = (struct load){.changes = changes_new()};
+	*l = (struct load){.changes = changes_new(), .kept_tally = -1};
 	return l;
 }
 
@@ -29,6 +29,7 @@ void load_clear(struct load *l)
 	l->dead_n = 0;
 	l->dead_bytes = 0;
 	l->messages_n = 0;
+	l->kept_tally = -1;
 }
 
 int load_begin(struct load *l, const char *source, const char *topic, int32_t partition,
@@ -50,24 +51,51 @@ static const char *copy(struct arena *a, const char *text, size_t n)
 	return text ? arena_strndup(a, text, n) : NULL;
 }
 
-void load_bury(struct load *l, const struct position *at, const struct message *m,
-               const struct errbuf *eb)
+static struct dead_letter letter_of(struct arena *a, const struct position *at,
+                                    const struct message *m)
+{
+	return (struct dead_letter){.at = *at,
+	                            .key = copy(a, m->key, m->key_n),
+	                            .value = copy(a, m->value, m->value_n),
+	                            .key_n = m->key ? m->key_n : 0,
+	                            .value_n = m->value ? m->value_n : 0,
+	                            .time_us = m->time_us};
+}
+
+static void bury(struct load *l, struct dead_letter d, const struct errbuf *eb)
 {
 	struct arena *a = changes_arena(l->changes);
 	if (l->dead_n == l->dead_cap) {
 		l->dead_cap = l->dead_cap ? l->dead_cap * 2 : 16;
 		l->dead = mem_realloc(l->dead, (size_t)l->dead_cap * sizeof *l->dead);
 	}
-	l->dead[l->dead_n++] = (struct dead_letter){.at = *at,
-	                                            .key = copy(a, m->key, m->key_n),
-	                                            .value = copy(a, m->value, m->value_n),
-	                                            .key_n = m->key ? m->key_n : 0,
-	                                            .value_n = m->value ? m->value_n : 0,
-	                                            .time_us = m->time_us,
-	                                            .reason = err_name(eb->code),
-	                                            .field = arena_strdup(a, eb->field),
-	                                            .text = arena_strdup(a, eb->text)};
-	l->dead_bytes += sizeof *l->dead + m->key_n + m->value_n + strlen(eb->text);
+	d.reason = err_name(eb->code);
+	d.field = arena_strdup(a, eb->field);
+	d.text = arena_strdup(a, eb->text);
+	l->dead[l->dead_n++] = d;
+	l->dead_bytes += sizeof d + d.key_n + d.value_n + strlen(eb->text);
+}
+
+void load_bury(struct load *l, const struct position *at, const struct message *m,
+               const struct errbuf *eb)
+{
+	bury(l, letter_of(changes_arena(l->changes), at, m), eb);
+}
+
+void load_keep(struct load *l, const struct position *at, const struct message *m, int tally)
+{
+	l->kept = letter_of(changes_arena(l->changes), at, m);
+	l->kept_tally = tally;
+}
+
+bool load_refuse(struct load *l, const struct errbuf *eb)
+{
+	if (l->kept_tally < 0 || l->messages_n != 1 || l->dead_n > 0)
+		return false;
+	changes_forget(l->changes);
+	bury(l, l->kept, eb);
+	l->tallies[l->kept_tally].dead++;
+	return true;
 }
 
 size_t load_bytes(const struct load *l)

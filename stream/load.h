@@ -19,6 +19,8 @@ struct load {
 	int dead_n, dead_cap;
 	size_t dead_bytes;
 	int64_t messages_n;
+	struct dead_letter kept; /* what the last message would be buried as, by load_keep */
+	int kept_tally;          /* -1: none is kept */
 };
 
 struct load *load_new(void);
@@ -33,6 +35,13 @@ int load_begin(struct load *l, const char *source, const char *topic, int32_t pa
  * `at->topic` outlive the load, all else is copied. */
 void load_bury(struct load *l, const struct position *at, const struct message *m,
                const struct errbuf *eb);
+
+/* Keeps the message just taken, of this tally, in case the database will not have it. */
+void load_keep(struct load *l, const struct position *at, const struct message *m, int tally);
+
+/* The message kept is buried, and nothing else is left of the load but where partitions stand;
+ * false: none was kept, it is not the only one, or something is buried already. */
+bool load_refuse(struct load *l, const struct errbuf *eb);
 
 size_t load_bytes(const struct load *l);
 

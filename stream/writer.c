@@ -40,6 +40,14 @@ static bool is_passing(const struct writer *w, enum err rc)
 	       sqlstate_is(w->apply, "58") || sqlstate_is(w->apply, "25006");
 }
 
+/* A number out of range, a text too long for an index, a constraint. */
+static bool is_refused(const struct writer *w, enum err rc)
+{
+	return rc == ERR_DB && w->apply &&
+	       (sqlstate_is(w->apply, "22") || sqlstate_is(w->apply, "23") ||
+	        sqlstate_is(w->apply, "54"));
+}
+
 static void work(struct writer *w, enum job job)
 {
 	struct outcome *o = &w->outcome;
@@ -61,6 +69,7 @@ static void work(struct writer *w, enum job job)
 		o->rc = apply_batch(w->apply, &b, &o->applied, &o->eb);
 	}
 	o->passing = is_passing(w, o->rc);
+	o->refused = job == JOB_WRITE && is_refused(w, o->rc);
 	w->broken = w->apply && o->rc != ERR_OK && o->rc != ERR_LOCKED && o->rc != ERR_BUSY;
 	o->took_ms = clock_mono_ms() - w->begun_ms;
 }

@@ -13,6 +13,7 @@
 struct outcome {
 	enum err rc;
 	bool passing; /* a fault that goes away by itself */
+	bool refused; /* the database will not have what is in the batch, ever */
 	struct errbuf eb;
 	struct applied applied;
 	const struct rules
