@@ -349,7 +349,8 @@ describe('order_db, followed', () => {
 		await until(async () => /publication is not there; sql\/order_db\/replication.sql/.test((await stream.status()).detail), { what: 'a word' })
 		await publish(shop.orders)
 		await settle(shop)
-		await until(async () => (await stream.status()).status === 'ok', { what: 'health' })
+		// A source that stopped is believed once it has gone well for 15 s.
+		await until(async () => (await stream.status()).status === 'ok', { limit: 30_000, what: 'health' })
 		await close(shop, stream)
 	})
 
