@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "stream/stream.h"
@@ -39,10 +38,16 @@ static void tell(void)
 	stat_set(STAT_LAG_MS, sum.behind_ms);
 }
 
+static bool is_same(const struct gauges *a, const struct gauges *b)
+{
+	return a->used == b->used && a->messages == b->messages && a->bytes == b->bytes &&
+	       a->lag == b->lag && a->behind_ms == b->behind_ms;
+}
+
 static void put(struct gauges *g, struct gauges now)
 {
 	(void)pthread_mutex_lock(&lock);
-	if (memcmp(g, &now, sizeof now) != 0) {
+	if (!is_same(g, &now)) {
 		*g = now;
 		tell();
 	}
