@@ -499,8 +499,13 @@ static void close_kafka(struct source *s)
 		rd_kafka_error_t *err = rd_kafka_consumer_close_queue(s->rk, queue);
 		if (err)
 			rd_kafka_error_destroy(err);
-		while (!rd_kafka_consumer_closed(s->rk) && clock_mono_ms() < until_ms)
-			(void)rd_kafka_queue_poll_callback(queue, 100);
+		/* As messages: some may still lie there, and served as callbacks only they end the process.
+		 */
+		while (!rd_kafka_consumer_closed(s->rk) && clock_mono_ms() < until_ms) {
+			rd_kafka_message_t *m = rd_kafka_consume_queue(queue, 100);
+			if (m)
+				rd_kafka_message_destroy(m);
+		}
 		bool closed = rd_kafka_consumer_closed(s->rk);
 		rd_kafka_queue_destroy(queue);
 		if (!closed) {

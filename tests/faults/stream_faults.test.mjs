@@ -168,6 +168,22 @@ describe('takings-stream when something is wrong', () => {
 		assert.equal(await cache.value('SELECT sum(counted)::int FROM live_day'), 2)
 	})
 
+	it('members that leave while messages come, end well', async (t) => {
+		const kafka = await Kafka.start({ t: 8 })
+		t.after(() => kafka.stop())
+		const cache = await server.create(template.name)
+		let sent = 0
+		const pace = setInterval(() => { for (let i = 0; i < 40; i++) kafka.put('t', sent++ % 8, 'k', order()) }, 20)
+		t.after(() => clearInterval(pace))
+		for (let turn = 0; turn < (LONG ? 20 : 2); turn++) {
+			const members = await Promise.all(Array.from({ length: 4 }, () => Stream.start(cache, kafka.settings({ KAFKA_TOPICS: 't' }))))
+			t.after(() => Promise.all(members.map((m) => m.kill())))
+			await until(() => members.every((m) => m.events.some((e) => e.event === 'kafka_rebalance' && e.partitions > 0)), { limit: 30_000, what: 'shares for all' })
+			await sleep(500)
+			assert.deepEqual(await Promise.all(members.map((m) => m.stop())), [0, 0, 0, 0])
+		}
+	})
+
 	it('settings that cannot be', async () => {
 		for (const [settings, word] of [[{ KAFKA_TOPICS: ' ,' }, /KAFKA_TOPICS names no topic/],
 			[{ KAFKA_TOPIC_TABLES: 'other=orders' }, /KAFKA_TOPIC_TABLES: 'other'/]]) {
