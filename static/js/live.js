@@ -121,6 +121,7 @@
 		const once = told.includes('minutes') ? told.filter((key) => key !== 'minute') : told
 		for (const key of once) show[key](picture[key])
 		seen(asOf)
+		if (members.source) streamIsOff(Boolean(members.source.is_off))
 	}
 
 	// ---- how it is
@@ -203,8 +204,18 @@
 		goes('live')
 	}
 
+	// Where no stream runs nobody is there to be dialled; asking says when one does.
+	let off = main.hasAttribute('data-off')
+
+	function streamIsOff(isOff) {
+		if (off === isOff) return
+		off = isOff
+		if (!off && !socket) connect()
+	}
+
 	function connect() {
 		clearTimeout(retry)
+		if (off) return pollOn(true)
 		if (socket) return
 		const url = new URL('/ws/realtime', location.href)
 		url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
