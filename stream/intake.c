@@ -27,7 +27,7 @@ enum {
 	LOOK_AGAIN_MS = 30000, /* a source that stopped for a person is opened anew */
 	DOUBT_MS = 15000,      /* and believed once it has gone well for so long */
 	COUNTS_MS = 10000,     /* counts of messages in the log */
-	LOAD_BYTES = 16 << 20,
+	LOAD_BYTES = 12 << 20,
 	NARROW = 16, /* so many times fewer messages after a refusal, */
 	CALM = 16,   /* until so many batches went well */
 };

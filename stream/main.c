@@ -1,4 +1,5 @@
 /* main.c: takings-stream: settings, the parts, and the signals that end it. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,8 @@ int main(int argc, char **argv)
 	sigset_t stop;
 	int sig = 0;
 	crash_init("takings-stream");
+	/* Batches go from one thread to another: a heap for each of them would keep what all had at most. */
+	(void)mallopt(M_ARENA_MAX, 2);
 	if (argc > 1)
 		return answer_argument(argv[1]);
 	log_init("takings-stream", LOG_INFO);
