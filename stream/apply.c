@@ -268,9 +268,8 @@ static enum err run(struct apply *a, const struct batch *b, struct applied *out,
 enum err apply_passing(struct db *db, enum err rc, struct errbuf *eb)
 {
 	/* Deadlocks, refused serialization, what another process added first; no room on the server,
-	 * errors of its disk, a server that is read only while another takes over; a transaction ended
-	 * because we slept in it. */
-	static const char *const states[] = {"40", "23505", "53", "58", "25006", "25P03"};
+	 * errors of its disk, a server that is read only while another takes over. */
+	static const char *const states[] = {"40", "23505", "53", "58", "25006"};
 	bool passing = rc == ERR_BUSY && strcmp(db_sqlstate(db), "55P03") == 0;
 	for (size_t i = 0; rc == ERR_DB && i < sizeof states / sizeof *states; i++)
 		passing = passing || strncmp(db_sqlstate(db), states[i], strlen(states[i])) == 0;

@@ -55,8 +55,9 @@ enum err db_server_error(struct db *db, const PGresult *res, struct errbuf *eb)
 	if (interrupted)
 		return err_set(eb, ERR_INTERRUPTED, "stopped on request");
 	enum err code = strcmp(state, "57014") == 0 ? ERR_TIMEOUT : ERR_DB;
+	/* 25P03: the server has ended the session, because it slept within a transaction. */
 	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
-	    strcmp(state, "53300") == 0)
+	    strcmp(state, "53300") == 0 || strcmp(state, "25P03") == 0)
 		code = ERR_DB_DOWN;
 	if (strcmp(state, "55P03") == 0) /* lock_timeout: later it may work */
 		code = ERR_BUSY;
