@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 	sigset_t stop;
 	int sig = 0;
 	crash_init("takings-stream");
-	/* Batches go from one thread to another: a heap for each of them would keep what all had at most. */
+	/* Batches go from one thread to another: a heap for each of them would keep what all had at
+	 * most. */
 	(void)mallopt(M_ARENA_MAX, 2);
 	if (argc > 1)
 		return answer_argument(argv[1]);
