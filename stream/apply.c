@@ -17,10 +17,13 @@ enum err apply_open(struct apply **out, const struct conf *conf, struct errbuf *
 		rc = analytics_schema_check(a->db, eb);
 	if (rc == ERR_OK)
 		rc = db_script(a->db, "apply_session", eb);
-	if (rc == ERR_OK)
+	if (rc == ERR_OK) {
 		*out = a;
-	else
-		apply_close(a);
+		return rc;
+	}
+	if (a->db)
+		rc = apply_passing(a->db, rc, eb);
+	apply_close(a);
 	return rc;
 }
 

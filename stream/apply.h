@@ -32,8 +32,7 @@ struct batch {
 	int advances_n;
 	const struct dead_letter *dead;
 	int dead_n;
-	int64_t messages_n; /* all that were read, with those of no interest */
-	int64_t rules_id;   /* it was decoded with; 0: those that apply_rules said last */
+	int64_t rules_id; /* it was decoded with; 0: those that apply_rules said last */
 };
 
 struct applied {
@@ -43,7 +42,8 @@ struct applied {
 
 struct apply;
 
-/* A connection of its own to analytics_db with what it needs prepared. */
+/* A connection of its own to analytics_db with what it needs prepared. Errors of all functions
+ * here: ERR_DB_DOWN and ERR_TIMEOUT go away by themselves; ERR_CONFIG: the schema does not fit. */
 MUST_CHECK enum err apply_open(struct apply **out, const struct conf *conf, struct errbuf *eb);
 void apply_close(struct apply *a);
 struct db *apply_db(struct apply *a);

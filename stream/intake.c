@@ -306,7 +306,7 @@ static enum err collect(struct intake *in, int wait_ms, struct errbuf *eb)
 			in->ops->committed(in->source, load->advances, load->advances_n);
 	} else if (rc == ERR_LOCKED) {
 		stat_add(STAT_FENCED, 1);
-	} else if (o->passing || rc == ERR_BUSY) {
+	} else if (rc == ERR_DB_DOWN || rc == ERR_TIMEOUT || rc == ERR_BUSY) {
 		stat_add(STAT_RETRIES, 1);
 	}
 	if (rc == ERR_LOCKED && in->writing_dropped)

@@ -109,6 +109,5 @@ struct batch load_batch(const struct load *l)
 	                      .advances = l->advances,
 	                      .advances_n = l->advances_n,
 	                      .dead = l->dead,
-	                      .dead_n = l->dead_n,
-	                      .messages_n = l->messages_n};
+	                      .dead_n = l->dead_n};
 }

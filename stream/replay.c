@@ -98,8 +98,7 @@ static enum err read_again(struct replay *r, const struct message *m, struct err
 		if (rc == ERR_OK)
 			rc = decode(r, rules, m, eb);
 		if (rc == ERR_OK)
-			rc = apply_batch(r->apply, &(struct batch){.changes = r->changes, .messages_n = 1},
-			                 &applied, eb);
+			rc = apply_batch(r->apply, &(struct batch){.changes = r->changes}, &applied, eb);
 	} while (rc == ERR_BUSY && !part_stopping(r->part));
 	failpoint_pass(FP_stream_replayed);
 	return rc;

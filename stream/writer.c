@@ -27,19 +27,6 @@ static bool sqlstate_is(struct apply *a, const char *prefix)
 	return strncmp(db_sqlstate(apply_db(a)), prefix, strlen(prefix)) == 0;
 }
 
-/* Deadlocks and refused serialization, no room, an administrator's or the system's doing, a server
- * that is read only while another takes over. */
-static bool is_passing(const struct writer *w, enum err rc)
-{
-	if (rc == ERR_DB_DOWN || rc == ERR_TIMEOUT)
-		return true;
-	if (rc != ERR_DB || !w->apply)
-		return false;
-	return sqlstate_is(w->apply, "40") || sqlstate_is(w->apply, "53") ||
-	       sqlstate_is(w->apply, "55") || sqlstate_is(w->apply, "57") ||
-	       sqlstate_is(w->apply, "58") || sqlstate_is(w->apply, "25006");
-}
-
 /* A number out of range, a text too long for an index, a constraint. */
 static bool is_refused(const struct writer *w, enum err rc)
 {
@@ -68,10 +55,8 @@ static void work(struct writer *w, enum job job)
 		must(o->rules); /* those it was decoded with */
 		o->rc = apply_batch(w->apply, &b, &o->applied, &o->eb);
 	}
-	o->passing = is_passing(w, o->rc);
 	o->refused = job == JOB_WRITE && is_refused(w, o->rc);
 	w->broken = w->apply && o->rc != ERR_OK && o->rc != ERR_LOCKED && o->rc != ERR_BUSY;
-	o->took_ms = clock_mono_ms() - w->begun_ms;
 }
 
 static void *writer_main(void *arg)

@@ -11,14 +11,12 @@
 #include "stream/load.h"
 
 struct outcome {
-	enum err rc;
-	bool passing; /* a fault that goes away by itself */
+	enum err rc;  /* ERR_DB_DOWN, ERR_TIMEOUT, ERR_BUSY: goes away by itself (apply.h) */
 	bool refused; /* the database will not have what is in the batch, ever */
 	struct errbuf eb;
 	struct applied applied;
 	const struct rules
 		*rules; /* in force; valid until it is next told to do something. NULL: none */
-	int64_t took_ms;
 };
 
 struct writer;
