@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "stream/decimal.h"
-#include "stream/decode_time.h"
+#include "base/decimal.h"
+#include "base/time_text.h"
 
 /* What stands for a value that was not sent because it did not change; as text and, of bytes, in
  * base64. */

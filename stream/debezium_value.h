@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "stream/jnode.h"
+#include "base/jnode.h"
 #include "stream/row.h"
 
 /* `schema` is NULL where the message has none; `name` is the column's and is not copied.

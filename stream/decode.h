@@ -5,7 +5,7 @@
 #define TAKINGS_STREAM_DECODE_H
 
 #include "stream/change.h"
-#include "stream/jnode.h"
+#include "base/jnode.h"
 #include "stream/message.h"
 #include "stream/row.h"
 #include "stream/rules.h"

@@ -6,7 +6,7 @@
 
 #include "base/num.h"
 #include "stream/debezium_value.h"
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 
 struct envelope {
 	const struct jnode *schema; /* of the value; NULL: none */

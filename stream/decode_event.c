@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 #include "stream/event_fields.h"
 #include "stream/values.h"
 

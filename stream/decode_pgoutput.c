@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 
 enum {
 	RELATIONS_MAX = 100000,

@@ -2,7 +2,7 @@
 #ifndef TAKINGS_STREAM_EVENT_FIELDS_H
 #define TAKINGS_STREAM_EVENT_FIELDS_H
 
-#include "stream/jnode.h"
+#include "base/jnode.h"
 
 /* In the order of their rank: of equal times, a later kind is later news. */
 enum event_kind { EVENT_CREATED, EVENT_STATUS, EVENT_CANCELLED, EVENT_DELETED, EVENT_OTHER };

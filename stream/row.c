@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stream/decimal.h"
+#include "base/decimal.h"
 #include "stream/decode.h"
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 #include "stream/values.h"
 
 struct reading {

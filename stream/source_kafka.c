@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 #include "stream/intake.h"
 #include "stream/topic.h"
 

@@ -9,7 +9,7 @@
 #include "base/json_text.h"
 #include "base/num.h"
 #include "domain/currency.h"
-#include "stream/decimal.h"
+#include "base/decimal.h"
 
 enum { SHOWN = 40 }; /* bytes of a wrong value in a message */
 

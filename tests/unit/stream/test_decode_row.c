@@ -9,7 +9,7 @@
 
 #include "db/source.h"
 #include "decode_help.h"
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 
 #define AT_US INT64_C(1736937000000000) /* 2025-01-15T10:30:00Z */
 

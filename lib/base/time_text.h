@@ -1,7 +1,7 @@
-/* decode_time.h: times as messages write them. Microseconds since 1970; no zone is computed here.
+/* time_text.h: times as messages write them. Microseconds since 1970; no zone is computed here.
  */
-#ifndef TAKINGS_STREAM_DECODE_TIME_H
-#define TAKINGS_STREAM_DECODE_TIME_H
+#ifndef TAKINGS_BASE_TIME_TEXT_H
+#define TAKINGS_BASE_TIME_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stream/decimal.h"
+#include "base/decimal.h"
 
 static uint64_t seed = 88172645463325252U;
 static uint64_t next_random(void)

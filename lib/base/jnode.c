@@ -1,6 +1,6 @@
 /* jnode.c: a parser by recursive descent. The text is copied once; strings are unescaped in place.
  */
-#include "stream/jnode.h"
+#include "base/jnode.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* decode_time.c: see decode_time.h. Days by Howard Hinnant, "chrono-compatible low-level date
+/* time_text.c: see time_text.h. Days by Howard Hinnant, "chrono-compatible low-level date
  * algorithms", http://howardhinnant.github.io/date_algorithms.html */
-#include "stream/decode_time.h"
+#include "base/time_text.h"
 
 #include <stdio.h>
 #include <string.h>

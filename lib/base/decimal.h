@@ -1,6 +1,6 @@
 /* decimal.h: exact decimals of any origin, as text and as minor units. Never floating point. */
-#ifndef TAKINGS_STREAM_DECIMAL_H
-#define TAKINGS_STREAM_DECIMAL_H
+#ifndef TAKINGS_BASE_DECIMAL_H
+#define TAKINGS_BASE_DECIMAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

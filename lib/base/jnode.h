@@ -1,7 +1,7 @@
 /* jnode.h: JSON as a tree in an arena, in one pass: numbers keep the digits they were written with,
  * which a parser into doubles cannot do, and nothing is freed one by one. */
-#ifndef TAKINGS_STREAM_JNODE_H
-#define TAKINGS_STREAM_JNODE_H
+#ifndef TAKINGS_BASE_JNODE_H
+#define TAKINGS_BASE_JNODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* decimal.c: see decimal.h. */
-#include "stream/decimal.h"
+#include "base/decimal.h"
 
 #include <sodium.h>
 #include <string.h>

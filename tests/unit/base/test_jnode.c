@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "stream/jnode.h"
+#include "base/jnode.h"
 
 static enum err parse(struct arena *a, const char *text, int depth, const struct jnode **out)
 {
