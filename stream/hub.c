@@ -10,8 +10,9 @@
 #include "stream/parts.h"
 #include "web/json.h"
 
-/* A little over a second apart, so that no two of them reach anybody within one. */
-enum { APART_MS = 1050, AT_LEAST_MS = 5000, TICK_MS = 100, SCOPE_COLUMNS = 32 };
+/* A second apart while changes come. One that began late, as happens, does not put off the next, or
+ * they would be further apart than that; one that began much later does, lest two come at once. */
+enum { APART_MS = 1000, LATE_MS = 250, AT_LEAST_MS = 5000, TICK_MS = 100, SCOPE_COLUMNS = 32 };
 
 static const struct member_source {
 	const char *key, *statement;
@@ -169,29 +170,49 @@ static enum err look(struct part *part, struct db *db, struct errbuf *eb)
 
 /* ---- the part ------------------------------------------------------------------- */
 
+struct schedule {
+	int64_t due_ms;     /* the next picture, if something changes */
+	int64_t changed_ms; /* when that was first heard of; 0: nothing has changed */
+};
+
 static void on_notify(void *arg, const char *channel, const char *payload)
 {
+	struct schedule *plan = arg;
 	(void)channel;
 	(void)payload;
-	*(bool *)arg = true;
+	if (plan->changed_ms == 0)
+		plan->changed_ms = clock_mono_ms();
+}
+
+/* When the next picture is to begin, as far as is known; a change after a calm goes at once. */
+static int64_t next_ms(const struct schedule *plan)
+{
+	if (plan->changed_ms == 0)
+		return plan->due_ms + AT_LEAST_MS - APART_MS;
+	return plan->changed_ms > plan->due_ms ? plan->changed_ms : plan->due_ms;
+}
+
+static void begun(struct schedule *plan)
+{
+	int64_t wanted_ms = next_ms(plan), now_ms = clock_mono_ms();
+	plan->due_ms = (now_ms - wanted_ms < LATE_MS ? wanted_ms : now_ms) + APART_MS;
+	plan->changed_ms = 0;
 }
 
 /* Until the connection is lost, or it is over. */
 static enum err follow(struct part *part, struct db *db, struct errbuf *eb)
 {
-	bool changed = true;
-	int64_t looked_ms = clock_mono_ms() - AT_LEAST_MS;
+	struct schedule plan = {.due_ms = clock_mono_ms(), .changed_ms = clock_mono_ms()};
 	enum err rc = ERR_OK;
 	while (rc == ERR_OK && !part_stopping(part)) {
-		int64_t passed_ms = clock_mono_ms() - looked_ms;
-		if (passed_ms >= (changed ? APART_MS : AT_LEAST_MS)) {
-			looked_ms = clock_mono_ms();
-			changed = false;
+		int64_t left_ms = next_ms(&plan) - clock_mono_ms();
+		if (left_ms <= 0) {
+			begun(&plan);
 			rc = look(part, db, eb);
-		} else if (changed && APART_MS - passed_ms < TICK_MS) {
-			(void)part_sleep(part, (int)(APART_MS - passed_ms));
+		} else if (plan.changed_ms && left_ms < TICK_MS) {
+			(void)part_sleep(part, (int)left_ms);
 		} else {
-			rc = db_wait_notify(db, TICK_MS, on_notify, &changed, eb);
+			rc = db_wait_notify(db, TICK_MS, on_notify, &plan, eb);
 		}
 		if (rc == ERR_OK) {
 			part_say(part, HEALTH_OK, "");
