@@ -1,11 +1,15 @@
 /* ws_load.c: many WebSocket clients in one thread, for the bench:
  *
- *   ws_load SOCKET CLIENTS SECONDS
+ *   ws_load SOCKET|PORT CLIENTS SECONDS
  *
- * Opens them at the unix socket, writes "open", hears for as long, and prints one line: clients
+ * Opens them at the unix socket of takings-stream or at the port of nginx on this machine, a hundred at
+ * a time, writes "open", hears for as long, and prints one line: clients
  * that are still open, pictures, the fewest clients that got one of them, and how long after its
  * time (as_of) it was there: median, 99 of 100, the longest, in ms. */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,19 +24,22 @@
 #include "base/clock.h"
 #include "base/num.h"
 
-enum { HEAD = 128, PICTURES = 4096, DELAY_MS = 20000, EVENTS = 256 };
+enum { HEAD = 128, PICTURES = 4096, DELAY_MS = 20000, EVENTS = 256, AT_ONCE = 100, DIAL_MS = 60000 };
+
+static const char WELCOME[] = "HTTP/1.1 101";
 
 struct client {
 	int fd;
 	bool open;       /* the handshake is over */
-	char head[HEAD]; /* of the handshake: its last bytes; of a frame: its first */
-	size_t n;        /* bytes there */
+	char head[HEAD]; /* of the handshake: its last 4 bytes and the WELCOME; of a frame: its first */
+	size_t n;        /* bytes there; of the handshake: of its beginning */
 	size_t left;     /* of the frame, after those */
 };
 
 static struct {
 	struct client *clients;
 	int clients_n, open_n;
+	int dialled_n, gone_n; /* gone: refused, or closed by the other side */
 	int64_t first_seq;
 	int got[PICTURES]; /* clients that got it */
 	int pictures;
@@ -46,19 +53,33 @@ static int fail(const char *what)
 	exit(1);
 }
 
-static int dial(const char *path)
+static int connect_to(const char *path, int port)
 {
-	static const char hello[] =
-		"GET /?since= HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in far = {.sin_family = AF_INET,
+	                          .sin_port = htons((uint16_t)port),
+	                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(port ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail("socket");
 	(void)snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
-	if (connect(fd, (const struct sockaddr *)&at, sizeof at) != 0)
+	if (port ? connect(fd, (const struct sockaddr *)&far, sizeof far) != 0
+	         : connect(fd, (const struct sockaddr *)&at, sizeof at) != 0)
 		return fail("connect");
-	if (write(fd, hello, sizeof hello - 1) != (ssize_t)(sizeof hello - 1))
+	return fd;
+}
+
+/* `path` of the socket, or, with a port, of the address. */
+static int dial(const char *path, int port)
+{
+	char hello[512];
+	int fd = connect_to(path, port);
+	int n = snprintf(hello, sizeof hello,
+	                 "GET %s?since= HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+	                 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	                 "Sec-WebSocket-Version: 13\r\n\r\n",
+	                 port ? "/ws/realtime" : "/");
+	if (write(fd, hello, (size_t)n) != n)
 		return fail("write");
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
 		return fail("fcntl");
@@ -106,12 +127,14 @@ static size_t frame_head(const struct client *c, size_t *payload)
 	return p[1] == 126 ? 4 : p[1] == 127 ? 10 : 2;
 }
 
-/* Takes one byte of the handshake: it is over with an empty line. */
+/* Takes one byte of the handshake: it is over with an empty line. One that was refused stays closed. */
 static void take_hello(struct client *c, char byte)
 {
+	if (c->n < sizeof WELCOME - 1)
+		c->head[4 + c->n++] = byte;
 	memmove(c->head, c->head + 1, 3);
 	c->head[3] = byte;
-	if (memcmp(c->head, "\r\n\r\n", 4) != 0)
+	if (memcmp(c->head, "\r\n\r\n", 4) != 0 || memcmp(c->head + 4, WELCOME, sizeof WELCOME - 1) != 0)
 		return;
 	c->open = true;
 	load.open_n++;
@@ -150,18 +173,19 @@ static void read_all(struct client *c)
 	while ((n = read(c->fd, bytes, sizeof bytes)) > 0)
 		for (size_t at = 0; at < (size_t)n;)
 			at += take(c, bytes + at, (size_t)n - at);
-	if (n == 0) {
+	if (n == 0 || errno != EAGAIN) {
 		(void)close(c->fd);
 		c->fd = -1;
-		load.open_n--;
+		load.open_n -= c->open;
+		load.gone_n++;
 	}
 }
 
-/* Until the time is over, or, with `all`, every client is open. */
-static void listen_until(int epoll, int64_t end_ms, bool all)
+/* Until the time is over, or fewer than that wait for their handshake. */
+static void listen_until(int epoll, int64_t end_ms, int waiting)
 {
 	struct epoll_event events[EVENTS];
-	while (clock_mono_ms() < end_ms && !(all && load.open_n == load.clients_n)) {
+	while (clock_mono_ms() < end_ms && load.dialled_n - load.open_n - load.gone_n >= waiting) {
 		int n = epoll_wait(epoll, events, EVENTS, 50);
 		for (int i = 0; i < n; i++)
 			read_all(events[i].data.ptr);
@@ -189,37 +213,51 @@ static void report(void)
 	             load.open_n, load.pictures, fewest, part_ms(0.5), part_ms(0.99), part_ms(1));
 }
 
+static void dial_all(int epoll, const char *path, int port)
+{
+	int64_t end_ms = clock_mono_ms() + DIAL_MS;
+	for (int i = 0; i < load.clients_n && clock_mono_ms() < end_ms; i++) {
+		struct client *c = &load.clients[i];
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+		c->fd = dial(path, port);
+		load.dialled_n++;
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) != 0)
+			(void)fail("epoll_ctl");
+		listen_until(epoll, end_ms, AT_ONCE);
+	}
+	listen_until(epoll, end_ms, 1);
+}
+
+/* What was heard until here is of the beginning. */
+static void forget(void)
+{
+	load.first_seq = 0;
+	load.pictures = 0;
+	load.delays_n = 0;
+	memset(load.got, 0, sizeof load.got);
+	memset(load.delays, 0, sizeof load.delays);
+}
+
 int main(int argc, char **argv)
 {
-	int64_t clients = 0, seconds = 0;
+	int64_t clients = 0, seconds = 0, port = 0;
 	if (argc != 4 || !num_parse_int(argv[2], 1, 100000, &clients) ||
 	    !num_parse_int(argv[3], 1, 3600, &seconds))
 		return 2;
+	if (!num_parse_int(argv[1], 1, 65535, &port))
+		port = 0;
 	struct rlimit fds = {(rlim_t)clients + 64, (rlim_t)clients + 64}, now;
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur < fds.rlim_cur)
 		(void)setrlimit(RLIMIT_NOFILE, &fds);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	load.clients_n = (int)clients;
 	load.clients = mem_alloc((size_t)clients * sizeof *load.clients);
-	for (int i = 0; i < load.clients_n; i++) {
-		struct client *c = &load.clients[i];
-		struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-		c->fd = dial(argv[1]);
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) != 0)
-			return fail("epoll_ctl");
-		if (i % 50 == 0)
-			listen_until(epoll, clock_mono_ms() + 5, false);
-	}
-	listen_until(epoll, clock_mono_ms() + 30000, true);
+	dial_all(epoll, argv[1], (int)port);
 	(void)printf("open\n");
 	(void)fflush(stdout);
-	listen_until(epoll, clock_mono_ms() + 2000, false);
-	load.first_seq = 0; /* what was heard until here is of the beginning */
-	load.pictures = 0;
-	load.delays_n = 0;
-	memset(load.got, 0, sizeof load.got);
-	memset(load.delays, 0, sizeof load.delays);
-	listen_until(epoll, clock_mono_ms() + seconds * 1000, false);
+	listen_until(epoll, clock_mono_ms() + 2000, INT_MIN);
+	forget();
+	listen_until(epoll, clock_mono_ms() + seconds * 1000, INT_MIN);
 	report();
 	free(load.clients);
 	return 0;
