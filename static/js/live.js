@@ -83,7 +83,7 @@
 
 	function showMinutes() {
 		fill('minutes', [...(picture.minutes ?? []).map((m) => minuteRow(m)), ...(picture.minute ? [minuteRow(picture.minute, 'so far')] : [])])
-		document.dispatchEvent(new Event('figureschange'))
+		setTimeout(() => document.dispatchEvent(new Event('figureschange'))) // figures do not wait for their chart
 	}
 
 	const show = {
