@@ -2,10 +2,10 @@
  *
  *   ws_load SOCKET|PORT CLIENTS SECONDS
  *
- * Opens them at the unix socket of takings-stream or at the port of nginx on this machine, a hundred at
- * a time, writes "open", hears for as long, and prints one line: clients
- * that are still open, pictures, the fewest clients that got one of them, and how long after its
- * time (as_of) it was there: median, 99 of 100, the longest, in ms. */
+ * Opens them at the unix socket of takings-stream or at the port of nginx on this machine, a
+ * hundred at a time, writes "open", hears for as long, and prints one line: clients that are still
+ * open, pictures, the fewest clients that got one of them, and how long after its time (as_of) it
+ * was there: median, 99 of 100, the longest, in ms. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,7 +24,14 @@
 #include "base/clock.h"
 #include "base/num.h"
 
-enum { HEAD = 128, PICTURES = 4096, DELAY_MS = 20000, EVENTS = 256, AT_ONCE = 100, DIAL_MS = 60000 };
+enum {
+	HEAD = 128,
+	PICTURES = 4096,
+	DELAY_MS = 20000,
+	EVENTS = 256,
+	AT_ONCE = 100,
+	DIAL_MS = 60000
+};
 
 static const char WELCOME[] = "HTTP/1.1 101";
 
@@ -127,14 +134,16 @@ static size_t frame_head(const struct client *c, size_t *payload)
 	return p[1] == 126 ? 4 : p[1] == 127 ? 10 : 2;
 }
 
-/* Takes one byte of the handshake: it is over with an empty line. One that was refused stays closed. */
+/* Takes one byte of the handshake: it is over with an empty line. One that was refused stays
+ * closed. */
 static void take_hello(struct client *c, char byte)
 {
 	if (c->n < sizeof WELCOME - 1)
 		c->head[4 + c->n++] = byte;
 	memmove(c->head, c->head + 1, 3);
 	c->head[3] = byte;
-	if (memcmp(c->head, "\r\n\r\n", 4) != 0 || memcmp(c->head + 4, WELCOME, sizeof WELCOME - 1) != 0)
+	if (memcmp(c->head, "\r\n\r\n", 4) != 0 ||
+	    memcmp(c->head + 4, WELCOME, sizeof WELCOME - 1) != 0)
 		return;
 	c->open = true;
 	load.open_n++;
