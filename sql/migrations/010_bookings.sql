@@ -1,5 +1,6 @@
 -- Bookings of events: messages become rows of an inbox (event_log), the inbox's rows become states, and
--- states become figures, in one transaction with the row. docs/BOOKINGS.md says what a message means.
+-- states become figures, in one transaction with the row (011_booking_figures.sql). docs/BOOKINGS.md says what a
+-- message means.
 --
 -- An "event" is something that can be booked (a concert, a course); what users do on a site is activity.
 
@@ -43,9 +44,11 @@ CREATE TABLE redis_gap (
 -- ---- states ----------------------------------------------------------------------
 
 -- A state is a function of the set of messages. Which of two is newer is compared by
--- (version, occurred_at, seq, digest): a message without a version has 0, digest is of what it says.
+-- (version, occurred_at, seq, kind, digest): a message without a version has 0, kind is enum booking_kind of
+-- lib/domain/booking_message.h, digest is of what it says.
 
--- Of each booking the newest message of each kind: 0 created, 1 confirmed, 2 cancelled.
+-- Of each booking the newest message of each kind: 0 created, 1 confirmed, 2 cancelled. A booking.created
+-- that says it is confirmed is both 0 and 1.
 CREATE TABLE booking_message (
 	booking_id text COLLATE "C" NOT NULL,
 	kind smallint NOT NULL CHECK (kind BETWEEN 0 AND 2),
@@ -53,10 +56,11 @@ CREATE TABLE booking_message (
 	occurred_at timestamptz NOT NULL,
 	seq bigint NOT NULL,
 	digest bigint NOT NULL,
+	created_at timestamptz,              -- of kind 0: when it was made
 	event_id bigint,                     -- NULL, here and below: it does not say
 	user_id text,
 	seats integer,
-	amount_minor bigint,
+	amount numeric,                      -- as it says: in which currency may turn out later
 	currency text,
 	PRIMARY KEY (booking_id, kind)
 ) WITH (fillfactor = 90);
@@ -72,14 +76,14 @@ CREATE TABLE booking_state (
 	amount_minor bigint NOT NULL,        -- 0 where nobody says
 	currency text NOT NULL,              -- the event's, else the site's, where nobody says
 	created_at timestamptz NOT NULL,     -- of the message that created it, else the earliest of the others
-	confirmed_at timestamptz,            -- NULL: never
+	confirmed_at timestamptz,            -- NULL: never, or its status is pending (again)
 	cancelled_at timestamptz,            -- NULL unless that is its status
 	created_day date NOT NULL,           -- business days of booking_site
 	created_hour smallint NOT NULL,      -- of the wall clock
 	confirmed_day date,
 	cancelled_day date
 ) WITH (fillfactor = 90);
-CREATE INDEX booking_state_event ON booking_state (event_id);
+CREATE INDEX booking_state_event ON booking_state (event_id, created_at);
 CREATE INDEX booking_state_created ON booking_state (created_at DESC);
 
 -- Of each event each field as the newest message that says it has it; value NULL: it says that there is none.
@@ -90,6 +94,7 @@ CREATE TABLE event_field (
 	version bigint NOT NULL,
 	occurred_at timestamptz NOT NULL,
 	seq bigint NOT NULL,
+	kind smallint NOT NULL,
 	digest bigint NOT NULL,
 	value text,
 	PRIMARY KEY (event_id, field)
@@ -108,8 +113,14 @@ CREATE TABLE event_state (
 	sales_from timestamptz,
 	sales_until timestamptz,
 	status text NOT NULL CHECK (status IN ('draft', 'published', 'cancelled', 'unknown')),
-	published_at timestamptz,
-	first_seen_at timestamptz NOT NULL   -- the earliest time any message about it is of
+	published_at timestamptz,            -- of the newest message that says so
+	first_seen_at timestamptz NOT NULL,  -- the earliest time any message about it is of
+	-- Business days on which it is on sale and on which it is held, ends included; from NULL: it says
+	-- neither, to NULL: no end is known. A time it does not say is taken from the others.
+	sale_from_day date,
+	sale_to_day date,
+	run_from_day date,
+	run_to_day date
 );
 
 -- Each capacity an event was ever said to have.
@@ -128,7 +139,7 @@ CREATE TABLE user_state (
 	user_id text COLLATE "C" PRIMARY KEY,
 	first_seen_at timestamptz NOT NULL,
 	first_day date NOT NULL,
-	registered_at timestamptz            -- of user.created; NULL: known by bookings only
+	registered_at timestamptz            -- of the earliest user.created; NULL: known by bookings only
 );
 CREATE INDEX user_state_day ON user_state (first_day);
 
@@ -199,7 +210,8 @@ CREATE TABLE booking_day_more (
 	business_date date PRIMARY KEY,
 	new_users bigint NOT NULL,
 	active_events bigint NOT NULL        -- published, not cancelled, on sale or running that day; of those
-	                                     -- without any times, with a booking that day. Of days up to today
+	                                     -- without any times, with a booking made that day. Of the days from
+	                                     -- the first of booking_day to today, see booking_site
 );
 
 -- When people book: wall clock hours of business days.
@@ -300,6 +312,8 @@ CREATE TABLE booking_site (
 	cutoff_hours integer,
 	currency text,                       -- the site's
 	capacity_unlimited bigint,           -- 0: none
+	days_from date,                      -- of these days active_events is kept; NULL: of none
+	days_to date,
 	version bigint NOT NULL DEFAULT 0,
 	ranked_version bigint NOT NULL DEFAULT -1, -- of which top_events and system_metrics are
 	processed_at timestamptz,            -- the last time a row of the inbox took effect
