@@ -44,8 +44,8 @@ CREATE TABLE redis_gap (
 -- ---- states ----------------------------------------------------------------------
 
 -- A state is a function of the set of messages. Which of two is newer is compared by
--- (version, occurred_at, seq, kind, digest): a message without a version has 0, kind is enum booking_kind of
--- lib/domain/booking_message.h, digest is of what it says.
+-- (version, occurred_at, seq, digest): a message without a version has 0, digest is of its kind (enum booking_kind
+-- of lib/domain/booking_message.h), then of what it says.
 
 -- Of each booking the newest message of each kind: 0 created, 1 confirmed, 2 cancelled. A booking.created
 -- that says it is confirmed is both 0 and 1.
@@ -56,7 +56,6 @@ CREATE TABLE booking_message (
 	occurred_at timestamptz NOT NULL,
 	seq bigint NOT NULL,
 	digest bigint NOT NULL,
-	created_at timestamptz,              -- of kind 0: when it was made
 	event_id bigint,                     -- NULL, here and below: it does not say
 	user_id text,
 	seats integer,
@@ -94,7 +93,6 @@ CREATE TABLE event_field (
 	version bigint NOT NULL,
 	occurred_at timestamptz NOT NULL,
 	seq bigint NOT NULL,
-	kind smallint NOT NULL,
 	digest bigint NOT NULL,
 	value text,
 	PRIMARY KEY (event_id, field)

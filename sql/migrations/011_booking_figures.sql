@@ -1,5 +1,8 @@
 -- Bookings: from messages to states (booking_states_take), from states to figures (booking_figures_take), from figures to
 -- ranks (booking_ranks_make). Each batch of stream/bookings.c calls the first two; what they cost goes with the batch.
+--
+-- Plans must be right for millions of rows from the first batch on, when all tables are empty: those of the functions
+-- that each batch calls are driven by its rows, with a look-up in an index for each of them, and are made once.
 
 -- ---- from messages to states --------------------------------------------------------
 
@@ -22,7 +25,7 @@ LANGUAGE sql STABLE AS $$
 	                   (array_agg(m.seats) FILTER (WHERE m.seats IS NOT NULL))[1] AS seats,
 	                   (array_agg(m.amount) FILTER (WHERE m.amount IS NOT NULL))[1] AS amount,
 	                   (array_agg(m.currency) FILTER (WHERE m.currency IS NOT NULL))[1] AS currency,
-	                   coalesce(max(m.created_at), min(m.occurred_at)) AS created_at,
+	                   coalesce(max(m.occurred_at) FILTER (WHERE m.kind = 0), min(m.occurred_at)) AS created_at,
 	                   max(m.occurred_at) FILTER (WHERE m.kind = 1) AS confirmed,
 	                   max(m.occurred_at) FILTER (WHERE m.kind = 2) AS cancelled
 	            FROM (SELECT * FROM booking_message WHERE booking_id = id
@@ -99,18 +102,21 @@ $$;
 
 -- Adds to new_users and active_events; both belong to days, and either may be NULL.
 CREATE FUNCTION booking_days_add(days date[], users bigint[], active bigint[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
 	INSERT INTO booking_day_more AS m (business_date, new_users, active_events)
 	SELECT day, coalesce(sum(u), 0), coalesce(sum(a), 0) FROM unnest(days, users, active) x(day, u, a)
 	GROUP BY day HAVING sum(u) <> 0 OR sum(a) <> 0 ORDER BY day
 	ON CONFLICT (business_date) DO UPDATE
 	SET new_users = m.new_users + excluded.new_users, active_events = m.active_events + excluded.active_events;
-	DELETE FROM booking_day_more WHERE business_date = ANY (days) AND new_users = 0 AND active_events = 0
+	DELETE FROM booking_day_more WHERE business_date = ANY (days) AND new_users = 0 AND active_events = 0;
+END
 $$;
 
 -- active_events has to be there from the first day of booking_day to today; true: something changed.
 CREATE FUNCTION booking_days_keep() RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET enable_memoize = off AS $$
 DECLARE
 	site booking_site;
 	first date := (SELECT min(business_date) FROM booking_day);
@@ -157,31 +163,36 @@ CREATE TYPE booking_change AS (
 );
 
 CREATE FUNCTION event_states_put(events event_state[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
 	INSERT INTO event_state SELECT * FROM unnest(events) ORDER BY event_id
 	ON CONFLICT (event_id) DO UPDATE
 	SET name = excluded.name, category = excluded.category, capacity = excluded.capacity, unlimited = excluded.unlimited,
 	    currency = excluded.currency, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
 	    sales_from = excluded.sales_from, sales_until = excluded.sales_until, status = excluded.status,
 	    published_at = excluded.published_at, first_seen_at = excluded.first_seen_at, sale_from_day = excluded.sale_from_day,
-	    sale_to_day = excluded.sale_to_day, run_from_day = excluded.run_from_day, run_to_day = excluded.run_to_day
+	    sale_to_day = excluded.sale_to_day, run_from_day = excluded.run_from_day, run_to_day = excluded.run_to_day;
+END
 $$;
 
 CREATE FUNCTION booking_states_put(bookings booking_state[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
 	INSERT INTO booking_state SELECT * FROM unnest(bookings) ORDER BY booking_id
 	ON CONFLICT (booking_id) DO UPDATE
 	SET event_id = excluded.event_id, user_id = excluded.user_id, status = excluded.status, seats = excluded.seats,
 	    amount_minor = excluded.amount_minor, currency = excluded.currency, created_at = excluded.created_at,
 	    confirmed_at = excluded.confirmed_at, cancelled_at = excluded.cancelled_at, created_day = excluded.created_day,
-	    created_hour = excluded.created_hour, confirmed_day = excluded.confirmed_day, cancelled_day = excluded.cancelled_day
+	    created_hour = excluded.created_hour, confirmed_day = excluded.confirmed_day, cancelled_day = excluded.cancelled_day;
+END
 $$;
 
 -- Messages take effect on the states. Each is an object: kind (enum booking_kind), version, at, seq, digest, and what
--- it says of event_id, booking_id, user_id, confirmed, seats, amount, currency, created_at; of an event fields:
+-- it says of event_id, booking_id, user_id, confirmed, seats, amount, currency; of an event fields:
 -- {"name": "...", "capacity": null}. Nobody else may be at it: the caller holds booking_lock_key().
 CREATE FUNCTION booking_states_take(messages json) RETURNS booking_change
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET enable_memoize = off AS $$
 DECLARE
 	site booking_site;
 	ids text[];
@@ -217,7 +228,7 @@ BEGIN
 		FROM json_to_recordset(messages) m(kind smallint, version bigint, at timestamptz, seq bigint, digest bigint,
 		                                   event_id bigint, fields json), json_each_text(m.fields) f
 		WHERE m.kind BETWEEN 3 AND 6
-		ORDER BY m.event_id, f.key, m.version DESC, m.at DESC, m.seq DESC, m.kind DESC, m.digest DESC
+		ORDER BY m.event_id, f.key, m.version DESC, m.at DESC, m.seq DESC, m.digest DESC
 	), capacities AS (
 		INSERT INTO event_capacity (event_id, version, occurred_at, seq, digest, capacity)
 		SELECT event_id, version, at, seq, digest, (fields ->> 'capacity')::bigint
@@ -226,13 +237,13 @@ BEGIN
 		WHERE kind BETWEEN 3 AND 6 AND json_typeof(fields -> 'capacity') IS NOT NULL
 		ON CONFLICT DO NOTHING
 	), put AS (
-		INSERT INTO event_field AS e (event_id, field, version, occurred_at, seq, kind, digest, value)
-		SELECT event_id, key, version, at, seq, kind, digest, value FROM said ORDER BY event_id, key
+		INSERT INTO event_field AS e (event_id, field, version, occurred_at, seq, digest, value)
+		SELECT event_id, key, version, at, seq, digest, value FROM said ORDER BY event_id, key
 		ON CONFLICT (event_id, field) DO UPDATE
-		SET version = excluded.version, occurred_at = excluded.occurred_at, seq = excluded.seq, kind = excluded.kind,
-		    digest = excluded.digest, value = excluded.value
-		WHERE (excluded.version, excluded.occurred_at, excluded.seq, excluded.kind, excluded.digest)
-		    > (e.version, e.occurred_at, e.seq, e.kind, e.digest)
+		SET version = excluded.version, occurred_at = excluded.occurred_at, seq = excluded.seq, digest = excluded.digest,
+		    value = excluded.value
+		WHERE (excluded.version, excluded.occurred_at, excluded.seq, excluded.digest)
+		    > (e.version, e.occurred_at, e.seq, e.digest)
 		RETURNING event_id
 	)
 	SELECT array_agg(DISTINCT event_id) INTO events FROM put;
@@ -254,20 +265,19 @@ BEGIN
 	WITH said AS (
 		SELECT DISTINCT ON (m.booking_id, k) m.*, k
 		FROM json_to_recordset(messages) m(kind smallint, version bigint, at timestamptz, seq bigint, digest bigint,
-		                                   created_at timestamptz, event_id bigint, booking_id text, user_id text,
+		                                   event_id bigint, booking_id text, user_id text,
 		                                   confirmed boolean, seats int, amount numeric, currency text),
 		     unnest(CASE WHEN m.kind = 0 AND m.confirmed THEN '{0,1}' ELSE ARRAY[m.kind] END) k
 		WHERE m.kind BETWEEN 0 AND 2
 		ORDER BY m.booking_id, k, m.version DESC, m.at DESC, m.seq DESC, m.digest DESC
 	), put AS (
-		INSERT INTO booking_message AS b (booking_id, kind, version, occurred_at, seq, digest, created_at, event_id, user_id, seats,
-		                                  amount, currency)
-		SELECT booking_id, k, version, at, seq, digest, CASE WHEN k = 0 THEN created_at END, event_id, user_id, seats, amount,
-		       currency
+		INSERT INTO booking_message AS b (booking_id, kind, version, occurred_at, seq, digest, event_id, user_id, seats, amount,
+		                                  currency)
+		SELECT booking_id, k, version, at, seq, digest, event_id, user_id, seats, amount, currency
 		FROM said ORDER BY booking_id, k
 		ON CONFLICT (booking_id, kind) DO UPDATE
 		SET version = excluded.version, occurred_at = excluded.occurred_at, seq = excluded.seq, digest = excluded.digest,
-		    created_at = excluded.created_at, event_id = excluded.event_id, user_id = excluded.user_id, seats = excluded.seats,
+		    event_id = excluded.event_id, user_id = excluded.user_id, seats = excluded.seats,
 		    amount = excluded.amount, currency = excluded.currency
 		WHERE (excluded.version, excluded.occurred_at, excluded.seq, excluded.digest)
 		    > (b.version, b.occurred_at, b.seq, b.digest)
@@ -309,7 +319,8 @@ $$;
 
 -- category_day and booking_lead: event_day is as before, event_state as it is now; moved: events as they were.
 CREATE FUNCTION booking_categories_take(moved event_state[], added event_day[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
 	INSERT INTO category_day AS c (category, business_date, currency, touched, new, new_seats, confirmed, confirmed_seats, cancelled,
 	                               cancelled_seats, counted, revenue_minor, booked_minor)
 	SELECT x.category, business_date, currency,
@@ -352,6 +363,7 @@ LANGUAGE sql AS $$
 	DELETE FROM booking_lead
 	WHERE new = 0 AND category IN (SELECT category FROM unnest(moved)
 	                               UNION SELECT e.category FROM unnest(added) a JOIN event_state e USING (event_id));
+END
 $$;
 
 CREATE FUNCTION event_stats_take(change booking_change) RETURNS void
@@ -412,7 +424,8 @@ $$;
 -- The figures follow. What a booking adds to days (event_day) is summed first; category_day and booking_lead are sums of
 -- event_day by what its event is like, so they move with all of it where that changes.
 CREATE FUNCTION booking_figures_take(change booking_change) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET enable_memoize = off AS $$
 DECLARE
 	site booking_site;
 	added event_day[];
@@ -500,10 +513,14 @@ $$;
 
 -- A new version, said to those who listen.
 CREATE FUNCTION booking_version_up() RETURNS bigint
-LANGUAGE sql AS $$
-	UPDATE booking_site SET version = version + 1, changed_at = now();
-	SELECT version FROM booking_site,
-	       LATERAL (SELECT pg_notify('takings_bookings', version::text), pg_notify('takings_live', '')) told
+LANGUAGE plpgsql AS $$
+DECLARE
+	up bigint;
+BEGIN
+	UPDATE booking_site SET version = version + 1, changed_at = now() RETURNING version INTO STRICT up;
+	PERFORM pg_notify('takings_bookings', up::text), pg_notify('takings_live', '');
+	RETURN up;
+END
 $$;
 
 -- All figures, and the days in the states, made anew from what the messages say: what a clock or a currency that changed
