@@ -46,6 +46,7 @@ struct call {
 	int64_t limit_full_s;        /* seconds until all at once are allowed again */
 	const struct cached *cached; /* the answer it was given, NULL for none; released at the end */
 	bool cache_hit;
+	bool fresh;      /* no answer that was kept will do */
 	bool handled;    /* a handler that comes before parts sets it: the reply is complete */
 	struct tv *more; /* what such a handler adds to the page of the parts; NULL: nothing */
 	int page_status; /* of that page; 0: 200 */

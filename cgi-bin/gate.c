@@ -14,6 +14,7 @@
 #include "cgi-bin/cache.h"
 #include "cgi-bin/csv.h"
 #include "cgi-bin/feature.h"
+#include "cgi-bin/ingest.h"
 #include "cgi-bin/pages.h"
 #include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
@@ -139,25 +140,40 @@ static bool admitted(struct call *c)
 
 enum { READ_AFTER_MS = 2000 };
 
+/* Messages that were stored: an answer that was kept may be older than what was just heard of. */
+static enum err wait_for_messages(struct call *c, int64_t id, struct errbuf *eb)
+{
+	c->fresh = true;
+	return ingest_wait(c, id, c->start_us / 1000 + READ_AFTER_MS, eb);
+}
+
+static enum err wait_for_version(struct call *c, int64_t version, struct errbuf *eb)
+{
+	if (watch_wait_version(c->web->watch, version, c->start_us / 1000 + READ_AFTER_MS))
+		return ERR_OK;
+	return err_set_field(eb, ERR_BUSY, "X-Read-After", "version %lld is not here yet",
+	                     (long long)version);
+}
+
 /* Whoever wrote something and was told its version sees it, or is told to come back. */
 static bool is_new_enough(struct call *c)
 {
 	struct errbuf eb = {0};
 	const char *text = request_param(c->req, "HTTP_X_READ_AFTER");
-	int64_t version;
-	if (*text == '\0')
+	int64_t n;
+	enum err rc = ERR_OK;
+	if (ingest_token_parse(text, &n))
+		rc = wait_for_messages(c, n, &eb);
+	else if (num_parse_int(text, 0, INT64_MAX, &n))
+		rc = wait_for_version(c, n, &eb);
+	else if (*text)
+		rc = err_set_field(&eb, ERR_INVALID, "X-Read-After",
+		                   "X-Read-After must be a version such as X-Data-Version gives, or a"
+		                   " write_token");
+	if (rc == ERR_OK)
 		return true;
-	if (!num_parse_int(text, 0, INT64_MAX, &version)) {
-		(void)err_set_field(&eb, ERR_INVALID, "X-Read-After",
-		                    "X-Read-After must be a version such as X-Data-Version gives");
-		call_refuse(c, 0, NULL, &eb);
-		return false;
-	}
-	if (watch_wait_version(c->web->watch, version, c->start_us / 1000 + READ_AFTER_MS))
-		return true;
-	(void)err_set_field(&eb, ERR_INVALID, "X-Read-After", "version %lld is not here yet",
-	                    (long long)version);
-	call_refuse(c, 409, "not_yet", &eb);
+	bool not_yet = rc == ERR_BUSY && *eb.field;
+	call_refuse(c, not_yet ? 409 : 0, not_yet ? "not_yet" : NULL, &eb);
 	return false;
 }
 
@@ -246,8 +262,9 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	bool keeps = ttl_ms > 0 && (seen.listening || keep_ms) && !c->route->uncached;
 	enum err rc = ERR_OK;
 	buf_init(&key);
-	if (keeps) {
+	if (keeps)
 		put_key(c, &key);
+	if (keeps && !c->fresh) {
 		c->cached = cache_find(c->web->cache, key.data, key.len, &epoch, clock_mono_ms(), ttl_ms);
 		c->cache_hit = c->cached != NULL;
 	}
@@ -398,8 +415,8 @@ static bool parameters_fit(struct call *c)
 	struct errbuf eb = {0};
 	if (!params_media_fits(c->route, c->req)) {
 		(void)err_set_field(&eb, ERR_INVALID, "Content-Type", "the body must be %s",
-		                    c->route->body == BODY_JSON ? "application/json"
-		                                                : "application/x-www-form-urlencoded");
+		                    c->route->body == BODY_FORM ? "application/x-www-form-urlencoded"
+		                                                : "application/json");
 		call_refuse(c, 415, "unsupported_media_type", &eb);
 		return false;
 	}

@@ -102,7 +102,9 @@ static struct check check_stream(const struct rowset *rs)
 
 enum err health_look(struct web *w, struct health *out, struct rowset *rs, struct errbuf *eb)
 {
-	static const struct check off = {HEALTH_DISABLED, NULL};
+	static const struct check off = {HEALTH_DISABLED, NULL}, fine = {HEALTH_OK, NULL};
+	static const struct check refusing = {HEALTH_DOWN,
+	                                      "refuses messages while analytics_db does not answer"};
 	static const struct check unknown = {HEALTH_DEGRADED,
 	                                     "unknown while analytics_db does not answer"};
 	enum err rc = read_state(w, rs, eb);
@@ -113,7 +115,7 @@ enum err health_look(struct web *w, struct health *out, struct rowset *rs, struc
 	} all[HEALTH_CHECKS] = {{"analytics_db", check_analytics(rc)},
 	                        {"order_db", up ? check_order_db(rs) : unknown},
 	                        {"redis", off},
-	                        {"ingest", off},
+	                        {"ingest", up ? fine : refusing},
 	                        {"stream", up ? check_stream(rs) : unknown},
 	                        {"batch", up ? check_batch(rs) : unknown}};
 	out->worst = HEALTH_OK;

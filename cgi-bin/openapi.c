@@ -22,7 +22,7 @@ static const char about[] =
 	"Figures carry an `ETag`, so that `If-None-Match` gets 304 while they are the same, and the "
 	"version of the data as `X-Data-Version`: a request with `X-Read-After: VERSION` waits up to "
 	"two "
-	"seconds for it, or is answered 409.";
+	"seconds for it, or is answered 409. So it does with the `write_token` of stored messages.";
 
 static const struct {
 	const char *name, *meaning;
@@ -31,6 +31,7 @@ static const struct {
 	{"Access", "Who asks: tokens for programs"},
 	{"Analytics", "Figures of business days"},
 	{"Live", "Figures as they happen"},
+	{"Bookings", "Events, their bookings, and what they come to"},
 	{"Admin", "Users, keys and what was done"},
 };
 
@@ -46,6 +47,7 @@ static const struct problem problems[] = {
 	{403, "Forbidden", "Whoever asks may not see this", false},
 	{404, "NotFound", "There is nothing, or there are no figures", false},
 	{409, "Conflict", "What is there does not allow it (yet)", false},
+	{413, "TooLarge", "The body is larger than this takes", false},
 	{415, "UnsupportedMedia", "The body is not of the type this takes", false},
 	{422, "Invalid", "A parameter is unknown, missing, or out of range; `field` names it", false},
 	{429, "TooManyRequests", "Too many requests; Retry-After says how long to wait", true},
@@ -289,6 +291,24 @@ static void put_body_schema(struct json *j, const struct route *route)
 	json_end_object(j);
 }
 
+/* One, a list, or an object with a list: what they may say is more than a schema tells. */
+static void put_messages_schema(struct json *j, const struct route *route)
+{
+	must(route->body_doc && route->body_example);
+	json_begin_object(j);
+	json_key(j, "type");
+	json_begin_array(j);
+	json_put_text(j, "object");
+	json_put_text(j, "array");
+	json_end_array(j);
+	json_pair_text(j, "description", route->body_doc);
+	json_key(j, "examples");
+	json_begin_array(j);
+	json_put_raw(j, route->body_example, strlen(route->body_example));
+	json_end_array(j);
+	json_end_object(j);
+}
+
 static void put_body(struct json *j, const struct route *route)
 {
 	if (route->body == BODY_NONE)
@@ -299,10 +319,13 @@ static void put_body(struct json *j, const struct route *route)
 	json_key(j, "content");
 	json_begin_object(j);
 	json_key(j,
-	         route->body == BODY_JSON ? "application/json" : "application/x-www-form-urlencoded");
+	         route->body == BODY_FORM ? "application/x-www-form-urlencoded" : "application/json");
 	json_begin_object(j);
 	json_key(j, "schema");
-	put_body_schema(j, route);
+	if (route->body == BODY_MESSAGES)
+		put_messages_schema(j, route);
+	else
+		put_body_schema(j, route);
 	json_end_object(j);
 	json_end_object(j);
 	json_end_object(j);
@@ -338,6 +361,8 @@ static bool can_answer(const struct route *route, int status)
 		return missing || also_of(route, status);
 	case 409: /* X-Read-After */
 		return parts || also_of(route, status);
+	case 413:
+		return also_of(route, status);
 	case 415:
 		return route->body != BODY_NONE;
 	case 429:
@@ -415,7 +440,9 @@ static void put_responses(struct json *j, const struct route *route)
 {
 	json_key(j, "responses");
 	json_begin_object(j);
-	put_answer(j, route, "200", route->doc);
+	char success[8];
+	(void)snprintf(success, sizeof success, "%d", route->status ? route->status : 200);
+	put_answer(j, route, success, route->doc);
 	if (route->parts[0].statement && !route->uncached)
 		put_not_modified(j);
 	for (int i = 0; i < PROBLEMS; i++) {

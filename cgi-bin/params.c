@@ -76,6 +76,7 @@ bool params_media_fits(const struct route *route, const struct request *req)
 {
 	switch (route->body) {
 	case BODY_JSON:
+	case BODY_MESSAGES:
 		return content_is(req, "application/json");
 	case BODY_FORM:
 		return content_is(req, "application/x-www-form-urlencoded");
@@ -125,7 +126,7 @@ static enum err read_body(const struct route *route, const struct request *req, 
                           size_t *n, struct errbuf *eb)
 {
 	const struct pair *form;
-	if (route->body == BODY_NONE)
+	if (route->body == BODY_NONE || route->body == BODY_MESSAGES)
 		return ERR_OK;
 	if (route->body == BODY_JSON)
 		return read_json(req, out, n, eb);

@@ -2,6 +2,7 @@
 #include "cgi-bin/routes.h"
 
 #include "cgi-bin/admin.h"
+#include "cgi-bin/ingest.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_metrics.h"
 #include "cgi-bin/login.h"
@@ -203,6 +204,16 @@ static const struct route routes[] = {
                {.statement = "metrics_known", .shape = PART_FIELDS, .missing = "no figures for these days", .columns = ""},
                {.statement = "metrics_products", .shape = PART_ROWS, .key = "products", .columns = PRODUCTS_COLUMNS}},
 	 .doc = "The best products of business days"},
+	{.method = "POST", .path = "/api/v1/ingest", .access = ACCESS_ADMIN, .scopes = SCOPE_INGEST | SCOPE_ADMIN, .body = BODY_MESSAGES,
+	 .handler = ingest_handle, .tag = "Bookings", .answer = "Ingested", .status = 202, .also = "413 503",
+	 .body_doc = "A message, a list of 1 to 1000, or an object with nothing but such a list as `messages`; 64 KiB each, 1 MiB in all. "
+                 "docs/BOOKINGS.md says what they say. Sent again they count once. Where one of them is wrong none is stored, and `field` "
+                 "names it: `messages[3].seats`",
+	 .body_example = "{\"messages\":[{\"type\":\"event.created\",\"event_id\":17,\"occurred_at\":\"2026-11-01T09:00:00Z\","
+                     "\"name\":\"Winter concert\",\"category\":\"music\",\"capacity\":120},{\"type\":\"booking.created\","
+                     "\"booking_id\":\"B-1001\",\"event_id\":17,\"user_id\":\"u-7\",\"seats\":2,\"amount\":\"58.00\","
+                     "\"currency\":\"EUR\",\"occurred_at\":\"2026-11-05T20:14:03Z\"}]}",
+	 .doc = "Store messages about events, bookings and users"},
 	{.method = "GET",
 	 .path = "/reconciliation",
 	 READ_LIVE, .handler = live_personal_handle,

@@ -68,7 +68,12 @@ enum access { ACCESS_PUBLIC, ACCESS_VIEWER, ACCESS_ANALYST, ACCESS_ADMIN };
 /* Scopes of API keys; a bit set. `admin` may what `read` may. */
 enum scope { SCOPE_NONE = 0, SCOPE_INGEST = 1, SCOPE_READ = 2, SCOPE_ADMIN = 4 };
 
-enum body_kind { BODY_NONE, BODY_FORM, BODY_JSON };
+enum body_kind {
+	BODY_NONE,
+	BODY_FORM,
+	BODY_JSON,     /* an object of parameters */
+	BODY_MESSAGES, /* JSON that the handler reads itself */
+};
 
 struct route {
 	const char *method;
@@ -88,6 +93,8 @@ struct route {
 	/* What the documentation cannot see in a handler; a row of parts needs neither. */
 	const char *answer; /* a shape of fields.def, or a media type such as text/plain */
 	const char *also;   /* more statuses: "401 409" as problems, "503=" with the answer's shape */
+	int status;         /* of the answer; 0: 200 */
+	const char *body_doc, *body_example; /* of BODY_MESSAGES: what it is, and JSON of one */
 };
 
 /* NULL past the last one. */

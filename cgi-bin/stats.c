@@ -48,6 +48,7 @@ static struct histogram *statements; /* by statement index */
 static struct histogram queries;
 static struct window recent; /* queries */
 static _Atomic uint64_t rate_limited, auth_failed, slow;
+static _Atomic uint64_t ingest_accepted, ingest_duplicates, ingest_refused;
 static _Atomic uint64_t events[EVENT_TYPES];
 static struct {
 	_Atomic int64_t second; /* monotonic */
@@ -165,6 +166,13 @@ void stats_events(const char *type, int64_t n)
 	(void)atomic_fetch_add(&event_seconds[at].n, (uint64_t)n);
 }
 
+void stats_ingest(int64_t accepted, int64_t duplicates, int64_t refused)
+{
+	(void)atomic_fetch_add(&ingest_accepted, (uint64_t)accepted);
+	(void)atomic_fetch_add(&ingest_duplicates, (uint64_t)duplicates);
+	(void)atomic_fetch_add(&ingest_refused, (uint64_t)refused);
+}
+
 /* ---- reading -------------------------------------------------------------- */
 
 static const char *route_name(int i)
@@ -264,6 +272,18 @@ static void print_events(struct buf *out)
 	           (unsigned long long)(n % EVENT_SECONDS * 100 / EVENT_SECONDS));
 }
 
+static void print_ingest(struct buf *out)
+{
+	prom_family(out, "takings_ingest_messages_total", "counter",
+	            "Messages of POST /api/v1/ingest: stored, there before, or of refused requests.");
+	buf_printf(out,
+	           "takings_ingest_messages_total{result=\"accepted\"} %llu\n"
+	           "takings_ingest_messages_total{result=\"duplicate\"} %llu\n"
+	           "takings_ingest_messages_total{result=\"refused\"} %llu\n",
+	           (unsigned long long)ingest_accepted, (unsigned long long)ingest_duplicates,
+	           (unsigned long long)ingest_refused);
+}
+
 void stats_print(struct buf *out)
 {
 	print_requests(out);
@@ -272,6 +292,7 @@ void stats_print(struct buf *out)
 	print_queries(out);
 	print_statements(out);
 	print_events(out);
+	print_ingest(out);
 	prom_counter(out, "takings_rate_limited_total", "Requests refused for their number.",
 	             rate_limited);
 	prom_counter(out, "takings_auth_failures_total", "Wrong passwords, tokens and keys.",

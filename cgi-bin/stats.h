@@ -30,6 +30,9 @@ void stats_auth_failed(void);
 /* Events taken in; a type that is not built in counts as "other". */
 void stats_events(const char *type, int64_t n);
 
+/* Messages of POST /api/v1/ingest; `refused` are all of a request that was refused. */
+void stats_ingest(int64_t accepted, int64_t duplicates, int64_t refused);
+
 /* ---- reading ------------------------------------------------------------- */
 
 /* All of it in the text format of Prometheus, family by family. */

@@ -59,6 +59,22 @@ bool watch_wait_version(struct watch *watch, int64_t version, int64_t deadline_m
 	return known;
 }
 
+bool watch_wait_enter(struct watch *watch)
+{
+	(void)pthread_mutex_lock(&watch->lock);
+	bool waits = watch->waiting < watch->waiting_max;
+	watch->waiting += waits;
+	(void)pthread_mutex_unlock(&watch->lock);
+	return waits;
+}
+
+void watch_wait_leave(struct watch *watch)
+{
+	(void)pthread_mutex_lock(&watch->lock);
+	watch->waiting--;
+	(void)pthread_mutex_unlock(&watch->lock);
+}
+
 /* ---- hearing --------------------------------------------------------------- */
 
 static void set_version(struct watch *watch, int64_t version)

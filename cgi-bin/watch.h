@@ -35,4 +35,8 @@ void watch_access_changed(struct watch *watch);
  * quarter of HTTP_THREADS waits already. */
 bool watch_wait_version(struct watch *watch, int64_t version, int64_t deadline_ms);
 
+/* For who waits for something else with a thread of its own: false where too many wait already. */
+bool watch_wait_enter(struct watch *watch);
+void watch_wait_leave(struct watch *watch);
+
 #endif

@@ -218,7 +218,7 @@ static enum err parse_content_length(struct request *req, struct errbuf *eb)
 		return refuse(req, 400, "Content-Length", "the content length is not a number of bytes",
 		              eb);
 	if (n > REQUEST_BODY_BYTES)
-		return refuse(req, 413, "", "the body is larger than 512 KiB", eb);
+		return refuse(req, 413, "", "the body is larger than 1 MiB", eb);
 	req->content_length = (size_t)n;
 	return ERR_OK;
 }

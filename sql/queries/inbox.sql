@@ -22,6 +22,12 @@ WITH put AS (
 )
 SELECT added, last_id, CASE WHEN added > 0 THEN pg_notify('takings_inbox', '') END AS told FROM counted
 
+-- name: inbox_effect
+-- Whether all rows up to :id have taken effect, or never will; the version of the figures now, and the one of the ranks.
+SELECT NOT EXISTS (SELECT FROM event_log WHERE NOT processed AND dead_at IS NULL AND id <= :id::bigint) AS done,
+       version, ranked_version
+FROM booking_site
+
 -- name: inbox_last
 -- Of messages that are there. A statement of its own: what somebody else added meanwhile is seen by the next one only.
 SELECT coalesce(max(id), 0) AS last_id FROM event_log WHERE dedup_key = ANY (:keys::bytea[])
