@@ -19,5 +19,6 @@ extern const struct part_kind part_hub;
 extern const struct part_kind part_ws;
 extern const struct part_kind part_kafka;
 extern const struct part_kind part_flush;
+extern const struct part_kind part_bookings;
 
 #endif
