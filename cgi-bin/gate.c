@@ -129,7 +129,7 @@ static bool admitted(struct call *c)
 	}
 	if (!within_own_limit(c))
 		return false;
-	if (identity_may(&c->who, c->route))
+	if (identity_may(&c->who, c->route, c->conf))
 		return true;
 	(void)err_set(&eb, ERR_INVALID, "this needs more rights than yours");
 	call_refuse(c, 403, "forbidden", &eb);

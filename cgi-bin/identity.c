@@ -341,13 +341,19 @@ enum err identity_find(struct call *c, struct errbuf *eb)
 
 /* ---- what it allows --------------------------------------------------------- */
 
-bool identity_may(const struct identity *who, const struct route *route)
+bool identity_may(const struct identity *who, const struct route *route, const struct conf *conf)
 {
-	if (route->access == ACCESS_PUBLIC)
+	enum access access = route->access;
+	unsigned scopes = route->scopes;
+	if (route->opened_by)
+		access = role_of(conf_str(conf, (enum conf_id)route->opened_by));
+	if (route->opened_by && access == ACCESS_VIEWER)
+		scopes |= SCOPE_READ;
+	if (access == ACCESS_PUBLIC)
 		return true;
 	if (who->kind == IDENTITY_KEY)
-		return (route->scopes & who->scopes) != 0;
-	return who->role >= route->access;
+		return (scopes & who->scopes) != 0;
+	return who->role >= access;
 }
 
 bool identity_sees_customers(const struct identity *who)

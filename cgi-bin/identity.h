@@ -54,7 +54,8 @@ MUST_CHECK enum err identity_ticket_rules(const struct conf *conf, struct token_
 /* Whether ids of customers are for them: those of analysts and admins, and of admin's keys. */
 bool identity_sees_customers(const struct identity *who);
 
-bool identity_may(const struct identity *who, const struct route *route);
+/* Whether the route is for them, by its row and the setting that opens it. */
+bool identity_may(const struct identity *who, const struct route *route, const struct conf *conf);
 
 /* "user:anna", "key:3", "open", "nobody": for the audit log and the limits. */
 void identity_actor(const struct identity *who, struct buf *out);

@@ -96,7 +96,7 @@ static bool may_watch(const struct call *c)
 	static const struct route as = {.access = ACCESS_VIEWER, .scopes = SCOPE_READ};
 	struct errbuf off = {0};
 	return feature_check(CONF_ENABLE_REALTIME_ANALYTICS, c->conf, &off) == ERR_OK &&
-	       identity_may(&c->who, &as);
+	       identity_may(&c->who, &as, c->conf);
 }
 
 void live_auth_handle(struct call *c)

@@ -31,7 +31,7 @@ static const struct {
 	{"Access", "Who asks: tokens for programs"},
 	{"Analytics", "Figures of business days"},
 	{"Live", "Figures as they happen"},
-	{"Bookings", "Events, their bookings, and what they come to"},
+	{"Bookings", "Events, and what is booked of them; the setting BOOKINGS_ROLE lets lower roles read, too"},
 	{"Admin", "Users, keys and what was done"},
 };
 

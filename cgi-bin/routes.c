@@ -2,6 +2,7 @@
 #include "cgi-bin/routes.h"
 
 #include "cgi-bin/admin.h"
+#include "cgi-bin/bookings.h"
 #include "cgi-bin/ingest.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_metrics.h"
@@ -225,6 +226,8 @@ static const struct route routes[] = {
                 .columns = "date status orders_batch orders_stream orders_differing revenue checked_at"},
                {.statement = "reconciliation_orders", .shape = PART_ROWS, .key = "orders", .columns = "order_id reason batch stream"}},
 	 .doc = "Closed days as the batch and as the stream have them; of one day the orders that differ"},
+
+#include "cgi-bin/routes_bookings.def"
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",

@@ -100,7 +100,7 @@ static void on_notify(void *arg, const char *channel, const char *payload)
 	int64_t version;
 	if (strcmp(channel, "takings_access") == 0)
 		watch_access_changed(watch);
-	else if (strcmp(channel, "takings_live") == 0)
+	else if (strcmp(channel, "takings_live") == 0 || strcmp(channel, "takings_bookings") == 0)
 		live_changed(watch);
 	else if (num_parse_int(payload, 0, INT64_MAX, &version))
 		set_version(watch, version);
@@ -139,6 +139,8 @@ static enum err begin_listening(struct watch *watch, struct db **out, struct err
 		rc = db_listen(*out, "takings_access", eb);
 	if (rc == ERR_OK)
 		rc = db_listen(*out, "takings_live", eb);
+	if (rc == ERR_OK)
+		rc = db_listen(*out, "takings_bookings", eb);
 	if (rc == ERR_OK)
 		rc = db_query(*out, "watch_version", DB_NO_PARAMS, &rs, eb);
 	if (rc == ERR_OK) {

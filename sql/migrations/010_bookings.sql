@@ -200,6 +200,7 @@ CREATE TABLE booking_day (
 	counted bigint NOT NULL,
 	revenue_minor bigint NOT NULL,
 	booked_minor bigint NOT NULL,
+	updated_at timestamptz NOT NULL DEFAULT now(), -- when it last changed; no figure
 	PRIMARY KEY (business_date, currency)
 ) WITH (fillfactor = 70);
 
@@ -255,13 +256,30 @@ CREATE TABLE event_stats (
 	cancellation_rate numeric GENERATED ALWAYS AS
 		(CASE WHEN total_bookings > 0 THEN half_even(cancelled_bookings * 100::numeric / total_bookings, 2) END) STORED,
 	overbooked boolean GENERATED ALWAYS AS (NOT unlimited AND confirmed_seats > total_capacity) STORED,
+	sold_out boolean GENERATED ALWAYS AS (NOT unlimited AND confirmed_seats >= total_capacity) STORED, -- overbooked, too
+	over_at timestamptz GENERATED ALWAYS AS (coalesce(ends_at, starts_at, 'infinity')) STORED,
+	held_at timestamptz GENERATED ALWAYS AS (coalesce(starts_at, first_booking)) STORED, -- where it stands in lists by time
+	name_key text GENERATED ALWAYS AS (lower(event_name)) STORED,
 	first_booking timestamptz,
 	last_booking timestamptz,
 	updated_at timestamptz NOT NULL DEFAULT now(),
 	CHECK (unlimited OR total_capacity > 0)
 ) WITH (fillfactor = 70);
-CREATE INDEX event_stats_name ON event_stats (lower(event_name), event_id);
 CREATE INDEX event_stats_category ON event_stats (category, event_id);
+CREATE INDEX event_stats_status ON event_stats (status, event_id);
+-- One for each order of the list: booking_page.
+CREATE INDEX event_stats_name ON event_stats (name_key, event_id);
+CREATE INDEX event_stats_bookings ON event_stats ((-total_bookings), event_id);
+CREATE INDEX event_stats_revenue ON event_stats (currency, (-revenue_minor), event_id);
+CREATE INDEX event_stats_utilization ON event_stats ((-capacity_utilization), event_id);
+CREATE INDEX event_stats_cancellation ON event_stats ((-cancellation_rate), event_id);
+CREATE INDEX event_stats_held ON event_stats (held_at, event_id);
+CREATE INDEX event_stats_last ON event_stats (last_booking, event_id);
+-- What somebody should know of, as long as the event is to come.
+CREATE INDEX event_stats_sold_out ON event_stats (over_at, event_id) WHERE sold_out AND status <> 'cancelled';
+CREATE INDEX event_stats_overbooked ON event_stats (over_at, event_id) WHERE overbooked AND status <> 'cancelled';
+CREATE INDEX event_stats_on_sale ON event_stats (starts_at, event_id) WHERE NOT unlimited AND status = 'published';
+CREATE INDEX event_stats_unlimited ON event_stats (event_id) WHERE unlimited;
 
 -- Events with a booking, ranked: dense, from 1, ties share a rank. Revenue is ranked among events of one currency.
 CREATE TABLE top_events (

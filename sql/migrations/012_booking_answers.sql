@@ -1,0 +1,178 @@
+-- What the answers about events and bookings take from their figures (010_bookings.sql).
+--
+-- In PL/pgSQL where they would be planned anew in every answer, which would cost more than they do.
+
+-- What an answer is about: business days, both included, and a currency. Without days the last `days`
+-- complete ones and today. No row before anything was processed.
+--   last_day        the last of them that has begun; before from_day: none has
+--   full_day        the last of them that is over
+--   base_from       as many days before from_day as there are up to full_day
+CREATE FUNCTION booking_scope(first_day date, final_day date, days int, code text)
+RETURNS TABLE (timezone text, cutoff_hours int, currency text, money_digits int, today date, elapsed_s int,
+               from_day date, to_day date, starts_at timestamptz, ends_at timestamptz,
+               last_day date, full_day date, full_n int, base_from date, base_to date)
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
+#variable_conflict use_variable
+BEGIN
+	SELECT b.timezone, b.cutoff_hours, coalesce(code, b.currency) INTO timezone, cutoff_hours, currency FROM booking_site b;
+	IF timezone IS NULL THEN
+		RETURN;
+	END IF;
+	money_digits := money_exponent(currency);
+	today := business_date(now(), timezone, cutoff_hours);
+	elapsed_s := extract(epoch FROM now() - business_day_start(timezone, cutoff_hours, today))::int;
+	to_day := coalesce(final_day, today);
+	from_day := coalesce(first_day, to_day - days);
+	starts_at := business_day_start(timezone, cutoff_hours, from_day);
+	ends_at := business_day_start(timezone, cutoff_hours, to_day + 1);
+	last_day := least(to_day, today);
+	full_day := least(to_day, today - 1);
+	full_n := greatest(full_day - from_day + 1, 0);
+	base_from := from_day - full_n;
+	base_to := from_day - 1;
+	RETURN NEXT;
+END
+$$;
+
+-- The first day of the day's week or month. Weeks begin with `week_start`: 1 Monday ... 7 Sunday.
+CREATE FUNCTION booking_unit(day date, step text, week_start int) RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE step WHEN 'week' THEN day - (extract(isodow FROM day)::int - week_start + 7) % 7
+	                 WHEN 'month' THEN date_trunc('month', day::timestamp)::date
+	                 ELSE day END
+$$;
+
+-- A page of the list of events: the ids in their order, how many events there are, and from where to go on
+-- (NULL at the end). It goes on behind an event as it was when its page was read, whatever moves meanwhile.
+-- Events without what they are sorted by come last. Sorted by revenue they are those of one currency, which
+-- has to be given. `after_key` NULL with an `after_id`: among those that come last.
+-- Keys are whole numbers or the name: of rates hundredths, of times microseconds.
+CREATE FUNCTION booking_page(of_category text, part text, of_status text, of_currency text, held_from timestamptz, held_until timestamptz,
+                             sort text, after_key text, after_id bigint, most int)
+RETURNS TABLE (ids bigint[], total bigint, next_cursor text)
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
+DECLARE
+	word text := regexp_replace(sort, '_(up|down)$', '');
+	-- by what, as the index has it; a key as text, and back
+	expr text := CASE word WHEN 'bookings' THEN '-total_bookings' WHEN 'revenue' THEN '-revenue_minor'
+	                     WHEN 'utilization' THEN '-capacity_utilization' WHEN 'cancellation_rate' THEN '-cancellation_rate'
+	                     WHEN 'starts_at' THEN 'held_at' WHEN 'last_booking' THEN 'last_booking' ELSE 'name_key' END;
+	rate boolean := word IN ('utilization', 'cancellation_rate');
+	instant boolean := word IN ('starts_at', 'last_booking');
+	key text := CASE WHEN rate THEN format('(%s * 100)::bigint', expr) WHEN instant THEN format('(extract(epoch FROM %s) * 1000000)::bigint', expr) ELSE expr END;
+	given text := CASE WHEN rate THEN '($7::bigint / 100.0)' WHEN instant THEN
+	                   $x$('epoch'::timestamptz + $7::bigint / 1000000 * interval '1 second' + $7::bigint % 1000000 * interval '1 microsecond')$x$
+	                   WHEN word = 'name' THEN '$7' ELSE '$7::bigint' END;
+	back boolean := (sort <> word) <> (word = 'last_booking'); -- against the index
+	way text := CASE WHEN back THEN 'DESC' ELSE 'ASC' END;
+	wanted text := concat_ws(' AND ', CASE WHEN of_category IS NOT NULL THEN 'category = $1' END,
+	                         CASE WHEN part IS NOT NULL THEN '(strpos(name_key, lower($2)) > 0 OR event_id::text = $2)' END,
+	                         CASE WHEN of_status IS NOT NULL THEN 'status = $3' END, CASE WHEN of_currency IS NOT NULL THEN 'currency = $4' END,
+	                         CASE WHEN held_from IS NOT NULL THEN 'held_at >= $5' END, CASE WHEN held_until IS NOT NULL THEN 'held_at < $6' END);
+	whole boolean := wanted = '';
+	last_ids bigint[];
+	last_key text;
+BEGIN
+	wanted := CASE WHEN whole THEN 'true' ELSE wanted END;
+	ids := '{}';
+	IF after_id IS NULL OR after_key IS NOT NULL THEN
+		EXECUTE format('SELECT coalesce(array_agg(event_id), ''{}''), (array_agg(k))[$9] FROM (SELECT event_id, (%s)::text AS k FROM event_stats WHERE %s AND %s %s'
+		               ' ORDER BY %s %s, event_id %s LIMIT $9 + 1) x', key, wanted, CASE WHEN rate OR instant THEN expr || ' IS NOT NULL' ELSE 'true' END,
+		               CASE WHEN after_id IS NOT NULL THEN format('AND (%s, event_id) %s (%s, $8)', expr, CASE WHEN back THEN '<' ELSE '>' END, given) ELSE '' END, expr, way, way)
+			INTO ids, last_key USING of_category, part, of_status, of_currency, held_from, held_until, after_key, after_id, most;
+	END IF;
+	IF (rate OR instant) AND cardinality(ids) <= most THEN
+		EXECUTE format('SELECT coalesce(array_agg(event_id), ''{}'') FROM (SELECT event_id FROM event_stats WHERE %s AND %s IS NULL %s ORDER BY %s, event_id LIMIT $9) x',
+		               wanted, expr, CASE WHEN after_id IS NOT NULL AND after_key IS NULL THEN 'AND event_id > $8' ELSE '' END, expr)
+			INTO last_ids USING of_category, part, of_status, of_currency, held_from, held_until, after_key, after_id, most + 1 - cardinality(ids);
+		ids := ids || last_ids;
+	END IF;
+	IF cardinality(ids) > most THEN
+		ids := ids[1:most];
+		next_cursor := rtrim(translate(encode(convert_to(concat_ws(':', sort, ids[most], last_key), 'UTF8'), 'base64'), E'+/\n', '-_'), '=');
+	END IF;
+	IF whole THEN
+		SELECT m.total_events INTO total FROM system_metrics m;
+	END IF;
+	IF total IS NULL THEN
+		EXECUTE 'SELECT count(*) FROM event_stats WHERE ' || wanted INTO total
+			USING of_category, part, of_status, of_currency, held_from, held_until;
+	END IF;
+	RETURN NEXT;
+END
+$$;
+
+-- What somebody should look after: of events that are to come and not cancelled, and of how messages get here.
+-- `n` is not counted beyond 1000 messages; `events` are the next ten.
+CREATE FUNCTION booking_alerts()
+RETURNS TABLE (alert text, level text, n bigint, detail text, events json)
+LANGUAGE plpgsql STABLE ROWS 5 AS $$
+#variable_conflict use_column
+DECLARE
+	none json := '[]';
+	seen timestamptz;
+BEGIN
+	SELECT count(*) INTO n FROM event_stats s WHERE s.overbooked AND s.status <> 'cancelled' AND s.over_at > now();
+	IF n > 0 THEN
+		RETURN QUERY SELECT 'overbooked'::text, 'error'::text, n, n || CASE n WHEN 1 THEN ' event has' ELSE ' events have' END || ' more seats confirmed than there are',
+			(SELECT json_agg(json_build_object('event_id', x.event_id, 'event_name', x.event_name))
+			 FROM (SELECT s.event_id, s.event_name FROM event_stats s WHERE s.overbooked AND s.status <> 'cancelled' AND s.over_at > now()
+			       ORDER BY s.over_at, s.event_id LIMIT 10) x);
+	END IF;
+	SELECT count(*) INTO n FROM event_stats s WHERE s.sold_out AND s.status <> 'cancelled' AND s.over_at > now() AND NOT s.overbooked;
+	IF n > 0 THEN
+		RETURN QUERY SELECT 'sold_out'::text, 'info'::text, n, n || CASE n WHEN 1 THEN ' event is' ELSE ' events are' END || ' sold out',
+			(SELECT json_agg(json_build_object('event_id', x.event_id, 'event_name', x.event_name))
+			 FROM (SELECT s.event_id, s.event_name FROM event_stats s WHERE s.sold_out AND s.status <> 'cancelled' AND s.over_at > now() AND NOT s.overbooked
+			       ORDER BY s.over_at, s.event_id LIMIT 10) x);
+	END IF;
+	SELECT count(*) INTO n FROM (SELECT FROM event_log l WHERE l.dead_at IS NOT NULL AND NOT l.processed LIMIT 1000) x;
+	IF n > 0 THEN
+		RETURN QUERY SELECT 'dead_messages'::text, 'error'::text, n, n || CASE n WHEN 1 THEN ' message' ELSE ' messages' END || ' could not be read or put into effect', none;
+	END IF;
+	SELECT count(*) INTO n FROM (SELECT l.created_at FROM event_log l WHERE NOT l.processed AND l.dead_at IS NULL ORDER BY l.id LIMIT 1000) x
+	WHERE x.created_at < now() - interval '1 minute';
+	IF n > 0 THEN
+		RETURN QUERY SELECT 'late_messages'::text, 'warning'::text, n, n || CASE n WHEN 1 THEN ' message has' ELSE ' messages have' END || ' waited for over a minute', none;
+	END IF;
+	SELECT count(*) INTO n FROM redis_gap g WHERE coalesce(g.until_at, now()) > now() - interval '24 hours';
+	IF n > 0 THEN
+		RETURN QUERY SELECT 'redis_gaps'::text, 'warning'::text, n, 'messages of Redis may have been missed ' || CASE n WHEN 1 THEN 'once' ELSE n || ' times' END || ' in the last 24 hours', none;
+	END IF;
+	SELECT max(h.at) INTO seen FROM heartbeat h WHERE h.component = 'stream';
+	IF seen IS NULL OR seen < now() - interval '15 seconds' THEN
+		RETURN QUERY SELECT 'stream_silent'::text, 'error'::text, 1::bigint, 'takings-stream does not run: messages are kept, and nothing is done with them'::text, none;
+	END IF;
+END
+$$;
+
+-- Minutes of each business day since the first probe ever, as far as they are over, and those of them in
+-- which one went well.
+CREATE FUNCTION uptime_days(first_day date, last_day date)
+RETURNS TABLE (business_date date, minutes_up int, minutes int)
+LANGUAGE plpgsql STABLE ROWS 31 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+	zone text;
+	cutoff int;
+	first_date date;
+	first_at timestamptz;
+BEGIN
+	SELECT b.timezone, b.cutoff_hours INTO zone, cutoff FROM booking_site b;
+	SELECT min(u.business_date) INTO first_date FROM uptime_day u;
+	SELECT min(p.minute_at) INTO first_at FROM probe_minute p;
+	IF zone IS NULL OR first_date IS NULL THEN
+		RETURN;
+	END IF;
+	IF first_at IS NULL OR business_date(first_at, zone, cutoff) > first_date THEN -- the first minutes are pruned
+		first_at := business_day_start(zone, cutoff, first_date);
+	END IF;
+	RETURN QUERY
+	SELECT g.day::date, coalesce(u.minutes_up, 0),
+	       greatest(coalesce(u.minutes_up, 0),
+	                ceil(extract(epoch FROM least(date_trunc('minute', now()), business_day_start(zone, cutoff, g.day::date + 1))
+	                                        - greatest(first_at, business_day_start(zone, cutoff, g.day::date))) / 60)::int)
+	FROM generate_series(greatest(first_day, first_date)::timestamp, last_day::timestamp, interval '1 day') g(day)
+	LEFT JOIN uptime_day u ON u.business_date = g.day::date;
+END
+$$;
