@@ -409,6 +409,21 @@ static void check_forecasts(struct doctor *d, struct db *db)
 	rowset_fini(&rs);
 }
 
+/* What waits for somebody. */
+static void check_inbox(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "doctor_inbox", DB_NO_PARAMS, &rs, &eb) != ERR_OK)
+		fail(d, "analytics_db: %s", eb.text);
+	else if (rowset_int(&rs, 0, "dead"))
+		warn(d,
+		     "%s message(s) about bookings could not be read or put into effect and wait for somebody:"
+		     " takings-batch inbox list --dead",
+		     rowset_get(&rs, 0, "dead"));
+	rowset_fini(&rs);
+}
+
 /* A schema that is older, or not there yet, is what `run` mends by itself first. */
 static bool run_migrates(struct doctor *d, struct db *db)
 {
@@ -443,6 +458,7 @@ static void check_analytics_db(struct doctor *d)
 		check_role(d, db);
 		check_last_run(d, db);
 		check_forecasts(d, db);
+		check_inbox(d, db);
 	}
 	db_close(db);
 }

@@ -58,6 +58,12 @@ static const struct job jobs[] = {
      false},
 	{"replay", job_replay, NULL, "replay list [--reason R] | --id N | --reason R | --all",
      "messages the stream refused; having them read again and waiting for what comes of it", false},
+	{"inbox", job_inbox, NULL,
+     "inbox list [--dead | --open] [--type T] [--event N] [--limit N] | show ID\n"
+     "       | replay ID | replay --reason TEXT | replay --all | fix ID FILE | fix ID - | drop ID",
+     "messages about bookings; of what could not be read or put into effect: having it read again,\n"
+     "      putting a corrected message in its place, and dropping it",
+     false},
 	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},
 };
 

@@ -164,23 +164,6 @@ static enum err prepare(struct run *r, struct errbuf *eb)
 	return rc;
 }
 
-/* Of what the stream keeps; in one transaction. A failure is a warning: the next run does it. */
-static void prune(struct run *r)
-{
-	static const char *const statements[] = {"apply_alone", "prune_minutes_from", "prune_minutes",
-	                                         "prune_dead_letters", "prune_stream_status"};
-	struct errbuf eb = {0};
-	enum err rc = db_command(r->db, "BEGIN", &eb);
-	for (size_t i = 0; rc == ERR_OK && i < sizeof statements / sizeof *statements; i++)
-		rc = db_query(r->db, statements[i], DB_NO_PARAMS, NULL, &eb);
-	if (rc == ERR_OK)
-		rc = db_command(r->db, "COMMIT", &eb);
-	if (rc != ERR_OK) {
-		db_rollback(r->db);
-		run_warn(r, "prune_failed", "dropping what is old: %s", eb.text);
-	}
-}
-
 /* Also where no day was due: one that is there may lack what a killed run did not come to. */
 static enum err after_days(struct run *r, enum err rc, struct errbuf *eb)
 {
@@ -188,7 +171,7 @@ static enum err after_days(struct run *r, enum err rc, struct errbuf *eb)
 		return rc;
 	struct errbuf why = {0};
 	if (rc == ERR_OK)
-		prune(r);
+		run_prune(r);
 	r->nothing_due = rc == ERR_NOTHING;
 	enum err night = run_night(r, &why);
 	r->night_worked = night == ERR_OK;

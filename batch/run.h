@@ -7,6 +7,7 @@
  *   stage  facts of those days out of order_db, rows they should become (run_stage.c)
  *   write  one transaction a day into the cache tables (run_write.c)
  *   reconcile  the same days as the stream has them (reconcile.c)
+ *   prune  what nobody looks at any more (run_prune.c)
  *   night  what the days let expect, and what was unusual in them (night.h)
  *
  * Everything staged lives in temporary tables of the one connection that also
@@ -119,6 +120,11 @@ MUST_CHECK enum err run_write(struct run *r, struct errbuf *eb);
  * difference; order_db's snapshot is still open. The figures stand whatever becomes of it: what
  * fails is a warning of the run, and ERR_OK all the same, but for ERR_INTERRUPTED. */
 MUST_CHECK enum err run_reconcile(struct run *r, struct errbuf *eb);
+
+/* ---- run_prune.c */
+
+/* Drops it. A failure is a warning of the run: the next one does it. */
+void run_prune(struct run *r);
 
 /* ---- night.c */
 

@@ -16,6 +16,11 @@ static const struct {
 	{"enabled", "The user is enabled and may log in again."},
 	{"user_sessions", "Every session of the user has ended."},
 	{"key_revoked", "The key is revoked. Programs that use it are refused from now on."},
+	{"inbox_fixed", "The correction takes the message’s place. This is it."},
+	{"inbox_replayed", "The message is read again; this page tells what comes of it."},
+	{"inbox_dropped", "The message is dropped. It counts for nothing, and its text is kept."},
+	{"inbox_replayed_all", "The messages are read again."},
+	{"inbox_dropped_all", "The messages are dropped. They count for nothing; their texts are kept."},
 };
 
 static const char *done_sentence(const char *word)

@@ -21,6 +21,13 @@ void user_sessions_end_handle(struct call *c);    /* POST .../sessions/end */
 void key_add_handle(struct call *c);              /* POST /admin/keys: name, scope, last_day */
 void key_revoke_handle(struct call *c);           /* POST /admin/keys/{key_id}/revoke: confirm */
 void system_page_handle(struct call *c);          /* GET /admin/system */
+void inbox_page_handle(struct call *c);           /* GET /admin/inbox */
+void inbox_message_handle(struct call *c);        /* GET /admin/inbox/{message_id} */
+void inbox_fix_handle(struct call *c);            /* POST .../fix: text */
+void inbox_replay_handle(struct call *c);         /* POST .../replay */
+void inbox_drop_handle(struct call *c);           /* POST .../drop: confirm */
+void inbox_replay_reason_handle(struct call *c);  /* POST /admin/inbox/replay: field, error, until */
+void inbox_drop_reason_handle(struct call *c);    /* POST /admin/inbox/drop: these, and confirm */
 
 /* ---- for these handlers ---------------------------------------------------- */
 

@@ -81,6 +81,20 @@
 #define USERS .access = ACCESS_ADMIN, .page = "users.html", .uncached = true, \
 	.parts = {{.statement = "admin_users", .shape = PART_ROWS, .key = "users"}, \
 	          {.statement = "admin_keys", .shape = PART_ROWS, .key = "keys"}}
+#define P_MESSAGE P_NUMBER("message_id", "Number of the message")
+#define P_OF_REASON P_CSRF, \
+	{.name = "field", .type = PARAM_TEXT, .place = IN_BODY, .max = 100, .required = true, .meaning = "What the reason is about"}, \
+	{.name = "error", .type = PARAM_TEXT, .place = IN_BODY, .max = 2000, .required = true, .meaning = "The reason"}, \
+	{.name = "until", .type = PARAM_INT, .place = IN_BODY, .min = 1, .max = INT64_MAX, .required = true, .meaning = "The newest message that is meant"}
+#define P_INBOX_ALL P_FIXED("state", ""), P_FIXED("type", ""), P_FIXED("event", NULL), P_FIXED("source", ""), \
+	P_FIXED("before", NULL), P_FIXED("page_rows", "50")
+#define INBOX .access = ACCESS_ADMIN, .page = "inbox.html", .uncached = true, \
+	.parts = {{.statement = "inbox_scope", .shape = PART_OBJECT, .key = "filter"}, \
+	          {.statement = "inbox_reasons", .shape = PART_ROWS, .key = "reasons"}, \
+	          {.statement = "inbox_page", .shape = PART_ROWS, .key = "rows"}}
+#define MESSAGE .access = ACCESS_ADMIN, .page = "inbox_message.html", .uncached = true, \
+	.parts = {{.statement = "inbox_message", .shape = PART_OBJECT, .key = "message"}, \
+	          {.statement = "inbox_timeline", .shape = PART_ROWS, .key = "timeline"}}
 #define ADMIN_FORM(p, h) .method = "POST", .path = (p), .body = BODY_FORM, .handler = (h)
 
 #define SUMMARY_COLUMNS                                                                            \
@@ -622,6 +636,29 @@ static const struct route routes[] = {
                {.statement = "audit_page", .shape = PART_ROWS, .key = "rows"},
                {.statement = "audit_actions", .shape = PART_ROWS, .key = "actions"}},
 	 .doc = "What was done, by whom and when"},
+	{.method = "GET", .path = "/admin/inbox", INBOX, .handler = inbox_page_handle,
+	 .params = {P_DONE,
+                {.name = "state", .type = PARAM_WORD, .words = "open|dead|processed", .fallback = "", .blank = true, .meaning = "Waiting for its effect, given up, or done with"},
+                {.name = "type", .type = PARAM_TEXT, .max = 200, .fallback = "", .meaning = "booking.created and its like"},
+                {.name = "event", .type = PARAM_INT, .min = INT64_MIN, .max = INT64_MAX, .blank = true, .meaning = "Messages about this event"},
+                {.name = "source", .type = PARAM_WORD, .words = "http|kafka|redis_stream|redis_pubsub|demo|replay", .fallback = "", .blank = true, .meaning = "Where it came from"},
+                {.name = "before", .type = PARAM_INT, .min = 1, .max = INT64_MAX, .meaning = "Messages older than this one"},
+                P_FIXED("page_rows", "50")},
+	 .doc = "Messages about bookings, and what could not be read"},
+	{ADMIN_FORM("/admin/inbox/replay", inbox_replay_reason_handle), INBOX, .params = {P_OF_REASON, P_INBOX_ALL},
+	 .doc = "Read all messages of one reason again"},
+	{ADMIN_FORM("/admin/inbox/drop", inbox_drop_reason_handle), INBOX, .params = {P_OF_REASON, P_CONFIRM, P_INBOX_ALL},
+	 .doc = "Drop all messages of one reason"},
+	{.method = "GET", .path = "/admin/inbox/{message_id}", MESSAGE, .handler = inbox_message_handle, .params = {P_MESSAGE, P_DONE},
+	 .doc = "One message about bookings"},
+	{ADMIN_FORM("/admin/inbox/{message_id}/fix", inbox_fix_handle), MESSAGE,
+	 .params = {P_MESSAGE, P_CSRF,
+                {.name = "text", .type = PARAM_SECRET, .place = IN_BODY, .min = 1, .max = 65536, .required = true, .meaning = "The message as it should be"}},
+	 .doc = "Put a corrected message in its place"},
+	{ADMIN_FORM("/admin/inbox/{message_id}/replay", inbox_replay_handle), MESSAGE, .params = {P_MESSAGE, P_CSRF},
+	 .doc = "Read a message again"},
+	{ADMIN_FORM("/admin/inbox/{message_id}/drop", inbox_drop_handle), MESSAGE, .params = {P_MESSAGE, P_CSRF, P_CONFIRM},
+	 .doc = "Drop a message"},
 	{.method = "GET", .path = "/admin/system", .access = ACCESS_ADMIN, .page = "system.html", .uncached = true,
 	 .handler = system_page_handle,
 	 .parts = {{.statement = "system_state", .shape = PART_OBJECT, .key = "state"},

@@ -8,7 +8,9 @@
 
 -- Every message that was accepted, once: dedup_key is the SHA-256 of what it says.
 -- Open: NOT processed AND dead_at IS NULL. What cannot be read is dead at once; what cannot be put into
--- effect is tried 8 times, further and further apart, and then dead. A dead row can be corrected and replayed.
+-- effect is tried 8 times, further and further apart, and then dead. Of a dead row somebody decides: it is
+-- replayed (open again), replaced by a corrected one (a row of source 'replay' whose source_position is the
+-- old id) or dropped; both are processed then, without an effect, and say so. Nothing of the row is changed.
 CREATE TABLE event_log (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	event_type text NOT NULL,            -- booking.created; '' where it does not say
@@ -25,6 +27,8 @@ CREATE TABLE event_log (
 	error_field text NOT NULL DEFAULT '',-- what it is about
 	dead_at timestamptz,
 	processed_at timestamptz,
+	replaced_by bigint,                  -- the row with what it should have said; NULL: none
+	dropped_at timestamptz,              -- when somebody decided that it counts for nothing; NULL: nobody did
 	created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX event_log_open ON event_log (id) WHERE NOT processed AND dead_at IS NULL;
@@ -32,6 +36,8 @@ CREATE INDEX event_log_dead ON event_log (dead_at DESC, id DESC) WHERE dead_at I
 CREATE INDEX event_log_type ON event_log (event_type, id);
 CREATE INDEX event_log_event ON event_log (event_id, id);
 CREATE INDEX event_log_created ON event_log USING brin (created_at);
+CREATE INDEX event_log_processed ON event_log USING brin (processed_at);
+CREATE INDEX event_log_replaced ON event_log (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- When messages of Redis's pub/sub may have been missed: nobody keeps them for us.
 CREATE TABLE redis_gap (

@@ -12,6 +12,9 @@ SELECT status, started_at, error FROM batch_run ORDER BY run_id DESC LIMIT 1
 -- name: doctor_forecast
 SELECT status, detail, at FROM heartbeat WHERE component = 'forecast'
 
+-- name: doctor_inbox
+SELECT count(*) AS dead FROM event_log WHERE NOT processed AND dead_at IS NOT NULL
+
 -- name: doctor_replication
 -- In order_db, as who follows it: what its user may, and which tables of the orders it is not told of.
 SELECT current_user AS role,
