@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "batch/demo_booking.h"
 #include "batch/demo_calendar.h"
 #include "batch/demo_day.h"
 #include "batch/demo_live.h"
@@ -24,7 +25,7 @@ enum { DAYS_DEFAULT = 400, DAYS_MAX = 3660, SEED_DEFAULT = 1, NUMBER_TEXT = 32 }
 enum { ZONE_MARGIN_DAYS = 3 }; /* no zone is further from UTC */
 
 static const char USAGE[] = "takings-batch demo [--seed N] [--days N] [--until YYYY-MM-DD]"
-							" [--truth FILE] [--continue] [--replace] | --live ...";
+							" [--truth FILE] [--continue] [--replace] | --bookings ... | --live ...";
 
 struct options {
 	int64_t seed, days, until; /* until: a date, or NO_DATE */
@@ -551,6 +552,8 @@ enum job_exit job_demo(const struct conf *conf, int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		if (strcmp(argv[i], "--live") == 0)
 			return demo_live(conf, argc, argv);
+		else if (strcmp(argv[i], "--bookings") == 0)
+			return demo_bookings(conf, argc, argv);
 	int64_t started_ms = clock_mono_ms();
 	arena_init(&d.arena);
 	enum err rc = parse_options(&d.opt, argc, argv, &eb);

@@ -283,6 +283,12 @@ load_demo() {
 
 day_of() { date -u -d "$1 $2 days" +%F; } # DAY +-N
 
+# Events and bookings of them, for the stream to read; those of the days since the last start, too.
+load_bookings() {
+	[ "$STREAM" != 0 ] || return 0
+	batch demo --bookings
+}
+
 # What the owner of the demo has told the forecasts: days of the house, beside the public holidays.
 # They are those of batch/demo_calendar.c.
 tell_days() { # FIRST_YEAR LAST_YEAR
@@ -343,6 +349,7 @@ load_data() {
 	batch migrate
 	make_owner
 	load_demo
+	load_bookings
 	sql -f "$HERE/sql/order_db/grants.sql" "$DEMO_DATABASE_URL" >>log/setup.log
 	if [ "$STREAM" != 0 ]; then sql -f "$HERE/sql/order_db/replication.sql" "$(pg_url "$DIR" postgres order_db)" >>log/setup.log 2>&1; fi
 	if [ -n "$FIRST_LOAD" ]; then

@@ -4,6 +4,11 @@
 -- Two generations at once would meet at the same keys.
 SELECT pg_try_advisory_xact_lock(hashtextextended('takings demo', 0)) AS ok
 
+-- name: demo_inbox
+-- In analytics_db: whether its inbox is somebody else's.
+SELECT NOT EXISTS (SELECT FROM event_log WHERE source = 'demo')
+       AND (EXISTS (SELECT FROM event_log) OR EXISTS (SELECT FROM event_state)) AS strange
+
 -- name: demo_zone_offsets
 -- Offsets of a zone from UTC in seconds, and the instants from which they hold.
 WITH hourly AS (
