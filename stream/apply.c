@@ -242,6 +242,7 @@ static enum err move_states(struct apply *a, struct applied *out, struct errbuf 
 static enum err run(struct apply *a, const struct batch *b, struct applied *out, struct errbuf *eb)
 {
 	struct copied copied = {0};
+	struct inbox_written written;
 	int64_t soiled = 0;
 	enum err rc = db_command(a->db, "BEGIN", eb);
 	if (rc == ERR_OK)
@@ -258,6 +259,8 @@ static enum err run(struct apply *a, const struct batch *b, struct applied *out,
 		rc = db_query(a->db, "apply_names", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK && b->dead_n)
 		rc = db_query(a->db, "apply_dead", DB_NO_PARAMS, NULL, eb);
+	if (rc == ERR_OK && b->inbox)
+		rc = inbox_write(b->inbox, a->db, &written, eb);
 	failpoint_pass(FP_stream_committing);
 	if (rc == ERR_OK)
 		rc = db_command(a->db, "COMMIT", eb);

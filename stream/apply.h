@@ -5,6 +5,7 @@
 
 #include "base/conf.h"
 #include "db/db.h"
+#include "domain/inbox.h"
 #include "stream/change.h"
 #include "stream/message.h"
 #include "stream/rules.h"
@@ -32,6 +33,7 @@ struct batch {
 	int advances_n;
 	const struct dead_letter *dead;
 	int dead_n;
+	struct inbox *inbox; /* NULL: none */
 	int64_t rules_id; /* it was decoded with; 0: those that apply_rules said last */
 };
 

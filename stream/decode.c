@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "domain/booking_message.h"
 #include "stream/event_fields.h"
 
 static enum err check_size(const struct message *m, struct errbuf *eb)
@@ -19,21 +20,27 @@ static const struct jnode *payload_of(const struct jnode *value)
 	return jnode_get(value, "schema") && jnode_is(payload, JNODE_OBJECT) ? payload : value;
 }
 
-/* An envelope has an op, or tells of a transaction; an event names a type of ours; what is left is
- * a bare row where the topic is one of a table, and else an event that is none of ours. */
-static bool is_row(const struct decoder *d, const struct jnode *value)
+enum what { IS_ROW, IS_EVENT, IS_BOOKING };
+
+/* An envelope has an op, or tells of a transaction; an event names a type of ours, or one of
+ * bookings; what is left is a bare row where the topic is one of a table, and else an event that is
+ * none of ours. */
+static enum what what_is(const struct decoder *d, const struct jnode *value)
 {
 	const struct jnode *p = payload_of(value);
-	if (d->format != FORMAT_AUTO)
-		return d->format == FORMAT_ROW;
-	if (jnode_string_at(p, "op") && (jnode_get(p, "source") || jnode_get(p, "before") ||
-	                                 jnode_get(p, "after") || jnode_get(p, "ts_ms")))
-		return true;
+	if (d->format == FORMAT_ROW)
+		return IS_ROW;
+	if (d->format == FORMAT_AUTO && jnode_string_at(p, "op") &&
+	    (jnode_get(p, "source") || jnode_get(p, "before") || jnode_get(p, "after") ||
+	     jnode_get(p, "ts_ms")))
+		return IS_ROW;
 	struct event_fields f;
 	event_fields_of(value, &f);
 	if (event_kind_of(&f) != EVENT_OTHER)
-		return false;
-	return d->table && row_table_known(d->table);
+		return IS_EVENT;
+	if (booking_message_says(value))
+		return IS_BOOKING;
+	return d->format == FORMAT_AUTO && d->table && row_table_known(d->table) ? IS_ROW : IS_EVENT;
 }
 
 /* A name that is known wins: the topic's where the table is a partition, the table's where many
@@ -72,11 +79,31 @@ static enum err decode_row(const struct decoder *d, const struct message *m,
 	return row_to_changes(&row, d->rules, &d->units, out, eb);
 }
 
+/* Of an object. */
+static enum err decode_value(const struct decoder *d, const struct message *m,
+                             const struct jnode *value, struct arena *scratch, struct changes *out,
+                             bool *booking, struct errbuf *eb)
+{
+	switch (what_is(d, value)) {
+	case IS_ROW:
+		return decode_row(d, m, value, scratch, out, eb);
+	case IS_EVENT:
+		return decode_event(d, m, value, out, eb);
+	case IS_BOOKING:
+		break;
+	}
+	if (booking)
+		*booking = true;
+	return ERR_NOTHING;
+}
+
 enum err decode_message(const struct decoder *d, const struct message *m, struct changes *out,
-                        struct errbuf *eb)
+                        bool *booking, struct errbuf *eb)
 {
 	const struct jnode *value = NULL;
 	struct arena scratch; /* the message as a tree: gone when it is decoded */
+	if (booking)
+		*booking = false;
 	if (!m->value)
 		return ERR_NOTHING; /* a tombstone: the delete before it said it all */
 	enum err rc = check_size(m, eb);
@@ -87,8 +114,7 @@ enum err decode_message(const struct decoder *d, const struct message *m, struct
 	if (rc == ERR_OK && value->kind != JNODE_OBJECT)
 		rc = err_set(eb, ERR_INVALID, "the message is no JSON object");
 	else if (rc == ERR_OK)
-		rc = is_row(d, value) ? decode_row(d, m, value, &scratch, out, eb)
-		                      : decode_event(d, m, value, out, eb);
+		rc = decode_value(d, m, value, &scratch, out, booking, eb);
 	arena_fini(&scratch);
 	return rc;
 }

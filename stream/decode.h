@@ -34,9 +34,10 @@ struct decoder {
 
 /* ERR_OK: changes were put. ERR_NOTHING: read, and of no interest here. ERR_INVALID or
  * ERR_MALFORMED: poison; eb->field names what is wrong and eb->text says why. Nothing else comes
- * back, and nothing was put unless ERR_OK. */
+ * back, and nothing was put unless ERR_OK. *booking (NULL: nobody asks): with ERR_NOTHING, it is
+ * about bookings, by its type (domain/booking_message.h). */
 MUST_CHECK enum err decode_message(const struct decoder *d, const struct message *m,
-                                   struct changes *out, struct errbuf *eb);
+                                   struct changes *out, bool *booking, struct errbuf *eb);
 
 /* ---- the parts, for decode.c and the tests --------------------------------- */
 

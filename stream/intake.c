@@ -167,8 +167,14 @@ void intake_take(struct intake *in, const struct decoder *d, const struct messag
 	struct tally *t = advance(in, &m->at);
 	if (!t)
 		return;
+	bool booking;
 	err_clear(&in->refused);
-	count(in, t, decode_message(d, m, in->filling->changes, &in->refused), m);
+	enum err rc = decode_message(d, m, in->filling->changes, &booking, &in->refused);
+	if (booking) {
+		(void)load_put_booking(in->filling, m);
+		rc = ERR_OK;
+	}
+	count(in, t, rc, m);
 }
 
 void intake_take_row(struct intake *in, const struct row_change *row, const struct position *at,

@@ -1,13 +1,16 @@
 /* load.c: a batch while it is being filled. */
 #include "stream/load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { POSITION_BYTES = 320 }; /* a topic has 249 at most */
 
 struct load *load_new(void)
 {
 	struct load *l = mem_alloc(sizeof *l);
-	*l = (struct load){.changes = changes_new(), .kept_tally = -1};
+	*l = (struct load){.changes = changes_new(), .inbox = inbox_new(), .kept_tally = -1};
 	return l;
 }
 
@@ -16,6 +19,7 @@ void load_free(struct load *l)
 	if (!l)
 		return;
 	changes_free(l->changes);
+	inbox_free(l->inbox);
 	free(l->advances);
 	free(l->tallies);
 	free(l->dead);
@@ -25,6 +29,7 @@ void load_free(struct load *l)
 void load_clear(struct load *l)
 {
 	changes_clear(l->changes);
+	inbox_clear(l->inbox);
 	l->advances_n = 0;
 	l->dead_n = 0;
 	l->dead_bytes = 0;
@@ -82,6 +87,16 @@ void load_bury(struct load *l, const struct position *at, const struct message *
 	bury(l, letter_of(changes_arena(l->changes), at, m), eb);
 }
 
+bool load_put_booking(struct load *l, const struct message *m)
+{
+	struct errbuf ignored = {0}; /* it is in its row */
+	char at[POSITION_BYTES];
+	(void)snprintf(at, sizeof at, "%s/%d/%lld", m->at.topic, (int)m->at.partition,
+	               (long long)m->at.offset);
+	return inbox_put(l->inbox, m->at.source, at, NULL, m->value, m->value_n, true, &ignored) ==
+	       ERR_OK;
+}
+
 void load_keep(struct load *l, const struct position *at, const struct message *m, int tally)
 {
 	l->kept = letter_of(changes_arena(l->changes), at, m);
@@ -93,6 +108,7 @@ bool load_refuse(struct load *l, const struct errbuf *eb)
 	if (l->kept_tally < 0 || l->messages_n != 1 || l->dead_n > 0)
 		return false;
 	changes_forget(l->changes);
+	inbox_clear(l->inbox);
 	bury(l, l->kept, eb);
 	l->tallies[l->kept_tally].dead++;
 	return true;
@@ -100,7 +116,7 @@ bool load_refuse(struct load *l, const struct errbuf *eb)
 
 size_t load_bytes(const struct load *l)
 {
-	return changes_bytes(l->changes) + l->dead_bytes;
+	return changes_bytes(l->changes) + l->dead_bytes + inbox_bytes(l->inbox);
 }
 
 struct batch load_batch(const struct load *l)
@@ -109,5 +125,6 @@ struct batch load_batch(const struct load *l)
 	                      .advances = l->advances,
 	                      .advances_n = l->advances_n,
 	                      .dead = l->dead,
-	                      .dead_n = l->dead_n};
+	                      .dead_n = l->dead_n,
+	                      .inbox = l->inbox};
 }

@@ -3,6 +3,7 @@
 #ifndef TAKINGS_STREAM_LOAD_H
 #define TAKINGS_STREAM_LOAD_H
 
+#include "domain/inbox.h"
 #include "stream/apply.h"
 
 /* What was read of a partition. */
@@ -18,6 +19,7 @@ struct load {
 	struct dead_letter *dead; /* texts are in the arena of the changes */
 	int dead_n, dead_cap;
 	size_t dead_bytes;
+	struct inbox *inbox; /* messages about bookings, good and bad */
 	int64_t messages_n;
 	struct dead_letter kept; /* what the last message would be buried as, by load_keep */
 	int kept_tally;          /* -1: none is kept */
@@ -35,6 +37,9 @@ int load_begin(struct load *l, const char *source, const char *topic, int32_t pa
  * `at->topic` outlive the load, all else is copied. */
 void load_bury(struct load *l, const struct position *at, const struct message *m,
                const struct errbuf *eb);
+
+/* A message about bookings goes to the inbox; false: it is a bad one, and dead there. */
+bool load_put_booking(struct load *l, const struct message *m);
 
 /* Keeps the message just taken, of this tally, in case the database will not have it. */
 void load_keep(struct load *l, const struct position *at, const struct message *m, int tally);

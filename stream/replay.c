@@ -21,6 +21,7 @@ struct replay {
 	struct apply *apply; /* NULL: not connected, as is db */
 	struct db *db;       /* holds the row's lock */
 	struct changes *changes;
+	struct inbox *inbox;
 };
 
 static enum err connect(struct replay *r, struct errbuf *eb)
@@ -80,7 +81,11 @@ static enum err decode(struct replay *r, const struct rules *rules, const struct
 	                    .units = topic_units(conf),
 	                    .table = rows ? NULL : table,
 	                    .format = rows ? FORMAT_ROW : FORMAT_AUTO};
-	return decode_message(&d, m, r->changes, eb);
+	bool booking;
+	enum err rc = decode_message(&d, m, r->changes, &booking, eb);
+	return booking
+	           ? inbox_put(r->inbox, "replay", m->at.topic, NULL, m->value, m->value_n, true, eb)
+	           : rc;
 }
 
 /* ERR_BUSY: rules change just now; it is read again at once. */
@@ -91,6 +96,7 @@ static enum err read_again(struct replay *r, const struct message *m, struct err
 	enum err rc;
 	do {
 		changes_clear(r->changes);
+		inbox_clear(r->inbox);
 		err_clear(eb);
 		rc = apply_rules(r->apply, &rules, eb);
 		if (rc == ERR_NOTHING) /* none yet: not a word about the message */
@@ -98,7 +104,8 @@ static enum err read_again(struct replay *r, const struct message *m, struct err
 		if (rc == ERR_OK)
 			rc = decode(r, rules, m, eb);
 		if (rc == ERR_OK)
-			rc = apply_batch(r->apply, &(struct batch){.changes = r->changes}, &applied, eb);
+			rc = apply_batch(r->apply, &(struct batch){.changes = r->changes, .inbox = r->inbox},
+			                 &applied, eb);
 	} while (rc == ERR_BUSY && !part_stopping(r->part));
 	failpoint_pass(FP_stream_replayed);
 	return rc;
@@ -163,7 +170,7 @@ static enum err replay_next(struct replay *r, struct errbuf *eb)
 
 static void run(struct part *p)
 {
-	struct replay r = {.part = p, .changes = changes_new()};
+	struct replay r = {.part = p, .changes = changes_new(), .inbox = inbox_new()};
 	bool over = false;
 	while (!over) {
 		struct errbuf eb = {0};
@@ -180,6 +187,7 @@ static void run(struct part *p)
 		}
 	}
 	changes_free(r.changes);
+	inbox_free(r.inbox);
 	apply_close(r.apply);
 	db_close(r.db);
 }

@@ -241,6 +241,26 @@ static void find_type(struct reading *r, const struct jnode *object, int level)
 	}
 }
 
+static bool says_type(const struct jnode *object, int level)
+{
+	for (const struct jnode *m = object->first; m; m = m->next) {
+		const struct name *name = strchr("tedpTEDP_-", *m->name) ? find_name(m->name) : NULL;
+		if (!name)
+			continue;
+		if (name->field == F_TYPE && jnode_string(m) && booking_message_is(m->text))
+			return true;
+		if (name->field == F_NEST && name->about == NO_THING && m->kind == JNODE_OBJECT &&
+		    level < LEVELS && says_type(m, level + 1))
+			return true;
+	}
+	return false;
+}
+
+bool booking_message_says(const struct jnode *object)
+{
+	return object->kind == JNODE_OBJECT && says_type(object, 0);
+}
+
 /* Where null says something: that there is none. */
 static bool is_nullable(enum field f)
 {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/jnode.h"
 
 enum {
 	BOOKING_MESSAGE_BYTES = 64 * 1024, /* a longer one is refused */
@@ -99,6 +100,9 @@ MUST_CHECK enum err booking_message_parse(struct arena *a, const char *bytes, si
 
 /* Whether a type is one of those. */
 bool booking_message_is(const char *type);
+
+/* Whether an object says so itself, as booking_message_parse finds it. */
+bool booking_message_says(const struct jnode *object);
 
 const char *booking_kind_type(enum booking_kind kind); /* "booking.created" */
 

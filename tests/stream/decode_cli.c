@@ -113,7 +113,7 @@ static json_t *decode_changes_json(const struct decoder *d, const struct message
 	struct changes *changes = changes_new();
 	struct errbuf eb = {0};
 	size_t n = 0;
-	enum err rc = decode_message(d, m, changes, &eb);
+	enum err rc = decode_message(d, m, changes, NULL, &eb);
 	json_t *out = rc == ERR_OK ? json_array() : error_json(rc, &eb);
 	const struct change *const *list = changes_sorted(changes, &n);
 	for (size_t i = 0; rc == ERR_OK && i < n; i++)

@@ -456,7 +456,7 @@ static void try_json(struct changes *c, const struct sample *s, bool compare)
 	m.key_n = m.key == key->bytes ? key->n : 8;
 	struct errbuf eb = {0};
 	changes_clear(c);
-	enum err rc = decode_message(&d, &m, c, &eb);
+	enum err rc = decode_message(&d, &m, c, NULL, &eb);
 	check_outcome(c, rc, &eb);
 	if (compare && !memchr(bytes, 0, s->n))
 		compare_parsers(bytes, s->n);

@@ -33,6 +33,7 @@ struct help {
 	const struct change *const *list;
 	size_t n;
 	enum err rc;
+	bool booking;
 	struct errbuf eb;
 };
 
@@ -56,7 +57,7 @@ static inline void help_message(struct help *h, const struct message *m)
 {
 	changes_clear(h->changes);
 	h->eb = (struct errbuf){0};
-	h->rc = decode_message(&h->d, m, h->changes, &h->eb);
+	h->rc = decode_message(&h->d, m, h->changes, &h->booking, &h->eb);
 	help_settle(h);
 }
 

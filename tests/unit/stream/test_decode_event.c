@@ -310,6 +310,39 @@ static void check_limit(struct help *h, const char *pattern, size_t n, size_t li
 	free(value);
 }
 
+/* What is about bookings says so by its type, wherever it comes; orders stay orders. */
+static void test_bookings(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *value;
+		bool booking;
+	} rows[] = {
+		{"{\"type\":\"booking.created\"}", true},
+		{"{\"id\":1,\"order_id\":2,\"event_type\":\"BOOKING_CREATED\",\"status\":\"x\"}", true},
+		{"{\"payload\":{\"data\":{\"eventType\":\"event.published\"}}}", true},
+		{"{\"type\":\"concert\",\"event_type\":\"event.updated\"}", true},
+		{"{\"type\":\"user.created\",\"op\":\"c\"}", true},
+		{"{\"type\":\"user.deleted\"}", false},
+		{"{\"kind\":\"booking.created\",\"type\":7}", false},
+		{"{\"other\":{\"type\":\"booking.created\"}}", false},
+		{"{\"type\":\"order.deleted\",\"order_id\":1,\"data\":{\"type\":\"booking.created\"}}",
+	     false},
+		{"{\"type\":\"booking.created\",\"op\":\"d\",\"before\":{\"id\":1},\"source\":{}}", false},
+		{"[{\"type\":\"booking.created\"}]", false},
+		{"{\"type\":\"booking.created\"", false},
+	};
+	for (int row = 0; row < 2; row++) {
+		struct help h = help_new(row ? "orders" : NULL);
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			help_send(&h, NULL, rows[i].value, 1);
+			if (h.booking != rows[i].booking || (h.booking && (h.rc != ERR_NOTHING || h.n > 0)))
+				fail_msg("%s: %d %s", rows[i].value, h.booking, err_name(h.rc));
+		}
+		help_free(&h);
+	}
+}
+
 static void test_limits(void **state)
 {
 	(void)state;
@@ -424,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_of_no_interest),
+		cmocka_unit_test(test_bookings),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_profile_words),
