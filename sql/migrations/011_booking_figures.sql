@@ -19,7 +19,8 @@ LANGUAGE sql STABLE AS $$
 	             (ARRAY['pending', 'confirmed', 'cancelled'])[1 + t.kind] AS status,
 	             CASE WHEN t.kind > 0 THEN t.confirmed END AS confirmed_at,
 	             CASE WHEN t.kind = 2 THEN t.cancelled END AS cancelled_at
-	      FROM (SELECT m.booking_id, (array_agg(m.kind))[1] AS kind,
+	      -- (a sorted list is aggregated in its order as long as nothing else wants it sorted)
+	      FROM (SELECT id AS booking_id, (array_agg(m.kind))[1] AS kind,
 	                   (array_agg(m.event_id) FILTER (WHERE m.event_id IS NOT NULL))[1] AS event_id,
 	                   (array_agg(m.user_id) FILTER (WHERE m.user_id IS NOT NULL))[1] AS user_id,
 	                   (array_agg(m.seats) FILTER (WHERE m.seats IS NOT NULL))[1] AS seats,
@@ -29,8 +30,7 @@ LANGUAGE sql STABLE AS $$
 	                   max(m.occurred_at) FILTER (WHERE m.kind = 1) AS confirmed,
 	                   max(m.occurred_at) FILTER (WHERE m.kind = 2) AS cancelled
 	            FROM (SELECT * FROM booking_message WHERE booking_id = id
-	                  ORDER BY version DESC, occurred_at DESC, seq DESC, kind DESC, digest DESC) m
-	            GROUP BY m.booking_id) t
+	                  ORDER BY version DESC, occurred_at DESC, seq DESC, kind DESC, digest DESC) m) t
 	      LEFT JOIN event_state e USING (event_id)
 	      WHERE t.event_id IS NOT NULL) s
 $$;

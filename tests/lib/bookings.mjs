@@ -24,7 +24,7 @@ const quoted = (text) => `'${text.replaceAll("'", "''")}'`
 export const inboxRow = (m) => `(${quoted(m.type)}, ${m.event_id ?? 'NULL'}, ${quoted(JSON.stringify(m))}, '\\x${sha256(canonical(m)).toString('hex')}', 'http')`
 
 export function inboxInsert(messages) {
-	return `INSERT INTO event_log (event_type, event_id, event_data, dedup_key, source) VALUES ${messages.map(inboxRow).join(', ')} ON CONFLICT (dedup_key) DO NOTHING`
+	return `INSERT INTO event_log (event_type, event_id, event_data, dedup_key, source) VALUES ${messages.map(inboxRow).join(', ')} ON CONFLICT (dedup_key) DO NOTHING; NOTIFY takings_inbox`
 }
 
 // ---- the calendar ---------------------------------------------------------------------
