@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "batch/demo_calendar.h"
+#include "batch/demo_live_booking.h"
 #include "batch/demo_menu.h"
 #include "batch/demo_random.h"
 
@@ -64,6 +65,7 @@ struct live {
 	struct due *due; /* a heap, the soonest first */
 	size_t due_n, due_cap;
 	int64_t next_us; /* the next order */
+	struct live_bookings *bookings; /* NULL: none */
 	int64_t orders, served, cancelled, refunds;
 	int64_t begun_ms, said_ms;
 };
@@ -259,9 +261,12 @@ static void say(struct live *l, bool last)
 	if (!last && now_ms - l->said_ms < (terminal ? TERMINAL_MS : PLAIN_MS))
 		return;
 	l->said_ms = now_ms;
+	char booked[48] = "";
+	if (live_bookings_n(l->bookings))
+		(void)snprintf(booked, sizeof booked, ", %" PRId64 " bookings", live_bookings_n(l->bookings));
 	(void)printf("%s%" PRId64 " orders, %" PRId64 " of them served, %" PRId64 " cancelled, %" PRId64
-	             " refunds, in %" PRId64 " s%s",
-	             terminal ? "\r" : "", l->orders, l->served, l->cancelled, l->refunds,
+	             " refunds%s, in %" PRId64 " s%s",
+	             terminal ? "\r" : "", l->orders, l->served, l->cancelled, l->refunds, booked,
 	             (now_ms - l->begun_ms) / 1000, terminal && !last ? "   " : "\n");
 	(void)fflush(stdout);
 }
@@ -273,6 +278,8 @@ static enum err play(struct live *l, struct errbuf *eb)
 	while (rc == ERR_OK && !db_interrupted() && clock_mono_ms() < until_ms) {
 		int64_t now_us = clock_now_us();
 		say(l, false);
+		if (live_bookings_next_us(l->bookings) <= now_us)
+			live_bookings_step(l->bookings, now_us);
 		if (l->due_n && l->due[0].at_us <= now_us && l->due[0].at_us <= l->next_us) {
 			rc = step(l, take_due(l).order, eb);
 		} else if (l->next_us <= now_us) {
@@ -325,6 +332,7 @@ static enum err set_up(struct live *l, struct errbuf *eb)
 	draw(l);
 	l->begun_ms = l->said_ms = clock_mono_ms();
 	l->next_us = clock_now_us();
+	l->bookings = live_bookings_open(l->conf, l->opt.speed, l->opt.seed);
 	(void)printf("Playing the demo restaurant, about %" PRId64 " orders an hour; Ctrl-C ends it.\n",
 	             INT64_C(3600) * 1000000 / gap_us(l));
 	(void)fflush(stdout);
@@ -350,6 +358,7 @@ enum job_exit demo_live(const struct conf *conf, int argc, char **argv)
 	free(l.due);
 	if (l.sink.close)
 		l.sink.close(l.sink.state);
+	live_bookings_close(l.bookings);
 	db_close(l.db);
 	demo_orders_fini(&l.drawn);
 	demo_zone_fini(&l.zone);

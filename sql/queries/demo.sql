@@ -181,3 +181,21 @@ WHERE id = :id::bigint
 -- name: demo_live_refund
 INSERT INTO order_refunds (id, order_id, amount, created_at)
 VALUES (:id::bigint, :order::bigint, :amount::numeric, now())
+
+-- name: demo_bookable
+-- In analytics_db: an event of the demo that is on sale and has seats, and what this many cost.
+SELECT s.event_id, s.currency, round(p.amount * :seats::int / p.seats, scale(p.amount))::text AS amount
+FROM event_state s
+JOIN event_stats t USING (event_id)
+CROSS JOIN LATERAL (
+	SELECT (event_data::jsonb ->> 'amount')::numeric AS amount, (event_data::jsonb ->> 'seats')::int AS seats
+	FROM event_log
+	WHERE event_id = s.event_id AND event_type = 'booking.created' AND source = 'demo' AND dead_at IS NULL
+	ORDER BY id DESC
+	LIMIT 1
+) p
+WHERE s.status = 'published' AND s.starts_at > now() + interval '1 hour' AND (s.sales_from IS NULL OR s.sales_from <= now())
+  AND (s.sales_until IS NULL OR s.sales_until > now()) AND (t.unlimited OR t.confirmed_seats + 4 <= t.total_capacity)
+  AND p.seats > 0
+ORDER BY random()
+LIMIT 1

@@ -44,6 +44,24 @@ describe('demo --live', () => {
 			total_amount + discount - (SELECT sum(quantity * unit_price) FROM order_items i WHERE i.order_id = o.id) NOT IN (0, 2.50)`), 0)
 	})
 
+	it('has events on sale booked, too', async () => {
+		const own = await Shop.open({ orders: shop.orders, BUSINESS_TIMEZONE: 'Europe/Berlin' })
+		const env = { ...own.settings, DEMO_DATABASE_URL: shop.orders.url() }
+		for (const job of [['migrate'], ['demo', '--bookings']]) assert.equal((await batch(job, env)).code, 0)
+		const event = await own.cache.value(`SELECT min(event_id)::int FROM event_log WHERE event_type = 'booking.created' AND (event_data::jsonb->>'amount')::numeric > 0`)
+		const state = (id, more) => `INSERT INTO event_state (event_id, name, category, unlimited, currency, status, first_seen_at, starts_at) VALUES (${id}, 'x', '', true, 'EUR', ${more});
+			INSERT INTO event_stats (event_id, event_name, category, status, unlimited, currency) VALUES (${id}, 'x', '', 'published', true, 'EUR')`
+		await own.cache.exec(`${state(event, `'published', now(), now() + interval '9 days'`)}; ${state(event + 10, `'cancelled', now(), now() + interval '9 days'`)}`)
+		const done = await batch(['demo', '--live', '--speed', '100', '--seed', '3'], env, { started: (child) => sleep(5000).then(() => child.kill('SIGINT')) })
+		assert.equal(done.code, 0, done.stderr)
+		const booked = Number(/ (\d+) bookings, in/.exec(done.stdout)[1])
+		const live = await own.cache.one(`SELECT count(*) FILTER (WHERE event_type = 'booking.created')::int AS created, count(*) FILTER (WHERE event_type = 'booking.confirmed')::int AS confirmed,
+			count(*) FILTER (WHERE dead_at IS NOT NULL OR event_id <> ${event})::int AS odd, bool_and((event_data::jsonb->>'occurred_at')::timestamptz BETWEEN now() - interval '1 minute' AND now()) AS of_now
+			FROM event_log WHERE source_position = 'live'`)
+		assert.ok(live.created > 10 && live.confirmed > 5 && live.confirmed <= live.created, JSON.stringify(live))
+		assert.deepEqual([live.created, live.odd, live.of_now], [booked, 0, true])
+	})
+
 	it('goes on above what it left, and the demo itself goes on beside it', async () => {
 		const before = await shop.orders.value('SELECT max(id) FROM orders')
 		const done = await play(1500, '--rate', '40')
