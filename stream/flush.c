@@ -286,6 +286,12 @@ static bool give_up(void *arg)
 	return part_left_ms(f->part) < SPARE_MS || (f->end_ms && clock_mono_ms() >= f->end_ms);
 }
 
+static enum err make_last(struct flusher *f, struct errbuf *eb)
+{
+	enum err rc = lead(f, eb);
+	return rc == ERR_OK ? make(f, eb) : rc;
+}
+
 /* The last reports, while the time lasts; what is left is in the outbox and goes with the next
  * start. */
 static void finish(struct flusher *f)
@@ -293,9 +299,13 @@ static void finish(struct flusher *f)
 	struct errbuf eb = {0};
 	f->end_ms = clock_mono_ms() + END_MS;
 	f->retry_at_ms = 0;
-	enum err rc = lead(f, &eb);
-	if (rc == ERR_OK)
-		rc = make(f, &eb);
+	bool connected = f->db != NULL;
+	enum err rc = make_last(f, &eb);
+	if (rc == ERR_DB_DOWN && connected) { /* it was lost since, unnoticed */
+		drop_db(f);
+		err_clear(&eb);
+		rc = make_last(f, &eb);
+	}
 	f->refused = false;
 	while (rc == ERR_OK && !give_up(f) && f->waiting > 0 && !f->refused) {
 		rc = store_all(f, &eb);

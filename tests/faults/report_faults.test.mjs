@@ -196,15 +196,18 @@ describe('a bucket that', () => {
 
 describe('a database that goes away', () => {
 	it('is waited for', async () => {
+		const cut = () => shop.cache.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'takings-stream reports'")
 		await start()
 		await sell()
 		await until(() => s3.stored.length === 5, { what: 'the first reports' })
 		for (let n = 0; n < 5; n++) {
-			await shop.cache.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'takings-stream reports'")
+			await cut()
 			await sell()
 			await sleep(random(1200))
 		}
 		await until(async () => (await stream.status())?.status === 'ok' && s3.stored.length > 5, { what: 'more reports' })
+		await sell()
+		await cut() // and then nobody notices before the end
 		await stream.stop()
 		assert.equal(await waiting(), 0)
 		await assertWhole()
