@@ -219,11 +219,11 @@ describe('a new day', () => {
 		await settled(database)
 		const today = oracle(messages, CLOCK)
 		assert.ok(today.booking_day_more.at(-1).active_events > 0)
-		const { version } = await database.one(`WITH s AS (UPDATE booking_site SET days_to = days_to - 1 RETURNING days_to + 1 AS today, version), m AS (
-			UPDATE system_metrics SET today = today - 1, recent_bookings = 0)
-			SELECT version FROM s`)
-		await database.exec(`UPDATE booking_day_more SET active_events = 0 WHERE business_date > (SELECT days_to FROM booking_site);
-			DELETE FROM booking_day_more WHERE active_events = 0 AND new_users = 0`)
+		const { version } = await database.one('SELECT version FROM booking_site')
+		await database.exec(`BEGIN; SELECT pg_advisory_xact_lock(booking_lock_key());
+			UPDATE booking_site SET days_to = days_to - 1; UPDATE system_metrics SET today = today - 1, recent_bookings = 0;
+			UPDATE booking_day_more SET active_events = 0 WHERE business_date > (SELECT days_to FROM booking_site);
+			DELETE FROM booking_day_more WHERE active_events = 0 AND new_users = 0; COMMIT`)
 		await until(async () => (await database.one('SELECT version FROM booking_site')).version > version, { what: 'the new day' })
 		same(await bookingTables(database), today)
 		await end()
