@@ -42,7 +42,8 @@ LANGUAGE sql STABLE AS $$
 	       coalesce(f.capacity, 0) IN (0, site.capacity_unlimited), coalesce(f.currency, site.currency),
 	       f.starts_at, f.ends_at, f.sales_from, f.sales_until, coalesce(f.status, 'unknown'), f.published_at, first_seen,
 	       business_date(w.sale_from, site.timezone, site.cutoff_hours),
-	       business_date(greatest(w.sale_from, w.sale_to - interval '1 microsecond'), site.timezone, site.cutoff_hours),
+	       CASE WHEN w.sale_to IS NOT NULL -- of NULLs greatest thinks nothing
+	            THEN business_date(greatest(w.sale_from, w.sale_to - interval '1 microsecond'), site.timezone, site.cutoff_hours) END,
 	       business_date(w.run_from, site.timezone, site.cutoff_hours),
 	       business_date(greatest(w.run_from, w.run_to - interval '1 microsecond'), site.timezone, site.cutoff_hours)
 	FROM (SELECT max(value) FILTER (WHERE field = 'name') AS name,

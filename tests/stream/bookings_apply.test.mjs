@@ -218,6 +218,7 @@ describe('a new day', () => {
 		await put(database, messages)
 		await settled(database)
 		const today = oracle(messages, CLOCK)
+		same(await bookingTables(database), today)
 		assert.ok(today.booking_day_more.at(-1).active_events > 0)
 		const { version } = await database.one('SELECT version FROM booking_site')
 		await database.exec(`BEGIN; SELECT pg_advisory_xact_lock(booking_lock_key());
