@@ -24,8 +24,9 @@
 enum { DAYS_DEFAULT = 400, DAYS_MAX = 3660, SEED_DEFAULT = 1, NUMBER_TEXT = 32 };
 enum { ZONE_MARGIN_DAYS = 3 }; /* no zone is further from UTC */
 
-static const char USAGE[] = "takings-batch demo [--seed N] [--days N] [--until YYYY-MM-DD]"
-							" [--truth FILE] [--continue] [--replace] | --bookings ... | --live ...";
+static const char USAGE[] =
+	"takings-batch demo [--seed N] [--days N] [--until YYYY-MM-DD]"
+	" [--truth FILE] [--continue] [--replace] | --bookings ... | --live ...";
 
 struct options {
 	int64_t seed, days, until; /* until: a date, or NO_DATE */

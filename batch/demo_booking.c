@@ -52,9 +52,9 @@ static void tell(struct teller *t, const struct demo_event *e, int64_t at_s, con
 		t->messages = mem_realloc(t->messages, t->cap * sizeof *t->messages);
 	}
 	clock_format_utc(at_s * 1000000, at);
-	t->messages[t->n] = (struct message){
-		at_s, (int64_t)t->n,
-		arena_printf(&t->arena, "{%s, \"occurred_at\": \"%s\"}", more, at), e->id};
+	t->messages[t->n] =
+		(struct message){at_s, (int64_t)t->n,
+	                     arena_printf(&t->arena, "{%s, \"occurred_at\": \"%s\"}", more, at), e->id};
 	t->n++;
 }
 
@@ -81,7 +81,8 @@ static void tell_booking(void *arg, const struct demo_event *e, const struct dem
 		arena_printf(a, "\"booking_id\": \"D-%" PRId64 "-%04" PRId64 "\", \"event_id\": %" PRId64,
 	                 e->id, b->number, e->id);
 	if (!b->user)
-		tell(t, e, b->created_s - 90, arena_printf(a, "\"type\": \"user.created\", \"user_id\": \"%s\"", user));
+		tell(t, e, b->created_s - 90,
+		     arena_printf(a, "\"type\": \"user.created\", \"user_id\": \"%s\"", user));
 	tell(t, e, b->created_s,
 	     arena_printf(a,
 	                  "\"type\": \"booking.created\", %s, \"user_id\": \"%s\", \"seats\": %" PRId64
@@ -110,14 +111,14 @@ static void tell_event(struct teller *t, const struct demo_event *e)
 	buf_init(&name);
 	json_text_put(&name, e->name, strlen(e->name));
 	tell(t, e, e->created_s,
-	     arena_printf(a,
-	                  "\"type\": \"event.created\", \"event_id\": %" PRId64
-	                  ", \"name\": %s, \"category\": \"%s\", \"capacity\": %s, \"currency\": \"%s\", "
-	                  "\"starts_at\": \"%s\", \"ends_at\": \"%s\", \"sales_from\": \"%s\", "
-	                  "\"sales_until\": \"%s\"",
-	                  e->id, buf_str(&name), e->category, capacity,
-	                  conf_str(t->conf, CONF_DEFAULT_CURRENCY), times[0], times[1], times[2],
-	                  times[3]));
+	     arena_printf(
+			 a,
+			 "\"type\": \"event.created\", \"event_id\": %" PRId64
+			 ", \"name\": %s, \"category\": \"%s\", \"capacity\": %s, \"currency\": \"%s\", "
+			 "\"starts_at\": \"%s\", \"ends_at\": \"%s\", \"sales_from\": \"%s\", "
+			 "\"sales_until\": \"%s\"",
+			 e->id, buf_str(&name), e->category, capacity, conf_str(t->conf, CONF_DEFAULT_CURRENCY),
+			 times[0], times[1], times[2], times[3]));
 	buf_fini(&name);
 	tell(t, e, e->sales_s,
 	     arena_printf(a, "\"type\": \"event.published\", \"event_id\": %" PRId64, e->id));
@@ -187,9 +188,10 @@ static enum err put_all(struct teller *t, int64_t *added, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = db_query(t->db, "demo_inbox", DB_NO_PARAMS, &rs, eb);
 	if (rc == ERR_OK && *rowset_get(&rs, 0, "strange") == 't')
-		rc = err_set(eb, ERR_INVALID,
-		             "the inbox holds messages that demo did not make; bookings of the demo need an "
-		             "analytics_db of their own");
+		rc =
+			err_set(eb, ERR_INVALID,
+		            "the inbox holds messages that demo did not make; bookings of the demo need an "
+		            "analytics_db of their own");
 	for (size_t from = 0; rc == ERR_OK && from < t->n; from += PIECE)
 		rc = put_piece(t, in, from, added, eb);
 	if (rc == ERR_OK)
@@ -227,7 +229,8 @@ static enum err set_up(struct teller *t, struct errbuf *eb)
 		                     "demo needs a currency with at most two decimals, not %s", currency);
 	if (conf_str(t->conf, CONF_DEMO_URL)[0] == '\0')
 		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_DEMO_URL),
-		                     "%s is empty; it says that this site is a demo", conf_name(CONF_DEMO_URL));
+		                     "%s is empty; it says that this site is a demo",
+		                     conf_name(CONF_DEMO_URL));
 	enum err rc = analytics_open(&t->db, t->conf, ANALYTICS_WRITE, "takings-batch demo", eb);
 	if (rc == ERR_OK)
 		rc = analytics_schema_check(t->db, eb);

@@ -64,7 +64,7 @@ struct live {
 	int64_t last_id;
 	struct due *due; /* a heap, the soonest first */
 	size_t due_n, due_cap;
-	int64_t next_us; /* the next order */
+	int64_t next_us;                /* the next order */
 	struct live_bookings *bookings; /* NULL: none */
 	int64_t orders, served, cancelled, refunds;
 	int64_t begun_ms, said_ms;
@@ -263,7 +263,8 @@ static void say(struct live *l, bool last)
 	l->said_ms = now_ms;
 	char booked[48] = "";
 	if (live_bookings_n(l->bookings))
-		(void)snprintf(booked, sizeof booked, ", %" PRId64 " bookings", live_bookings_n(l->bookings));
+		(void)snprintf(booked, sizeof booked, ", %" PRId64 " bookings",
+		               live_bookings_n(l->bookings));
 	(void)printf("%s%" PRId64 " orders, %" PRId64 " of them served, %" PRId64 " cancelled, %" PRId64
 	             " refunds%s, in %" PRId64 " s%s",
 	             terminal ? "\r" : "", l->orders, l->served, l->cancelled, l->refunds, booked,

@@ -1,4 +1,5 @@
-/* demo_live_booking.c: see demo_live_booking.h. Messages go into the inbox, as those of a shop would. */
+/* demo_live_booking.c: see demo_live_booking.h. Messages go into the inbox, as those of a shop
+ * would. */
 #include "batch/demo_live_booking.h"
 
 #include <inttypes.h>

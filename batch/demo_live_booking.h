@@ -1,5 +1,5 @@
-/* demo_live_booking.h: while the demo is played, events of `demo --bookings` that are on sale are booked,
- * a few times a minute. */
+/* demo_live_booking.h: while the demo is played, events of `demo --bookings` that are on sale are
+ * booked, a few times a minute. */
 #ifndef TAKINGS_BATCH_DEMO_LIVE_BOOKING_H
 #define TAKINGS_BATCH_DEMO_LIVE_BOOKING_H
 

@@ -418,7 +418,8 @@ static void check_inbox(struct doctor *d, struct db *db)
 		fail(d, "analytics_db: %s", eb.text);
 	else if (rowset_int(&rs, 0, "dead"))
 		warn(d,
-		     "%s message(s) about bookings could not be read or put into effect and wait for somebody:"
+		     "%s message(s) about bookings could not be read or put into effect and wait for "
+		     "somebody:"
 		     " takings-batch inbox list --dead",
 		     rowset_get(&rs, 0, "dead"));
 	rowset_fini(&rs);

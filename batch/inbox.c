@@ -1,6 +1,6 @@
-/* inbox.c: takings-batch inbox: messages about bookings, and what becomes of those that could not be
- * read or put into effect. The stream puts them into effect; here that is only asked for, and waited
- * for. What a message says is printed by `show` alone. */
+/* inbox.c: takings-batch inbox: messages about bookings, and what becomes of those that could not
+ * be read or put into effect. The stream puts them into effect; here that is only asked for, and
+ * waited for. What a message says is printed by `show` alone. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -201,7 +201,10 @@ static enum err replay(struct db *db, struct arena *a, const struct wish *w, str
 	if (rc == ERR_OK)
 		rc = inbox_replay(db, a, &(struct inbox_choice){.id = w->id, .reason = w->reason}, &n, &ids,
 		                  eb);
-	rc = commit(db, rc, "inbox_replay", w->id ? w->id : w->reason ? "reason" : "all",
+	rc = commit(db, rc, "inbox_replay",
+	            w->id       ? w->id
+	            : w->reason ? "reason"
+	                        : "all",
 	            arena_printf(a, "{\"messages\": %" PRId64 "}", n), eb);
 	return rc == ERR_OK ? outcome(db, ids, n, eb) : rc;
 }

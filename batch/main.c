@@ -37,7 +37,8 @@ static const struct job jobs[] = {
      false},
 	{"demo", job_demo, NULL,
      "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]\n"
-     "       | --bookings [--seed N] | --live [--speed N | --rate N] [--minutes M] [--to order_db|kafka]",
+     "       | --bookings [--seed N] | --live [--speed N | --rate N] [--minutes M] [--to "
+     "order_db|kafka]",
      "fill order_db with believable data; --bookings: put messages about some 40 events and 6,000\n"
      "      bookings of them into the inbox of analytics_db; --live: order by order, as it happens",
      false},
@@ -63,7 +64,8 @@ static const struct job jobs[] = {
 	{"inbox", job_inbox, NULL,
      "inbox list [--dead | --open] [--type T] [--event N] [--limit N] | show ID\n"
      "       | replay ID | replay --reason TEXT | replay --all | fix ID FILE | fix ID - | drop ID",
-     "messages about bookings; of what could not be read or put into effect: having it read again,\n"
+     "messages about bookings; of what could not be read or put into effect: having it read "
+     "again,\n"
      "      putting a corrected message in its place, and dropping it",
      false},
 	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},

@@ -20,7 +20,8 @@ static const struct {
 	{"inbox_replayed", "The message is read again; this page tells what comes of it."},
 	{"inbox_dropped", "The message is dropped. It counts for nothing, and its text is kept."},
 	{"inbox_replayed_all", "The messages are read again."},
-	{"inbox_dropped_all", "The messages are dropped. They count for nothing; their texts are kept."},
+	{"inbox_dropped_all",
+     "The messages are dropped. They count for nothing; their texts are kept."},
 };
 
 static const char *done_sentence(const char *word)

@@ -1,5 +1,5 @@
-/* inbox.c: messages about bookings: what came in, what could not be read, and what becomes of it. What
- * a message says is on its own page and nowhere else, not in the log and not in the audit. */
+/* inbox.c: messages about bookings: what came in, what could not be read, and what becomes of it.
+ * What a message says is on its own page and nowhere else, not in the log and not in the audit. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,7 +93,10 @@ static void message_end(struct call *c, struct db *db, enum err rc, struct errbu
 		if (!message_page(c, typed))
 			return;
 		bool text = rc == ERR_INVALID || rc == ERR_MALFORMED;
-		admin_refuse(c, rc == ERR_NOT_FOUND ? 404 : text ? 422 : 409,
+		admin_refuse(c,
+		             rc == ERR_NOT_FOUND ? 404
+		             : text              ? 422
+		                                 : 409,
 		             text ? "The message was not corrected: see below." : why.text);
 		tv_set_text(c->req->arena, c->more, "problem", text ? why.text : NULL);
 		tv_set_text(c->req->arena, c->more, "problem_field", text ? why.field : NULL);
@@ -125,8 +128,7 @@ void inbox_replay_handle(struct call *c)
 	struct db *db = admin_begin(c);
 	if (!db)
 		return;
-	enum err rc =
-		inbox_replay(db, c->req->arena, &(struct inbox_choice){.id = id}, &n, &ids, &eb);
+	enum err rc = inbox_replay(db, c->req->arena, &(struct inbox_choice){.id = id}, &n, &ids, &eb);
 	if (rc == ERR_OK)
 		rc = audit_note(c, db, "inbox_replay", object_of(c), "{}", &eb);
 	message_end(c, db, rc, &eb, NULL, id, "inbox_replayed");
@@ -207,11 +209,11 @@ void inbox_replay_reason_handle(struct call *c)
 static enum err count_confirmed(struct call *c, struct db *db, bool *right, struct errbuf *eb)
 {
 	struct rowset rs = {0};
-	enum err rc = db_query(db, "inbox_reason_count",
-	                       DB_PARAMS({"field", call_param(c, "field")},
-	                                 {"error", call_param(c, "error")},
-	                                 {"until", call_param(c, "until")}),
-	                       &rs, eb);
+	enum err rc =
+		db_query(db, "inbox_reason_count",
+	             DB_PARAMS({"field", call_param(c, "field")}, {"error", call_param(c, "error")},
+	                       {"until", call_param(c, "until")}),
+	             &rs, eb);
 	*right = rc == ERR_OK && strcmp(rowset_get(&rs, 0, "n"), call_param(c, "confirm")) == 0;
 	rowset_fini(&rs);
 	return rc;

@@ -18,11 +18,11 @@ enum err inbox_replay(struct db *db, struct arena *a, const struct inbox_choice 
                       const char **ids, struct errbuf *eb)
 {
 	struct rowset rs = {0};
-	enum err rc = db_query(db, "inbox_replay",
-	                       DB_PARAMS({"id", choice->id}, {"field", choice->field},
-	                                 {"error", choice->error}, {"reason", choice->reason},
-	                                 {"until", choice->until}),
-	                       &rs, eb);
+	enum err rc =
+		db_query(db, "inbox_replay",
+	             DB_PARAMS({"id", choice->id}, {"field", choice->field}, {"error", choice->error},
+	                       {"reason", choice->reason}, {"until", choice->until}),
+	             &rs, eb);
 	*n = rc == ERR_OK ? rowset_int(&rs, 0, "n") : 0;
 	*ids = rc == ERR_OK ? arena_strdup(a, rowset_get(&rs, 0, "ids")) : "{}";
 	rowset_fini(&rs);
@@ -52,7 +52,8 @@ static enum err lock_dead(struct db *db, struct arena *a, const char *id, const 
 	if (rc == ERR_OK && rowset_rows(&rs) == 0)
 		rc = err_set(eb, ERR_NOT_FOUND, "there is no such message");
 	else if (rc == ERR_OK && *rowset_get(&rs, 0, "dead") != 't')
-		rc = err_set(eb, ERR_BUSY, "the message waits for its effect or has had it: nothing was changed");
+		rc = err_set(eb, ERR_BUSY,
+		             "the message waits for its effect or has had it: nothing was changed");
 	if (rc == ERR_OK)
 		*hint = arena_strdup(a, rowset_get(&rs, 0, "event_type"));
 	rowset_fini(&rs);

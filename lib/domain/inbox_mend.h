@@ -1,6 +1,6 @@
-/* inbox_mend.h: what becomes of messages in the inbox that could not be read or put into effect: they
- * are replayed, replaced by a corrected one, or dropped. Each in the caller's transaction, which also
- * has the line in the audit log. */
+/* inbox_mend.h: what becomes of messages in the inbox that could not be read or put into effect:
+ * they are replayed, replaced by a corrected one, or dropped. Each in the caller's transaction,
+ * which also has the line in the audit log. */
 #ifndef TAKINGS_DOMAIN_INBOX_MEND_H
 #define TAKINGS_DOMAIN_INBOX_MEND_H
 
@@ -28,8 +28,8 @@ MUST_CHECK enum err inbox_drop(struct db *db, const struct inbox_choice *choice,
 /* A corrected message in the place of a dead one, which keeps its text and is `replaced_by` the new
  * row; *by (in the arena) is its id, or that of a row that says the same already, which is `id`
  * itself where nothing was corrected but spaces: then that one is replayed.
- * ERR_NOT_FOUND: no such message; ERR_BUSY: it is not dead (any more); ERR_INVALID, ERR_MALFORMED: eb->field
- * names what is wrong with the text, and nothing was written. */
+ * ERR_NOT_FOUND: no such message; ERR_BUSY: it is not dead (any more); ERR_INVALID, ERR_MALFORMED:
+ * eb->field names what is wrong with the text, and nothing was written. */
 MUST_CHECK enum err inbox_fix(struct db *db, struct arena *a, const char *id, const char *text,
                               size_t n, const char **by, struct errbuf *eb);
 
