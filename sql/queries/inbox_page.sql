@@ -99,7 +99,8 @@ WITH one AS (
 ), happened AS (
 	SELECT created_at AS at, 1 AS rank, 'came in from ' || source || CASE source_position WHEN '' THEN '' ELSE ' ' || source_position END AS what, NULL AS who FROM one
 	UNION ALL
-	SELECT dead_at, 2, 'given up after ' || attempts || CASE attempts WHEN 1 THEN ' attempt' ELSE ' attempts' END, NULL FROM one
+	SELECT dead_at, 2, CASE attempts WHEN 0 THEN 'could not be read' WHEN 1 THEN 'given up after 1 attempt'
+	                   ELSE 'given up after ' || attempts || ' attempts' END, NULL FROM one
 	UNION ALL
 	SELECT processed_at, 4, CASE WHEN dropped_at IS NOT NULL THEN 'dropped: it counts for nothing'
 	                             WHEN replaced_by IS NOT NULL THEN 'replaced by message ' || replaced_by
