@@ -224,6 +224,7 @@ static enum err fix(struct db *db, struct arena *a, const struct wish *w, struct
 {
 	struct buf text;
 	const char *by = w->id;
+	must(w->id && w->file);
 	buf_init(&text);
 	enum err rc = read_input(w->file, &text, eb);
 	if (rc == ERR_OK)

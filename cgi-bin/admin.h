@@ -26,8 +26,10 @@ void inbox_message_handle(struct call *c);        /* GET /admin/inbox/{message_i
 void inbox_fix_handle(struct call *c);            /* POST .../fix: text */
 void inbox_replay_handle(struct call *c);         /* POST .../replay */
 void inbox_drop_handle(struct call *c);           /* POST .../drop: confirm */
-void inbox_replay_reason_handle(struct call *c); /* POST /admin/inbox/replay: field, error, until */
-void inbox_drop_reason_handle(struct call *c);   /* POST /admin/inbox/drop: these, and confirm */
+void inbox_replay_reason_handle(
+	struct call *c); /* POST /admin/inbox/reasons/replay: field, error, until */
+void inbox_drop_reason_handle(
+	struct call *c); /* POST /admin/inbox/reasons/drop: these, and confirm */
 
 /* ---- for these handlers ---------------------------------------------------- */
 
