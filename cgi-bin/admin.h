@@ -27,9 +27,8 @@ void inbox_fix_handle(struct call *c);            /* POST .../fix: text */
 void inbox_replay_handle(struct call *c);         /* POST .../replay */
 void inbox_drop_handle(struct call *c);           /* POST .../drop: confirm */
 void inbox_replay_reason_handle(
-	struct call *c); /* POST /admin/inbox/reasons/replay: field, error, until */
-void inbox_drop_reason_handle(
-	struct call *c); /* POST /admin/inbox/reasons/drop: these, and confirm */
+	struct call *c);                           /* POST /admin/reasons/replay: field, error, until */
+void inbox_drop_reason_handle(struct call *c); /* POST /admin/reasons/drop: and confirm */
 
 /* ---- for these handlers ---------------------------------------------------- */
 

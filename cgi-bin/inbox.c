@@ -85,9 +85,8 @@ void inbox_message_handle(struct call *c)
 static void message_end(struct call *c, struct db *db, enum err rc, struct errbuf *eb,
                         const char *typed, const char *to, const char *done)
 {
-	struct errbuf why = {0};
 	if (rc == ERR_NOT_FOUND || rc == ERR_BUSY || rc == ERR_INVALID || rc == ERR_MALFORMED) {
-		why = *eb;
+		struct errbuf why = *eb;
 		err_clear(eb);
 		pool_give(c->web->pool, db);
 		if (!message_page(c, typed))

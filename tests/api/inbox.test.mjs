@@ -230,7 +230,7 @@ describe('a dead message', () => {
 	it('is left alone by a form that is not ours', async () => {
 		const id = await put({ dead: 'no' }), n = await audits()
 		const forms = [[`/admin/inbox/${id}/fix`, { text: GOOD }], [`/admin/inbox/${id}/replay`, {}], [`/admin/inbox/${id}/drop`, { confirm: String(id) }],
-			['/admin/inbox/reasons/replay', { field: '', error: 'no', until: String(id) }], ['/admin/inbox/reasons/drop', { field: '', error: 'no', until: String(id), confirm: '1' }]]
+			['/admin/reasons/replay', { field: '', error: 'no', until: String(id) }], ['/admin/reasons/drop', { field: '', error: 'no', until: String(id), confirm: '1' }]]
 		for (const [target, fields] of forms) {
 			assert.equal((await anna.post(target, { ...fields, csrf: 'x' })).status, 403, target)
 			assert.equal((await anna.submit('/admin/inbox', target, fields, { 'sec-fetch-site': 'cross-site' })).status, 403, target)
@@ -267,19 +267,19 @@ describe('all messages of one reason', () => {
 		assert.match(page.text, /<tr data-reason="seats">.*?data-label="Messages">3</s)
 		assert.match(page.text, /name="error" value="seats must be &lt;whole&gt;"/)
 		const late = await put({ dead: 'seats must be <whole>', about: 'seats' })
-		const reply = await anna.submit('/admin/inbox', '/admin/inbox/reasons/replay', fields())
+		const reply = await anna.submit('/admin/inbox', '/admin/reasons/replay', fields())
 		assert.equal(reply.status, 303, reply.text)
 		for (const id of ids) assert.deepEqual(await state(id), OPEN)
 		for (const id of [other, late]) assert.deepEqual(await state(id), DEAD)
 		assert.deepEqual(await lastAudit(), { actor: 'user:anna', action: 'inbox_replay', object: 'inbox:reason', detail: { messages: 3, field: 'seats', until: ids[2] } })
-		assert.equal((await anna.submit('/admin/inbox', '/admin/inbox/reasons/replay', fields())).status, 404)
+		assert.equal((await anna.submit('/admin/inbox', '/admin/reasons/replay', fields())).status, 404)
 	})
 
 	it('are dropped by who types how many they are', async () => {
-		for (const confirm of ['', '2', '4', 'x']) assert.equal((await anna.submit('/admin/inbox', '/admin/inbox/reasons/drop', fields({ confirm }))).status, 422)
+		for (const confirm of ['', '2', '4', 'x']) assert.equal((await anna.submit('/admin/inbox', '/admin/reasons/drop', fields({ confirm }))).status, 422)
 		for (const id of ids) assert.deepEqual(await state(id), DEAD)
 		const n = await audits()
-		assert.equal((await anna.submit('/admin/inbox', '/admin/inbox/reasons/drop', fields({ confirm: '3' }))).status, 303)
+		assert.equal((await anna.submit('/admin/inbox', '/admin/reasons/drop', fields({ confirm: '3' }))).status, 303)
 		for (const id of ids) assert.equal((await state(id)).dropped, true)
 		assert.deepEqual(await state(other), DEAD)
 		assert.equal(await audits(), n + 1)
