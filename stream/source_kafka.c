@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/time_text.h"
+#include "base/words.h"
 #include "stream/intake.h"
 #include "stream/topic.h"
 
@@ -48,24 +49,6 @@ static bool is_wanted(const struct conf *conf)
 	return *conf_str(conf, CONF_KAFKA_BROKERS) != '\0';
 }
 
-/* The next of the words behind commas, without the spaces around it; false: none left. */
-static bool next_word(const char **at, char *out, size_t n)
-{
-	while (**at) {
-		const char *from = *at + strspn(*at, " ,");
-		size_t len = strcspn(from, ",");
-		*at = from + len;
-		while (len > 0 && from[len - 1] == ' ')
-			len--;
-		if (len > 0 && len < n) {
-			memcpy(out, from, len);
-			out[len] = '\0';
-			return true;
-		}
-	}
-	return false;
-}
-
 static struct topic *topic_of(struct source *s, const char *name)
 {
 	for (int i = 0; i < s->topics_n; i++)
@@ -79,7 +62,7 @@ static enum err check_tables(struct source *s, const struct conf *conf, struct e
 {
 	char word[512];
 	const char *at = conf_str(conf, CONF_KAFKA_TOPIC_TABLES);
-	while (next_word(&at, word, sizeof word)) {
+	while (words_next(&at, word, sizeof word)) {
 		char *table = strchr(word, '=');
 		if (table)
 			*table = '\0';
@@ -96,7 +79,7 @@ static enum err read_topics(struct source *s, const struct conf *conf, struct er
 {
 	char word[512], table[TOPIC_TABLE_BYTES];
 	const char *at = conf_str(conf, CONF_KAFKA_TOPICS);
-	while (next_word(&at, word, sizeof word)) {
+	while (words_next(&at, word, sizeof word)) {
 		topic_table(conf, word, table);
 		s->topics = mem_realloc(s->topics, (size_t)(s->topics_n + 1) * sizeof *s->topics);
 		s->topics[s->topics_n++] = (struct topic){mem_strdup(word), mem_strdup(table), false};

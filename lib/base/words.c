@@ -1,7 +1,6 @@
 /* words.c: see words.h. */
 #include "base/words.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,4 +22,21 @@ int words_find(const char *list, char separator, const char *word, enum words_ca
 		list = end + 1;
 	}
 	return -1;
+}
+
+bool words_next(const char **list, char *out, size_t n)
+{
+	while (**list) {
+		const char *from = *list + strspn(*list, " ,");
+		size_t len = strcspn(from, ",");
+		*list = from + len;
+		while (len > 0 && from[len - 1] == ' ')
+			len--;
+		if (len > 0 && len < n) {
+			memcpy(out, from, len);
+			out[len] = '\0';
+			return true;
+		}
+	}
+	return false;
 }
