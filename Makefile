@@ -38,7 +38,7 @@ MARIADB_CFLAGS = $(shell pkg-config --cflags libmariadb)
 MARIADB_LIBS = $(shell pkg-config --libs libmariadb)
 SECRET_LIBS = $(shell pkg-config --libs libjwt libsodium jansson)
 KAFKA_LIBS = $(shell pkg-config --libs rdkafka)
-STREAM_LIBS = $(shell pkg-config --libs rdkafka libwebsockets libcurl)
+STREAM_LIBS = $(shell pkg-config --libs rdkafka libwebsockets libcurl hiredis)
 
 LIB_SRC := $(wildcard lib/*/*.c)
 BATCH_SRC := $(wildcard batch/*.c)

@@ -23,9 +23,22 @@ static void put_stats(struct buf *out)
 	buf_puts(out, "}");
 }
 
+static const char *const words[] = {"ok", "degraded", "down"};
+
+/* Redis by itself: /health shows it as a part of its own. */
+static enum err beat_redis(struct part *p, struct db *db, struct errbuf *eb)
+{
+	char detail[1100];
+	enum health health;
+	if (!stream_health_of(part_stream(p), "redis_", &health, detail, sizeof detail))
+		return ERR_OK;
+	return db_query(
+		db, "heartbeat_put",
+		DB_PARAMS({"component", "redis"}, {"status", words[health]}, {"detail", detail}), NULL, eb);
+}
+
 static enum err beat(struct part *p, struct db *db, struct errbuf *eb)
 {
-	static const char *const words[] = {"ok", "degraded", "down"};
 	char detail[1100];
 	struct buf stats;
 	buf_init(&stats);
@@ -39,6 +52,8 @@ static enum err beat(struct part *p, struct db *db, struct errbuf *eb)
 		rc = db_query(db, "heartbeat_put",
 		              DB_PARAMS({"component", "stream"}, {"status", status}, {"detail", detail}),
 		              NULL, eb);
+	if (rc == ERR_OK)
+		rc = beat_redis(p, db, eb);
 	buf_fini(&stats);
 	return rc;
 }
@@ -46,6 +61,8 @@ static enum err beat(struct part *p, struct db *db, struct errbuf *eb)
 static void run(struct part *p)
 {
 	struct db *db = NULL;
+	if (!*conf_str(part_conf(p), CONF_PROBE_URL))
+		stat_set(STAT_PROBE_UP, -1);
 	do {
 		struct errbuf eb = {0};
 		enum err rc = ERR_OK;

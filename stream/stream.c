@@ -158,6 +158,27 @@ enum health stream_health(struct stream *s, char *detail, size_t n)
 	return worst;
 }
 
+bool stream_health_of(struct stream *s, const char *prefix, enum health *out, char *detail,
+                      size_t n)
+{
+	bool found = false;
+	*out = HEALTH_OK;
+	(void)snprintf(detail, n, "%s", "");
+	(void)pthread_mutex_lock(&s->lock);
+	for (int i = 0; i < s->parts_n; i++) {
+		const struct part *p = &s->parts[i];
+		if (strncmp(p->kind->name, prefix, strlen(prefix)) != 0)
+			continue;
+		found = true;
+		if (p->health <= *out)
+			continue;
+		*out = p->health;
+		(void)snprintf(detail, n, "%s", p->detail);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
 /* ---- all of them -------------------------------------------------------------- */
 
 static void *part_main(void *arg)

@@ -67,4 +67,8 @@ const char *stream_instance(void);
 /* All parts together: the worst of them, with its name and words; for status.c. */
 enum health stream_health(struct stream *s, char *detail, size_t n);
 
+/* The same of those whose name begins so; false: there is none. `detail` is without a name. */
+bool stream_health_of(struct stream *s, const char *prefix, enum health *out, char *detail,
+                      size_t n);
+
 #endif

@@ -30,7 +30,7 @@ packages_of() {
 	case $1 in
 	build)
 		echo gcc make pkgconf libc6-dev libpq-dev libjansson-dev libfcgi-dev libmariadb-dev libjwt-dev libsodium-dev
-		echo librdkafka-dev libwebsockets-dev libcurl4-openssl-dev ;;
+		echo librdkafka-dev libwebsockets-dev libcurl4-openssl-dev libhiredis-dev ;;
 	run)
 		echo ca-certificates curl tzdata util-linux nginx
 		# Any PostgreSQL will do, and any Node: Debian's only where there is none.
@@ -40,7 +40,7 @@ packages_of() {
 		;;
 	test)
 		packages_of run
-		echo libcmocka-dev mariadb-server-core mariadb-client-core chromium python3 openssl
+		echo libcmocka-dev mariadb-server-core mariadb-client-core chromium python3 openssl redis-server libnginx-mod-stream
 		;;
 	lint) echo clang clang-format clang-tidy libclang-rt-14-dev ;;
 	bench)

@@ -61,7 +61,7 @@ for name in ${!PG@}; do unset "$name"; done # the caller's servers are none of o
 # Names by which the programs find databases and addresses: the instance has its own. (CURRENCY: an
 # alias of DEFAULT_CURRENCY, which is always handed on by its full name.) Its tokens are signed with
 # a secret of its own.
-OWN_SETTINGS='^(JWT_SECRET.*|DATABASE_URL|ORDER_(REPLICATION|PUBLICATION).*|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|STREAM_SOCKET|REPORT_DIR|CURRENCY)$'
+OWN_SETTINGS='^(JWT_SECRET.*|DATABASE_URL|ORDER_(REPLICATION|PUBLICATION).*|((ORDER|ANALYTICS)_(DATABASE|DB)|MIGRATE_DATABASE|DEMO_DATABASE|DB)_.*|(SERVER__?)?(HOST|PORT)|WEB_SOCKET|STREAM_SOCKET|REPORT_DIR|PROBE_URL|CURRENCY)$'
 own_setting() { [[ $1 =~ $OWN_SETTINGS && $1 != ORDER_DB_TIMEZONE ]]; }
 
 # Prints the value of the last line NAME=VALUE of .env, without quotes or a comment.
@@ -239,6 +239,7 @@ export_settings() {
 	ORDER_REPLICATION_URL=
 	[ "$STREAM" = 0 ] || ORDER_REPLICATION_URL=$(pg_url "$DIR" order_stream order_db)
 	JWT_SECRET_FILE=$DIR/jwt-secret
+	export PROBE_URL="http://127.0.0.1:$WANTED_PORT/health/ready"
 	export STREAM BUSINESS_TIMEZONE BUSINESS_DAY_CUTOFF DEFAULT_CURRENCY HOLIDAYS
 	APP=()
 	[ "$(id -u)" != 0 ] || APP=(env -u XDG_RUNTIME_DIR HOME="$DIR" USER="$SERVICE_USER" LOGNAME="$SERVICE_USER" SHELL=/bin/sh

@@ -39,10 +39,19 @@ CREATE INDEX event_log_created ON event_log USING brin (created_at);
 CREATE INDEX event_log_processed ON event_log USING brin (processed_at);
 CREATE INDEX event_log_replaced ON event_log (replaced_by) WHERE replaced_by IS NOT NULL;
 
--- When messages of Redis's pub/sub may have been missed: nobody keeps them for us.
+-- When a process of the stream listened to Redis's pub/sub and stored what it heard.
+CREATE TABLE redis_listening (
+	instance text NOT NULL,
+	since timestamptz NOT NULL,
+	until_at timestamptz NOT NULL,       -- as far as it is proven
+	ended text NOT NULL,                 -- why it does no more, a sentence; '': it does, or could not say
+	PRIMARY KEY (instance, since)
+);
+
+-- When nobody listened, and so messages may have been missed: nobody keeps them for us.
 CREATE TABLE redis_gap (
 	redis_gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	from_at timestamptz NOT NULL,
+	from_at timestamptz NOT NULL UNIQUE,
 	until_at timestamptz,                -- NULL: still
 	reason text NOT NULL
 );
@@ -360,3 +369,35 @@ CREATE TABLE uptime_day (
 	business_date date PRIMARY KEY,
 	minutes_up integer NOT NULL
 );
+
+-- One row: the first minute that was ever probed, and by which clock uptime_day was counted.
+CREATE TABLE uptime_site (
+	only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+	first_minute_at timestamptz,         -- NULL: none yet
+	timezone text NOT NULL DEFAULT '',
+	cutoff_hours integer NOT NULL DEFAULT 0
+);
+INSERT INTO uptime_site DEFAULT VALUES;
+
+-- Counts the days from that of from_at on, one process at a time; where the clock is another, all of which the
+-- minutes are still there.
+CREATE FUNCTION uptime_count(zone text, cutoff int, from_at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	site uptime_site;
+	since timestamptz := from_at;
+BEGIN
+	SELECT * INTO site FROM uptime_site FOR UPDATE;
+	IF site.timezone <> zone OR site.cutoff_hours <> cutoff THEN
+		SELECT min(minute_at) INTO since FROM probe_minute;
+		DELETE FROM uptime_day WHERE business_date >= business_date(since, zone, cutoff);
+	END IF;
+	UPDATE uptime_site SET timezone = zone, cutoff_hours = cutoff,
+	                       first_minute_at = least(first_minute_at, from_at, since)
+	WHERE (timezone, cutoff_hours) <> (zone, cutoff) OR first_minute_at IS NULL OR first_minute_at > from_at;
+	INSERT INTO uptime_day (business_date, minutes_up)
+	SELECT d.business_date, (SELECT count(*) FROM probe_minute m WHERE m.up AND m.minute_at >= d.starts_at AND m.minute_at < d.ends_at)
+	FROM business_days(zone, cutoff, business_date(since, zone, cutoff), business_date(now(), zone, cutoff)) d
+	ON CONFLICT (business_date) DO UPDATE SET minutes_up = excluded.minutes_up
+	WHERE uptime_day.minutes_up <> excluded.minutes_up;
+END
+$$;

@@ -153,26 +153,29 @@ RETURNS TABLE (business_date date, minutes_up int, minutes int)
 LANGUAGE plpgsql STABLE ROWS 31 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-	zone text;
-	cutoff int;
-	first_date date;
-	first_at timestamptz;
+	site uptime_site;
+	running_at timestamptz := date_trunc('minute', now()); -- the minute that runs is not over, but may be counted
+	running_up int;
 BEGIN
-	SELECT b.timezone, b.cutoff_hours INTO zone, cutoff FROM booking_site b;
-	SELECT min(u.business_date) INTO first_date FROM uptime_day u;
-	SELECT min(p.minute_at) INTO first_at FROM probe_minute p;
-	IF zone IS NULL OR first_date IS NULL THEN
+	SELECT * INTO site FROM uptime_site;
+	IF site.first_minute_at IS NULL THEN
 		RETURN;
 	END IF;
-	IF first_at IS NULL OR business_date(first_at, zone, cutoff) > first_date THEN -- the first minutes are pruned
-		first_at := business_day_start(zone, cutoff, first_date);
-	END IF;
+	SELECT count(*) INTO running_up FROM probe_minute p WHERE p.up AND p.minute_at >= running_at;
 	RETURN QUERY
-	SELECT g.day::date, coalesce(u.minutes_up, 0),
-	       greatest(coalesce(u.minutes_up, 0),
-	                ceil(extract(epoch FROM least(date_trunc('minute', now()), business_day_start(zone, cutoff, g.day::date + 1))
-	                                        - greatest(first_at, business_day_start(zone, cutoff, g.day::date))) / 60)::int)
-	FROM generate_series(greatest(first_day, first_date)::timestamp, last_day::timestamp, interval '1 day') g(day)
-	LEFT JOIN uptime_day u ON u.business_date = g.day::date;
+	SELECT d.day, least(coalesce(u.minutes_up, 0) - CASE WHEN d.start_at <= running_at AND d.end_at > running_at THEN running_up ELSE 0 END,
+	                    m.n), m.n
+	FROM (SELECT g.day::date AS day, business_day_start(site.timezone, site.cutoff_hours, g.day::date) AS start_at,
+	             business_day_start(site.timezone, site.cutoff_hours, g.day::date + 1) AS end_at
+	      FROM generate_series(greatest(first_day, business_date(site.first_minute_at, site.timezone, site.cutoff_hours))::timestamp,
+	                           last_day::timestamp, interval '1 day') g(day) OFFSET 0) d
+	CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM least(running_at, d.end_at)
+	                                                        - greatest(site.first_minute_at, d.start_at)) / 60)::int AS n) m
+	LEFT JOIN uptime_day u ON u.business_date = d.day;
 END
+$$;
+
+-- Percent of the minutes of these days, three decimals. NULL: there are none.
+CREATE FUNCTION uptime(first_day date, last_day date) RETURNS numeric LANGUAGE sql STABLE AS $$
+	SELECT half_even(sum(minutes_up) * 100::numeric / nullif(sum(minutes), 0), 3) FROM uptime_days(first_day, last_day)
 $$;

@@ -34,9 +34,9 @@ BEGIN
 			  special_day expected_cache anomaly stream_position dead_letter order_state order_line_state
 			  order_refund_state live_day live_status live_hour live_minute live_item live_product
 			  live_item_name live_customer live_site stream_status report_flush report_outbox report_day
-			  reconciliation reconciliation_order event_log redis_gap booking_message booking_state event_field
+			  reconciliation reconciliation_order event_log redis_gap redis_listening booking_message booking_state event_field
 			  event_state event_capacity user_state event_day category_day booking_day booking_day_more booking_hour
-			  booking_lead event_stats top_events system_metrics booking_site probe_minute uptime_day', NULL),
+			  booking_lead event_stats top_events system_metrics booking_site probe_minute uptime_day uptime_site', NULL),
 			('analytics_web', 'INSERT UPDATE', 'event_log', NULL),
 			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
 			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),
