@@ -14,7 +14,7 @@ static const struct feature features[] = {
 	{"funnels", CONF_ENABLE_FUNNEL_ANALYSIS, false},
 	{"journeys", CONF_ENABLE_USER_JOURNEY, false},
 	{"stream", 0, true},
-	{"redis", 0, false},
+	{"redis", 0, true},
 	{"kafka", 0, true},
 	{"s3", 0, true},
 };

@@ -100,9 +100,25 @@ static struct check check_stream(const struct rowset *rs)
 	return (struct check){HEALTH_OK, NULL};
 }
 
+/* The stream tells; what it says of Redis names no machine. Where the stream lives and says nothing
+ * of it, none is set. */
+static struct check check_redis(const struct rowset *rs)
+{
+	const char *status = rowset_get(rs, 0, "redis_status");
+	bool late = rowset_int(rs, 0, "redis_age_s") > STREAM_LATE_S;
+	bool stream_late = rowset_int(rs, 0, "stream_age_s") > STREAM_LATE_S;
+	if (!status || (late && !stream_late))
+		return (struct check){HEALTH_DISABLED, NULL};
+	if (late)
+		return (struct check){HEALTH_DEGRADED, "the stream, which reads it, has not been heard of"};
+	if (strcmp(status, "ok") != 0)
+		return (struct check){HEALTH_DEGRADED, rowset_get(rs, 0, "redis_detail")};
+	return (struct check){HEALTH_OK, NULL};
+}
+
 enum err health_look(struct web *w, struct health *out, struct rowset *rs, struct errbuf *eb)
 {
-	static const struct check off = {HEALTH_DISABLED, NULL}, fine = {HEALTH_OK, NULL};
+	static const struct check fine = {HEALTH_OK, NULL};
 	static const struct check refusing = {HEALTH_DOWN,
 	                                      "refuses messages while analytics_db does not answer"};
 	static const struct check unknown = {HEALTH_DEGRADED,
@@ -114,7 +130,7 @@ enum err health_look(struct web *w, struct health *out, struct rowset *rs, struc
 		struct check check;
 	} all[HEALTH_CHECKS] = {{"analytics_db", check_analytics(rc)},
 	                        {"order_db", up ? check_order_db(rs) : unknown},
-	                        {"redis", off},
+	                        {"redis", up ? check_redis(rs) : unknown},
 	                        {"ingest", up ? fine : refusing},
 	                        {"stream", up ? check_stream(rs) : unknown},
 	                        {"batch", up ? check_batch(rs) : unknown}};

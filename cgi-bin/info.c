@@ -81,12 +81,16 @@ static const struct {
 		{"uvicorn", "nginx and the threads of takings-web"},
 		{"kafka-python", "librdkafka in takings-stream"},
 		{"cassandra-driver", "PostgreSQL through libpq"},
-		{"redis", "answers kept in process, until PostgreSQL tells that figures changed"},
+		{"redis", "as a source of messages hiredis in takings-stream; as a cache answers kept in "
+                  "process, until"
+                  " PostgreSQL tells that figures changed"},
 },
   mapped[] = {
 	  {"KAFKA_BOOTSTRAP_SERVERS", "read by takings-stream; no Kafka unless it is set"},
 	  {"CASSANDRA_HOSTS", "mapped to PostgreSQL (ANALYTICS_DATABASE_URL); never connected to"},
-	  {"REDIS_HOST", "accepted; answers are kept in process and no Redis is asked"},
+	  {"REDIS_HOST",
+       "read by takings-stream; no Redis unless it or REDIS_URL is set, and never one to answer"
+       " from"},
 };
 
 static void put_instead(struct json *j)

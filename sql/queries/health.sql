@@ -10,9 +10,11 @@ SELECT b.status AS batch_status, extract(epoch FROM now() - b.at)::bigint AS bat
        current_setting('max_connections')::int AS connections_limit,
        (SELECT max(version) FROM schema_migration) AS schema_version,
        extract(epoch FROM now() - w.at)::bigint AS web_age_s,
-       t.status AS stream_status, extract(epoch FROM now() - t.at)::bigint AS stream_age_s
+       t.status AS stream_status, extract(epoch FROM now() - t.at)::bigint AS stream_age_s,
+       r.status AS redis_status, r.detail AS redis_detail, extract(epoch FROM now() - r.at)::bigint AS redis_age_s
 FROM (SELECT) one
 LEFT JOIN heartbeat b ON b.component = 'batch'
 LEFT JOIN heartbeat o ON o.component = 'order_db'
 LEFT JOIN heartbeat w ON w.component = 'web'
 LEFT JOIN heartbeat t ON t.component = 'stream'
+LEFT JOIN heartbeat r ON r.component = 'redis'

@@ -217,7 +217,7 @@ describe('the answers', () => {
 		assert.deepEqual(Object.keys(json.modules), Object.keys(doc.components.schemas.Modules.properties))
 		for (const [name, state] of Object.entries(json.modules))
 			assert.equal(state, ['cohorts', 'journeys'].includes(name) ? 'disabled' : ['forecasting', 'anomaly_detection', 'realtime'].includes(name) ? 'enabled'
-				: ['stream', 'kafka', 's3'].includes(name) ? 'available' : 'planned', name)
+				: ['stream', 'redis', 'kafka', 's3'].includes(name) ? 'available' : 'planned', name)
 		assert.match(json.mapped_settings.CASSANDRA_HOSTS, /mapped to PostgreSQL/)
 		assert.match(json.mapped_settings.KAFKA_BOOTSTRAP_SERVERS, /unless it is set/)
 		for (const name of ['FastAPI', 'kafka-python', 'cassandra-driver', 'redis', 'uvicorn']) assert.ok(json.capabilities[name], name)
