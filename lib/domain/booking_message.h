@@ -51,9 +51,9 @@ enum bookable_field {
 /* Texts are UTF-8 in the arena. */
 struct booking_message {
 	enum booking_kind kind;
-	int64_t version;         /* 0: it says none */
-	int64_t occurred_us;     /* since 1970, UTC */
-	int64_t seq;             /* 0: none */
+	int64_t version;     /* 0: it says none */
+	int64_t occurred_us; /* since 1970, UTC */
+	int64_t seq;         /* 0: none */
 	int64_t digest; /* the kind and 7 bytes of `dedup`: of two messages with equal version, time and
 	                 * seq the greater one is newer, as the kinds' ranks have it */
 	unsigned char dedup[32]; /* SHA-256 of what it says: its JSON with sorted names and no spaces,
@@ -81,16 +81,16 @@ struct booking_message {
 
 /* What an inbox needs to know of any message, good or bad. */
 struct booking_envelope {
-	const char *type; /* "booking.created"; one that is none of these as it says it, in lower case and
-	                   * at most 200 bytes; "" where nobody says */
+	const char *type; /* "booking.created"; one that is none of these as it says it, in lower case
+	                   * and at most 200 bytes; "" where nobody says */
 	int64_t event_id; /* BOOKING_NONE: none that can be read */
 	bool json;        /* its bytes are JSON, not nested too deep, and no more than may be */
 	unsigned char dedup[32];
 };
 
-/* `hint` is what the transport says the type is (a channel's name: its end, behind a colon, slash or
- * point, is enough), where the message does not say one of these; NULL: nothing. Who reads a message
- * again gives the type it had then (event_log.event_type) as the hint, and reads the same.
+/* `hint` is what the transport says the type is (a channel's name: its end, behind a colon, slash
+ * or point, is enough), where the message does not say one of these; NULL: nothing. Who reads a
+ * message again gives the type it had then (event_log.event_type) as the hint, and reads the same.
  * ERR_OK; ERR_NOTHING: well-formed, and of a type that is none of these; ERR_MALFORMED: no JSON
  * object; ERR_INVALID: eb->field names what is wrong ("" where it is the whole). `env` is filled in
  * any case; `out` is only with ERR_OK. Times without an offset are UTC. Texts live in the arena. */

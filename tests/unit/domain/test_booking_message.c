@@ -591,16 +591,17 @@ static size_t below(size_t n)
 static void test_mutated(void **state)
 {
 	(void)state;
-	static const char *const seeds[] = {
+	static const char event[] =
 		"{\"type\":\"event.created\",\"event_id\":17,\"occurred_at\":\"2026-11-01T09:00:00Z\","
 	    "\"name\":"
-		"\"Winter\",\"capacity\":120,\"starts_at\":1793909643.25,\"ends_at\":null,\"version\":3}",
+		"\"Winter\",\"capacity\":120,\"starts_at\":1793909643.25,\"ends_at\":null,\"version\":3}";
+	static const char booking[] =
 		"{\"type\":\"booking.created\",\"booking_id\":\"B\",\"seats\":2,\"amount\":\"58.00\","
 	    "\"data\":{"
-		"\"event\":{\"id\":17},\"user\":{\"id\":7}},\"time\":1793909643000,\"seq\":\"4\"}",
-		"{\"event_type\":\"user_created\",\"payload\":{\"id\":\"\\ud83c\\udfb7\",\"timestamp\":1e9}"
-	    "}",
-	};
+		"\"event\":{\"id\":17},\"user\":{\"id\":7}},\"time\":1793909643000,\"seq\":\"4\"}";
+	static const char user[] = "{\"event_type\":\"user_created\",\"payload\":{\"id\":"
+	                           "\"\\ud83c\\udfb7\",\"timestamp\":1e9}}";
+	static const char *const seeds[] = {event, booking, user};
 	static const char *const bits[] = {
 		"\"",        "{",     "}",    "[", "]", ":",    ",",
 		"\\u0000",   "1e999", "null", "-", ".", "\xff", "9999999999999999999",
