@@ -29,14 +29,14 @@ struct bookings {
 	struct part *part;
 	struct db *db; /* NULL: none */
 	struct bookings_rows rows;
-	char after[24];     /* the last row of the batch before, where that was full; else "0" */
-	int64_t swept_ms;   /* when rows were last looked for from the first one on */
-	int64_t ranked_ms;  /* when ranks were last made */
-	int64_t looked_ms;  /* when the inbox was last looked at */
-	int64_t lag_ms;     /* what was seen then */
-	int64_t failed_ms;  /* when a row last failed; 0: never */
-	char why[512];      /* with what */
-	bool busy;          /* another process is at work, as last seen */
+	char after[24];    /* the last row of the batch before, where that was full; else "0" */
+	int64_t swept_ms;  /* when rows were last looked for from the first one on */
+	int64_t ranked_ms; /* when ranks were last made */
+	int64_t looked_ms; /* when the inbox was last looked at */
+	int64_t lag_ms;    /* what was seen then */
+	int64_t failed_ms; /* when a row last failed; 0: never */
+	char why[512];     /* with what */
+	bool busy;         /* another process is at work, as last seen */
 };
 
 static bool answer_is(const struct rowset *rs, const char *name)
@@ -210,8 +210,9 @@ static enum err note_failed(struct bookings *b, int64_t id, const struct errbuf 
 	char text[24];
 	struct rowset rs;
 	(void)snprintf(text, sizeof text, "%lld", (long long)id);
-	enum err rc = db_query(b->db, "bookings_failed",
-	                       DB_PARAMS({"id", text}, {"error", why->text}, {"tries", TRIES}), &rs, eb);
+	enum err rc =
+		db_query(b->db, "bookings_failed",
+	             DB_PARAMS({"id", text}, {"error", why->text}, {"tries", TRIES}), &rs, eb);
 	if (rc == ERR_OK && rowset_rows(&rs)) {
 		bool dead = answer_is(&rs, "dead");
 		stat_add(STAT_INBOX_RETRIES, !dead);
@@ -303,6 +304,10 @@ static enum err refresh(struct bookings *b, struct errbuf *eb)
 	if (rc == ERR_OK && stale) {
 		rc = make_ranks(b, eb);
 		b->ranked_ms = clock_mono_ms();
+		if (rc == ERR_TIMEOUT && strncmp(db_sqlstate(b->db), "40", 2) == 0) {
+			err_clear(eb); /* another process was at it a moment ago: again */
+			rc = ERR_OK;
+		}
 	}
 	return rc;
 }
@@ -354,7 +359,8 @@ static enum err rest(struct bookings *b, struct errbuf *eb)
 	int64_t now_ms = clock_mono_ms(), until_ms = now_ms + POLL_MS;
 	if (b->ranked_ms + RANKS_MS > now_ms)
 		until_ms = b->ranked_ms + RANKS_MS;
-	while (rc == ERR_OK && !news && !part_stopping(b->part) && (now_ms = clock_mono_ms()) < until_ms)
+	while (rc == ERR_OK && !news && !part_stopping(b->part) &&
+	       (now_ms = clock_mono_ms()) < until_ms)
 		rc = db_wait_notify(b->db, until_ms - now_ms < TICK_MS ? (int)(until_ms - now_ms) : TICK_MS,
 		                    on_notify, &news, eb);
 	if (b->busy && rc == ERR_OK) /* whoever is at it takes what is new, too */
@@ -386,8 +392,8 @@ static enum err serve(struct bookings *b, struct errbuf *eb)
 
 static enum err open_db(struct bookings *b, struct errbuf *eb)
 {
-	enum err rc = analytics_open(&b->db, part_conf(b->part), ANALYTICS_STREAM,
-	                             "takings-stream bookings", eb);
+	enum err rc =
+		analytics_open(&b->db, part_conf(b->part), ANALYTICS_STREAM, "takings-stream bookings", eb);
 	if (rc == ERR_OK)
 		rc = analytics_schema_check(b->db, eb);
 	if (rc == ERR_OK)

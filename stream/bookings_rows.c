@@ -145,8 +145,8 @@ void bookings_rows_read(struct bookings_rows *r, const struct rowset *rs)
 		struct errbuf eb = {0};
 		struct booking_message m;
 		r->ids[i] = rowset_int(rs, i, "id");
-		if (read_row(r, rowset_get(rs, i, "event_type"), rowset_get(rs, i, "event_data"), &m, &eb) ==
-		    ERR_OK) {
+		if (read_row(r, rowset_get(rs, i, "event_type"), rowset_get(rs, i, "event_data"), &m,
+		             &eb) == ERR_OK) {
 			put_message(&messages, &m);
 			buf_printf(&r->good, "%s%lld", r->messages_n++ ? "," : "", (long long)r->ids[i]);
 		} else {

@@ -1,5 +1,5 @@
-/* bookings_rows.h: rows of the inbox as what the functions of migration 011 take. Not shared between
- * threads. */
+/* bookings_rows.h: rows of the inbox as what the functions of migration 011 take. Not shared
+ * between threads. */
 #ifndef TAKINGS_STREAM_BOOKINGS_ROWS_H
 #define TAKINGS_STREAM_BOOKINGS_ROWS_H
 

@@ -552,10 +552,10 @@ BEGIN
 	PERFORM event_states_put(change.new_events);
 	PERFORM booking_figures_take(change);
 	change.new_events := NULL;
-	LOOP
+	LOOP -- in few steps: each leaves a version of every figure's row until the end
 		SELECT array_agg(booking_id) INTO ids
 		FROM (SELECT DISTINCT booking_id FROM booking_message WHERE booking_id > coalesce(ids[cardinality(ids)], '')
-		      ORDER BY booking_id LIMIT 10000) m;
+		      ORDER BY booking_id LIMIT 100000) m;
 		EXIT WHEN ids IS NULL;
 		SELECT array_agg(n), array_agg(n) FILTER (WHERE s.was IS DISTINCT FROM n) INTO change.new_bookings, differ
 		FROM unnest(ids) id CROSS JOIN LATERAL booking_now(id, site) n
