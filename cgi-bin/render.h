@@ -12,7 +12,7 @@
 #include "web/json.h"
 #include "web/tv.h"
 
-enum { RENDER_COLUMNS = 32 };
+enum { RENDER_COLUMNS = 48 };
 
 struct render_columns {
 	int n;

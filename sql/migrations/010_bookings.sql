@@ -281,7 +281,7 @@ CREATE TABLE event_stats (
 	CHECK (unlimited OR total_capacity > 0)
 ) WITH (fillfactor = 70);
 CREATE INDEX event_stats_category ON event_stats (category, event_id);
-CREATE INDEX event_stats_status ON event_stats (status, event_id);
+CREATE INDEX event_stats_status ON event_stats (status, currency);
 -- One for each order of the list: booking_page.
 CREATE INDEX event_stats_name ON event_stats (name_key, event_id);
 CREATE INDEX event_stats_bookings ON event_stats ((-total_bookings), event_id);

@@ -487,7 +487,7 @@ BEGIN
 	    cancelled = d.cancelled + excluded.cancelled,
 	    cancelled_seats = d.cancelled_seats + excluded.cancelled_seats,
 	    counted = d.counted + excluded.counted, revenue_minor = d.revenue_minor + excluded.revenue_minor,
-	    booked_minor = d.booked_minor + excluded.booked_minor;
+	    booked_minor = d.booked_minor + excluded.booked_minor, updated_at = now();
 	DELETE FROM booking_day d USING unnest(added) a
 	WHERE d.business_date = a.business_date AND d.currency = a.currency AND d.touched = 0;
 

@@ -66,37 +66,42 @@ DECLARE
 	back boolean := (sort <> word) <> (word = 'last_booking'); -- against the index
 	way text := CASE WHEN back THEN 'DESC' ELSE 'ASC' END;
 	wanted text := concat_ws(' AND ', CASE WHEN of_category IS NOT NULL THEN 'category = $1' END,
-	                         CASE WHEN part IS NOT NULL THEN '(strpos(name_key, lower($2)) > 0 OR event_id::text = $2)' END,
+	                         CASE WHEN part ~ '^[0-9]{1,18}$' THEN '(name_key LIKE $2 OR event_id = $10)' WHEN part IS NOT NULL THEN 'name_key LIKE $2' END,
 	                         CASE WHEN of_status IS NOT NULL THEN 'status = $3' END, CASE WHEN of_currency IS NOT NULL THEN 'currency = $4' END,
 	                         CASE WHEN held_from IS NOT NULL THEN 'held_at >= $5' END, CASE WHEN held_until IS NOT NULL THEN 'held_at < $6' END);
-	whole boolean := wanted = '';
+	pattern text := '%' || regexp_replace(lower(part), '([%_\\])', '\\\1', 'g') || '%';
+	id bigint := CASE WHEN part ~ '^[0-9]{1,18}$' THEN part::bigint END;
+	hits bigint[];
 	last_ids bigint[];
 	last_key text;
 BEGIN
-	wanted := CASE WHEN whole THEN 'true' ELSE wanted END;
+	IF wanted = '' THEN
+		wanted := 'true';
+		SELECT m.total_events INTO total FROM system_metrics m;
+	ELSIF part IS NOT NULL OR of_category IS NOT NULL OR held_from IS NOT NULL THEN
+		EXECUTE 'SELECT coalesce(array_agg(event_id), ''{}''), count(*) FROM event_stats WHERE ' || wanted INTO hits, total
+			USING of_category, pattern, of_status, of_currency, held_from, held_until, NULL::text, NULL::bigint, NULL::int, id;
+		wanted := CASE WHEN total <= 500 THEN 'event_id = ANY ($11)' ELSE wanted END; -- of more, a page is soon full in any order
+	END IF;
+	IF total IS NULL THEN
+		EXECUTE 'SELECT count(*) FROM event_stats WHERE ' || wanted INTO total USING NULL::text, NULL::text, of_status, of_currency;
+	END IF;
 	ids := '{}';
 	IF after_id IS NULL OR after_key IS NOT NULL THEN
 		EXECUTE format('SELECT coalesce(array_agg(event_id), ''{}''), (array_agg(k))[$9] FROM (SELECT event_id, (%s)::text AS k FROM event_stats WHERE %s AND %s %s'
 		               ' ORDER BY %s %s, event_id %s LIMIT $9 + 1) x', key, wanted, CASE WHEN rate OR instant THEN expr || ' IS NOT NULL' ELSE 'true' END,
 		               CASE WHEN after_id IS NOT NULL THEN format('AND (%s, event_id) %s (%s, $8)', expr, CASE WHEN back THEN '<' ELSE '>' END, given) ELSE '' END, expr, way, way)
-			INTO ids, last_key USING of_category, part, of_status, of_currency, held_from, held_until, after_key, after_id, most;
+			INTO ids, last_key USING of_category, pattern, of_status, of_currency, held_from, held_until, after_key, after_id, most, id, hits;
 	END IF;
 	IF (rate OR instant) AND cardinality(ids) <= most THEN
 		EXECUTE format('SELECT coalesce(array_agg(event_id), ''{}'') FROM (SELECT event_id FROM event_stats WHERE %s AND %s IS NULL %s ORDER BY %s, event_id LIMIT $9) x',
 		               wanted, expr, CASE WHEN after_id IS NOT NULL AND after_key IS NULL THEN 'AND event_id > $8' ELSE '' END, expr)
-			INTO last_ids USING of_category, part, of_status, of_currency, held_from, held_until, after_key, after_id, most + 1 - cardinality(ids);
+			INTO last_ids USING of_category, pattern, of_status, of_currency, held_from, held_until, after_key, after_id, most + 1 - cardinality(ids), id, hits;
 		ids := ids || last_ids;
 	END IF;
 	IF cardinality(ids) > most THEN
 		ids := ids[1:most];
 		next_cursor := rtrim(translate(encode(convert_to(concat_ws(':', sort, ids[most], last_key), 'UTF8'), 'base64'), E'+/\n', '-_'), '=');
-	END IF;
-	IF whole THEN
-		SELECT m.total_events INTO total FROM system_metrics m;
-	END IF;
-	IF total IS NULL THEN
-		EXECUTE 'SELECT count(*) FROM event_stats WHERE ' || wanted INTO total
-			USING of_category, part, of_status, of_currency, held_from, held_until;
 	END IF;
 	RETURN NEXT;
 END
@@ -119,7 +124,7 @@ BEGIN
 			 FROM (SELECT s.event_id, s.event_name FROM event_stats s WHERE s.overbooked AND s.status <> 'cancelled' AND s.over_at > now()
 			       ORDER BY s.over_at, s.event_id LIMIT 10) x);
 	END IF;
-	SELECT count(*) INTO n FROM event_stats s WHERE s.sold_out AND s.status <> 'cancelled' AND s.over_at > now() AND NOT s.overbooked;
+	SELECT count(*) - n INTO n FROM event_stats s WHERE s.sold_out AND s.status <> 'cancelled' AND s.over_at > now();
 	IF n > 0 THEN
 		RETURN QUERY SELECT 'sold_out'::text, 'info'::text, n, n || CASE n WHEN 1 THEN ' event is' ELSE ' events are' END || ' sold out',
 			(SELECT json_agg(json_build_object('event_id', x.event_id, 'event_name', x.event_name))
@@ -146,6 +151,21 @@ BEGIN
 END
 $$;
 
+-- The first probe ever, and by which clock days are. No row before the first message.
+CREATE FUNCTION uptime_first()
+RETURNS TABLE (timezone text, cutoff_hours int, day date, at timestamptz)
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
+BEGIN
+	SELECT b.timezone, b.cutoff_hours INTO timezone, cutoff_hours FROM booking_site b;
+	day := (SELECT min(u.business_date) FROM uptime_day u);
+	at := (SELECT min(p.minute_at) FROM probe_minute p);
+	IF at IS NULL OR business_date(at, timezone, cutoff_hours) > day THEN -- the first minutes are pruned
+		at := business_day_start(timezone, cutoff_hours, day);
+	END IF;
+	RETURN NEXT;
+END
+$$;
+
 -- Minutes of each business day since the first probe ever, as far as they are over, and those of them in
 -- which one went well.
 CREATE FUNCTION uptime_days(first_day date, last_day date)
@@ -153,6 +173,7 @@ RETURNS TABLE (business_date date, minutes_up int, minutes int)
 LANGUAGE plpgsql STABLE ROWS 31 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
+<<<<<<< HEAD
 	site uptime_site;
 	running_at timestamptz := date_trunc('minute', now()); -- the minute that runs is not over, but may be counted
 	running_up int;
@@ -172,6 +193,73 @@ BEGIN
 	CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM least(running_at, d.end_at)
 	                                                        - greatest(site.first_minute_at, d.start_at)) / 60)::int AS n) m
 	LEFT JOIN uptime_day u ON u.business_date = d.day;
+=======
+	first record;
+BEGIN
+	SELECT * INTO first FROM uptime_first();
+	RETURN QUERY
+	SELECT d.business_date, coalesce(u.minutes_up, 0),
+	       greatest(coalesce(u.minutes_up, 0), ceil(extract(epoch FROM least(date_trunc('minute', now()), d.ends_at) - greatest(first.at, d.starts_at)) / 60)::int)
+	FROM business_days(first.timezone, first.cutoff_hours, greatest(first_day, first.day), last_day) d
+	LEFT JOIN uptime_day u ON u.business_date = d.business_date
+	WHERE first.at IS NOT NULL;
+END
+$$;
+
+-- The same of some days up to today together; NULL before the first probe.
+CREATE FUNCTION uptime_since(first_day date)
+RETURNS TABLE (minutes_up int, minutes int)
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
+DECLARE
+	first record;
+	since timestamptz;
+BEGIN
+	SELECT * INTO first FROM uptime_first();
+	since := CASE WHEN first_day > first.day THEN business_day_start(first.timezone, first.cutoff_hours, first_day) ELSE first.at END;
+	minutes_up := CASE WHEN since IS NOT NULL THEN coalesce((SELECT sum(u.minutes_up) FROM uptime_day u WHERE u.business_date >= first_day), 0) END;
+	minutes := greatest(minutes_up, ceil(extract(epoch FROM date_trunc('minute', now()) - since) / 60)::int);
+	RETURN NEXT;
+END
+$$;
+
+-- A row for each day, week or month, oldest first, sums of counts and of one currency's money. `touched` and
+-- `active` of days only: a booking, and an event, may be of several.
+CREATE FUNCTION booking_days(first_day date, final_day date, code text, step text, week_start int, by_transaction boolean)
+RETURNS TABLE (from_day date, to_day date, days_n bigint, touched bigint, new bigint, cancelled bigint, confirmed bigint, minor numeric, counted bigint,
+               active bigint, users bigint, uptime numeric, updated_at timestamptz)
+LANGUAGE plpgsql STABLE ROWS 31 SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT min(x.day), max(x.day), count(*), CASE WHEN step = 'day' THEN sum(x.touched)::bigint END, sum(x.new)::bigint, sum(x.cancelled)::bigint,
+	       sum(x.confirmed)::bigint, sum(x.minor), sum(x.n)::bigint, CASE WHEN step = 'day' THEN sum(x.active)::bigint END, sum(x.users)::bigint,
+	       half_even(sum(x.minutes_up) * 100::numeric / nullif(sum(x.minutes), 0), 3), max(x.updated_at)
+	FROM (SELECT booking_unit(g.day::date, step, week_start) AS unit, g.day::date AS day, coalesce(b.touched, 0) AS touched, coalesce(b.new, 0) AS new,
+	             coalesce(b.cancelled, 0) AS cancelled, coalesce(b.confirmed, 0) AS confirmed, coalesce(b.minor, 0) AS minor, coalesce(b.n, 0) AS n,
+	             coalesce(m.active_events, 0) AS active, coalesce(m.new_users, 0) AS users, u.minutes_up, u.minutes, b.updated_at
+	      FROM generate_series(first_day::timestamp, final_day::timestamp, interval '1 day') g(day)
+	      LEFT JOIN (SELECT d.business_date, sum(d.touched) AS touched, sum(d.new) AS new, sum(d.cancelled) AS cancelled, sum(d.confirmed) AS confirmed,
+	                        sum(CASE WHEN by_transaction THEN d.booked_minor ELSE d.revenue_minor END) FILTER (WHERE d.currency = code) AS minor,
+	                        sum(CASE WHEN by_transaction THEN d.confirmed ELSE d.counted END) FILTER (WHERE d.currency = code) AS n, max(d.updated_at) AS updated_at
+	                 FROM booking_day d WHERE d.business_date BETWEEN first_day AND final_day GROUP BY d.business_date) b ON b.business_date = g.day::date
+	      LEFT JOIN booking_day_more m ON m.business_date = g.day::date
+	      LEFT JOIN uptime_days(first_day, final_day) u ON u.business_date = g.day::date) x
+	GROUP BY x.unit ORDER BY 1;
+END
+$$;
+
+-- The first of one order; equals share a rank and stand in the order of their ids.
+CREATE FUNCTION booking_top(by_what text, code text, most int) RETURNS SETOF top_events
+LANGUAGE plpgsql STABLE ROWS 10 AS $$
+BEGIN
+	IF by_what = 'bookings' THEN
+		RETURN QUERY SELECT * FROM top_events t ORDER BY t.booking_rank, t.event_id LIMIT most;
+	ELSIF by_what = 'revenue' THEN
+		RETURN QUERY SELECT * FROM top_events t WHERE t.currency = code ORDER BY t.revenue_rank, t.event_id LIMIT most;
+	ELSE
+		RETURN QUERY SELECT * FROM top_events t WHERE t.utilization_rank IS NOT NULL ORDER BY t.utilization_rank, t.event_id LIMIT most;
+	END IF;
+>>>>>>> 494431d (cgi-bin: bookings: lists page by page, uptime, tests and docs)
 END
 $$;
 

@@ -31,31 +31,16 @@ FROM system_metrics m,
               FROM (SELECT m.money -> :currency AS j OFFSET 0) x) v,
      LATERAL growth(m.recent_bookings, 30, m.previous_bookings, 30, 30) gb,
      LATERAL growth(v.recent, 30, v.previous, 30, 30) gr,
-     LATERAL (SELECT half_even(sum(minutes_up) * 100::numeric / nullif(sum(minutes), 0), 3) AS percent, sum(minutes - minutes_up)::bigint AS down
-              FROM uptime_days(:today::date - 30, :today::date)) u
+     LATERAL (SELECT half_even(minutes_up * 100::numeric / nullif(minutes, 0), 3) AS percent, minutes - minutes_up AS down
+              FROM uptime_since(:today::date - 30)) u
 
 -- name: booking_daily
--- A row for each day, week or month, oldest first. A booking may be of several days, and an event active on
--- several: of weeks and months nobody knows how many they are.
-SELECT min(x.day) AS date, max(x.day) AS to_date, count(*) AS days_n, max(x.day) = :today::date AS partial,
-       CASE WHEN :step = 'day' THEN sum(x.touched)::bigint END AS total_bookings, sum(x.new)::bigint AS new_bookings,
-       sum(x.cancelled)::bigint AS cancelled_bookings, sum(x.confirmed)::bigint AS confirmed_bookings,
-       money_of(sum(x.minor), :money_digits::int) AS total_revenue, sum(x.n)::bigint AS counted_bookings,
-       money_ratio_of(sum(x.minor), sum(x.n), :money_digits::int) AS avg_booking_value,
-       CASE WHEN :step = 'day' THEN sum(x.active_events)::bigint END AS active_events, sum(x.new_users)::bigint AS new_users,
-       half_even(sum(x.minutes_up) * 100::numeric / nullif(sum(x.minutes), 0), 3) AS system_uptime, max(x.updated_at) AS updated_at
-FROM (SELECT booking_unit(g.day::date, :step, :week_start::int) AS unit, g.day::date AS day, coalesce(b.touched, 0) AS touched,
-             coalesce(b.new, 0) AS new, coalesce(b.cancelled, 0) AS cancelled, coalesce(b.confirmed, 0) AS confirmed, coalesce(b.minor, 0) AS minor,
-             coalesce(b.n, 0) AS n, coalesce(m.active_events, 0) AS active_events, coalesce(m.new_users, 0) AS new_users, u.minutes_up, u.minutes, b.updated_at
-      FROM generate_series(:from_day::date::timestamp, :last_day::date::timestamp, interval '1 day') g(day)
-      LEFT JOIN (SELECT d.business_date, sum(d.touched) AS touched, sum(d.new) AS new, sum(d.cancelled) AS cancelled, sum(d.confirmed) AS confirmed,
-                        sum(CASE WHEN :by_transaction::boolean THEN d.booked_minor ELSE d.revenue_minor END) FILTER (WHERE d.currency = :currency) AS minor,
-                        sum(CASE WHEN :by_transaction::boolean THEN d.confirmed ELSE d.counted END) FILTER (WHERE d.currency = :currency) AS n,
-                        max(d.updated_at) AS updated_at
-                 FROM booking_day d WHERE d.business_date BETWEEN :from_day::date AND :last_day::date GROUP BY d.business_date) b ON b.business_date = g.day::date
-      LEFT JOIN booking_day_more m ON m.business_date = g.day::date
-      LEFT JOIN uptime_days(:from_day::date, :last_day::date) u ON u.business_date = g.day::date) x
-GROUP BY x.unit ORDER BY 1
+-- A row for each day, week or month, oldest first.
+SELECT d.from_day AS date, d.to_day AS to_date, d.days_n, d.to_day = :today::date AS partial, d.touched AS total_bookings, d.new AS new_bookings,
+       d.cancelled AS cancelled_bookings, d.confirmed AS confirmed_bookings, money_of(d.minor, :money_digits::int) AS total_revenue, d.counted AS counted_bookings,
+       money_ratio_of(d.minor, d.counted, :money_digits::int) AS avg_booking_value, d.active AS active_events, d.users AS new_users, d.uptime AS system_uptime,
+       d.updated_at
+FROM booking_days(:from_day::date, :last_day::date, :currency, :step, :week_start::int, :by_transaction::boolean) d
 
 -- name: booking_trend
 -- The 30 complete days before today, oldest first.
@@ -74,7 +59,7 @@ SELECT :today::date AS date, true AS partial, :elapsed_s::int AS elapsed_s, coal
        money_of(coalesce(b.minor, 0), :money_digits::int) AS total_revenue, coalesce(b.n, 0) AS counted_bookings,
        money_ratio_of(coalesce(b.minor, 0), coalesce(b.n, 0), :money_digits::int) AS avg_booking_value,
        coalesce(m.active_events, 0) AS active_events, coalesce(m.new_users, 0) AS new_users,
-       (SELECT half_even(minutes_up * 100::numeric / nullif(minutes, 0), 3) FROM uptime_days(:today::date, :today::date)) AS system_uptime, b.updated_at
+       (SELECT half_even(minutes_up * 100::numeric / nullif(minutes, 0), 3) FROM uptime_since(:today::date)) AS system_uptime, b.updated_at
 FROM (SELECT sum(touched)::bigint AS touched, sum(new)::bigint AS new, sum(cancelled)::bigint AS cancelled, sum(confirmed)::bigint AS confirmed,
              sum(revenue_minor) FILTER (WHERE currency = :currency) AS minor, (sum(counted) FILTER (WHERE currency = :currency))::bigint AS n,
              max(updated_at) AS updated_at
@@ -82,22 +67,15 @@ FROM (SELECT sum(touched)::bigint AS touched, sum(new)::bigint AS new, sum(cance
 LEFT JOIN booking_day_more m ON m.business_date = :today::date
 
 -- name: booking_top
--- The first of each order; equals share a rank and stand in the order of their ids.
 SELECT t.id, t.event_id, t.event_name, t.category, t.currency, t.total_bookings, money(t.revenue_minor, t.currency) AS total_revenue,
        t.capacity_utilization, t.booking_rank, t.revenue_rank, t.utilization_rank, t.updated_at
-FROM (SELECT b.*, b.booking_rank AS place FROM (SELECT * FROM top_events WHERE :by = 'bookings' ORDER BY booking_rank, event_id LIMIT :limit::int) b
-      UNION ALL
-      SELECT r.*, r.revenue_rank FROM (SELECT * FROM top_events WHERE :by = 'revenue' AND currency = :currency ORDER BY revenue_rank, event_id LIMIT :limit::int) r
-      UNION ALL
-      SELECT u.*, u.utilization_rank FROM (SELECT * FROM top_events WHERE :by = 'utilization' AND utilization_rank IS NOT NULL
-                                           ORDER BY utilization_rank, event_id LIMIT :limit::int) u) t
-ORDER BY t.place, t.event_id
+FROM booking_top(:by, :currency, :limit::int) t
 
 -- name: booking_top_bookings
-SELECT t.*, money(t.revenue_minor, t.currency) AS total_revenue FROM top_events t ORDER BY t.booking_rank, t.event_id LIMIT 5
+SELECT t.*, money(t.revenue_minor, t.currency) AS total_revenue FROM booking_top('bookings', NULL, 5) t
 
 -- name: booking_top_revenue
-SELECT t.*, money(t.revenue_minor, t.currency) AS total_revenue FROM top_events t WHERE t.currency = :currency ORDER BY t.revenue_rank, t.event_id LIMIT 5
+SELECT t.*, money(t.revenue_minor, t.currency) AS total_revenue FROM booking_top('revenue', :currency, 5) t
 
 -- name: booking_alerts
 SELECT * FROM booking_alerts()
@@ -251,10 +229,12 @@ LEFT JOIN (SELECT extract(isodow FROM b.business_date)::int AS weekday_n, b.hour
 ORDER BY w.n, h.n
 
 -- name: booking_leads
--- How long before the event people book, over all time.
-SELECT b.from_days, b.to_days, coalesce(sum(l.new), 0)::bigint AS new_bookings, coalesce(sum(l.new_seats), 0)::bigint AS new_seats,
-       CASE WHEN sum(sum(l.new)) OVER () > 0 THEN half_even(coalesce(sum(l.new), 0) * 100 / sum(sum(l.new)) OVER (), 2) END AS share_of_bookings
-FROM (VALUES (0, 0), (1, 1), (2, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, 180), (181, 364), (365, NULL), (NULL, NULL)) b(from_days, to_days)
-LEFT JOIN booking_lead l ON l.lead_days BETWEEN coalesce(b.from_days, -1) AND coalesce(b.to_days, CASE WHEN b.from_days IS NULL THEN -1 ELSE 365 END)
-     AND (nullif(:category, '') IS NULL OR l.category = :category)
-GROUP BY b.from_days, b.to_days ORDER BY b.from_days NULLS LAST
+-- How long before the event people book, over all time; the last row is of events without a start.
+SELECT b.from_days, b.to_days, coalesce(l.new, 0) AS new_bookings, coalesce(l.seats, 0) AS new_seats,
+       CASE WHEN sum(l.new) OVER () > 0 THEN half_even(coalesce(l.new, 0) * 100 / sum(l.new) OVER (), 2) END AS share_of_bookings
+FROM (VALUES (1, 0, 0), (2, 1, 1), (3, 2, 3), (4, 4, 7), (5, 8, 14), (6, 15, 30), (7, 31, 60), (8, 61, 90), (9, 91, 180), (10, 181, 364), (11, 365, NULL),
+             (12, NULL, NULL)) b(place, from_days, to_days)
+LEFT JOIN (SELECT coalesce(nullif(width_bucket(lead_days, '{0,1,2,4,8,15,31,61,91,181,365}'::smallint[]), 0), 12) AS place, sum(new)::bigint AS new,
+                  sum(new_seats)::bigint AS seats
+           FROM booking_lead WHERE nullif(:category, '') IS NULL OR category = :category GROUP BY 1) l USING (place)
+ORDER BY b.place

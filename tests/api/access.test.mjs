@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { makeCallers } from '../lib/callers.mjs'
+import { bookingSql, someBookings } from '../lib/booking_tables.mjs'
 import { startInstance } from '../lib/instance.mjs'
 import { LiveTables } from '../lib/live_tables.mjs'
 import { binDir, must, root } from '../lib/process.mjs'
@@ -23,6 +24,7 @@ let site, callers
 before(async () => {
 	site = await startInstance()
 	await site.psql('MIGRATE_DATABASE_URL', new LiveTables().touch()) // as if takings-stream ran
+	await site.psql('MIGRATE_DATABASE_URL', bookingSql(someBookings()))
 	callers = await makeCallers(site)
 }, { timeout: 120_000 })
 

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import addFormats from 'ajv-formats'
 import Ajv from 'ajv/dist/2020.js'
+import { bookingSql, someBookings } from '../lib/booking_tables.mjs'
 import { startInstance } from '../lib/instance.mjs'
 import { LiveTables } from '../lib/live_tables.mjs'
 import { binDir, must } from '../lib/process.mjs'
@@ -93,6 +94,7 @@ describe('the answers', () => {
 	before(async () => {
 		site = await startInstance({ ENABLE_COHORT_ANALYSIS: '0', ENABLE_USER_JOURNEY: 'false' })
 		await site.psql('MIGRATE_DATABASE_URL', new LiveTables().touch()) // as if takings-stream ran
+		await site.psql('MIGRATE_DATABASE_URL', bookingSql(someBookings()))
 	}, { timeout: 180_000 })
 	after(() => site?.destroy())
 
