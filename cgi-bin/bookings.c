@@ -53,6 +53,18 @@ static const char *week_start(const struct conf *conf)
 	return strcmp(day, "sunday") == 0 ? "7" : strcmp(day, "saturday") == 0 ? "6" : "1";
 }
 
+void bookings_page_handle(struct call *c)
+{
+	call_param_set(c, "week_start", week_start(c->conf));
+}
+
+bool bookings_are_for(const struct identity *who, const struct conf *conf)
+{
+	static const struct route as = {
+		.access = ACCESS_ADMIN, .scopes = SCOPE_ADMIN, .opened_by = CONF_BOOKINGS_ROLE};
+	return identity_may(who, &as, conf);
+}
+
 void bookings_handle(struct call *c)
 {
 	struct errbuf eb = {0};

@@ -347,7 +347,7 @@ bool identity_may(const struct identity *who, const struct route *route, const s
 	unsigned scopes = route->scopes;
 	if (route->opened_by)
 		access = role_of(conf_str(conf, (enum conf_id)route->opened_by));
-	if (route->opened_by && access == ACCESS_VIEWER)
+	if (route->opened_by && scopes && access == ACCESS_VIEWER) /* a page is for no key */
 		scopes |= SCOPE_READ;
 	if (access == ACCESS_PUBLIC)
 		return true;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/words.h"
+#include "cgi-bin/bookings.h"
 #include "cgi-bin/feature.h"
 #include "cgi-bin/stats.h"
 #include "web/json.h"
@@ -13,6 +14,7 @@
 void live_handle(struct call *c)
 {
 	call_param_set(c, "window_s", conf_str(c->conf, CONF_REALTIME_WINDOW));
+	call_param_set(c, "bookings", bookings_are_for(&c->who, c->conf) ? "t" : "f");
 	call_param_set(c, "customers", identity_sees_customers(&c->who) ? "t" : "f");
 }
 
@@ -91,6 +93,15 @@ static bool page_is_ours(const struct call *c, bool ticket)
 	       words_find(conf_str(c->conf, CONF_PUBLIC_ORIGIN), ',', origin, WORDS_ANY_CASE) >= 0;
 }
 
+/* What the answer's header says to takings-stream (stream/ws.c). */
+static const char *view_of(const struct call *c)
+{
+	bool customers = identity_sees_customers(&c->who);
+	if (bookings_are_for(&c->who, c->conf))
+		return customers ? "full bookings" : "plain bookings";
+	return customers ? "full" : "plain";
+}
+
 static bool may_watch(const struct call *c)
 {
 	static const struct route as = {.access = ACCESS_VIEWER, .scopes = SCOPE_READ};
@@ -118,7 +129,6 @@ void live_auth_handle(struct call *c)
 		call_refuse(c, 403, "forbidden", &eb);
 	} else {
 		reply_begin(c->reply, 204, "text/plain");
-		reply_header_set(c->reply, "X-Takings-Live",
-		                 identity_sees_customers(&c->who) ? "full" : "plain");
+		reply_header_set(c->reply, "X-Takings-Live", view_of(c));
 	}
 }

@@ -6,23 +6,24 @@
 
 /* clang-format off */
 /* What rows of routes.c share: the members of the live picture, which stream/hub.c sends, too. */
-#define LIVE_PARAMS {.name = "window_s", .fallback = "60", .fixed = true}, {.name = "customers", .fallback = "f", .fixed = true}
+#define LIVE_PARAMS {.name = "window_s", .fallback = "60", .fixed = true}, {.name = "customers", .fallback = "f", .fixed = true}, \
+	{.name = "bookings", .fallback = "f", .fixed = true}
+#define LIVE_SITE(...) {.statement = "hub_site", .shape = PART_OBJECT, .key = "site", .only = "has_orders", \
+	 .columns = "date weekday tz cutoff currency currency_digits profile", __VA_ARGS__}
 #define LIVE_PARTS                                                                                 \
-	{.statement = "hub_site", .shape = PART_OBJECT, .key = "site",                                 \
-	 .columns = "date weekday tz cutoff currency currency_digits profile"},                        \
-	{.statement = "hub_rates", .shape = PART_OBJECT, .key = "rates",                               \
+	{.statement = "hub_rates", .shape = PART_OBJECT, .key = "rates", .only = "has_orders",                               \
 	 .columns = "window_s orders_per_minute revenue_per_minute cancelled_per_minute"},             \
-	{.statement = "hub_today", .shape = PART_OBJECT, .key = "today",                               \
+	{.statement = "hub_today", .shape = PART_OBJECT, .key = "today", .only = "has_orders",                               \
 	 .columns = "orders placed_orders counted_orders gross refunds revenue avg_order_value other_currencies"}, \
-	{.statement = "hub_before", .shape = PART_OBJECT, .key = "before",                             \
+	{.statement = "hub_before", .shape = PART_OBJECT, .key = "before", .only = "has_orders",                             \
 	 .columns = "date words known exact base_revenue base_orders revenue_change revenue_status orders_change orders_status " \
 	            "has_revenue_change is_new"},                                                      \
-	{.statement = "hub_minutes", .shape = PART_ROWS, .key = "minutes", .columns = "at clock orders revenue"}, \
-	{.statement = "hub_minute", .shape = PART_OBJECT, .key = "minute", .columns = "at clock orders revenue"}, \
-	{.statement = "hub_products", .shape = PART_ROWS, .key = "top_products",                       \
+	{.statement = "hub_minutes", .shape = PART_ROWS, .key = "minutes", .only = "has_orders", .columns = "at clock orders revenue"}, \
+	{.statement = "hub_minute", .shape = PART_OBJECT, .key = "minute", .only = "has_orders", .columns = "at clock orders revenue"}, \
+	{.statement = "hub_products", .shape = PART_ROWS, .key = "top_products", .only = "has_orders",                       \
 	 .columns = "product_id name quantity revenue orders"},                                        \
-	{.statement = "hub_statuses", .shape = PART_ROWS, .key = "statuses", .columns = "status orders"}, \
-	{.statement = "hub_recent", .shape = PART_ROWS, .key = "recent_orders",                        \
+	{.statement = "hub_statuses", .shape = PART_ROWS, .key = "statuses", .only = "has_orders", .columns = "status orders"}, \
+	{.statement = "hub_recent", .shape = PART_ROWS, .key = "recent_orders", .only = "has_orders",                        \
 	 .columns = "order_id status total currency customer_id created_at clock"},                    \
 	{.statement = "hub_source", .shape = PART_OBJECT, .key = "source", .columns = "status detail lag_s is_off is_bad is_waiting"}
 /* clang-format on */
@@ -35,7 +36,7 @@ void live_handle(struct call *c);
 void live_ticket_handle(struct call *c);
 
 /* GET /ws/auth: nginx asks whether somebody may open a WebSocket: 204 with X-Takings-Live, which
- * says what they may see (full or plain), 401 or 403. Only nginx can ask. */
+ * says what they may see (full or plain, with bookings or without), 401 or 403. Only nginx can ask. */
 void live_auth_handle(struct call *c);
 
 #endif

@@ -17,18 +17,28 @@ enum { APART_MS = 1000, LATE_MS = 250, AT_LEAST_MS = 5000, TICK_MS = 100, SCOPE_
 static const struct member_source {
 	const char *key, *statement;
 	bool list;          /* any number of rows, else one */
-	const char *hidden; /* a column that is null in the plain view */
+	const char *hidden; /* a column that is null in the plain views */
+	const char *only;   /* asked only where this column of the scope is true; else not there */
+	unsigned needs;     /* bits of the views that have it */
 } members[] = {
-	{.key = "site", .statement = "hub_site"},
-	{.key = "rates", .statement = "hub_rates"},
-	{.key = "today", .statement = "hub_today"},
-	{.key = "before", .statement = "hub_before"},
-	{.key = "minutes", .statement = "hub_minutes", .list = true},
-	{.key = "minute", .statement = "hub_minute"},
-	{.key = "top_products", .statement = "hub_products", .list = true},
-	{.key = "statuses", .statement = "hub_statuses", .list = true},
-	{.key = "recent_orders", .statement = "hub_recent", .list = true, .hidden = "customer_id"},
+	{.key = "site", .statement = "hub_site", .only = "has_orders"},
+	{.key = "rates", .statement = "hub_rates", .only = "has_orders"},
+	{.key = "today", .statement = "hub_today", .only = "has_orders"},
+	{.key = "before", .statement = "hub_before", .only = "has_orders"},
+	{.key = "minutes", .statement = "hub_minutes", .list = true, .only = "has_orders"},
+	{.key = "minute", .statement = "hub_minute", .only = "has_orders"},
+	{.key = "top_products", .statement = "hub_products", .list = true, .only = "has_orders"},
+	{.key = "statuses", .statement = "hub_statuses", .list = true, .only = "has_orders"},
+	{.key = "recent_orders",
+     .statement = "hub_recent",
+     .list = true,
+     .hidden = "customer_id",
+     .only = "has_orders"},
 	{.key = "source", .statement = "hub_source"},
+	{.key = "bookings",
+     .statement = "hub_bookings",
+     .only = "has_bookings",
+     .needs = VIEW_BOOKINGS},
 };
 
 enum { MEMBERS = sizeof members / sizeof *members };
@@ -103,7 +113,7 @@ static void put_member(struct buf *out, const struct member_source *m, const str
                        enum picture_view view)
 {
 	struct json j;
-	const char *hidden = view == VIEW_PLAIN ? m->hidden : NULL;
+	const char *hidden = view & VIEW_FULL ? NULL : m->hidden;
 	buf_clear(out);
 	json_init(&j, out);
 	if (m->list)
@@ -119,24 +129,32 @@ static void put_member(struct buf *out, const struct member_source *m, const str
 
 /* ---- looking ------------------------------------------------------------------ */
 
-/* Without rules there is nothing to show yet but where it comes from. */
+static bool is_wanted(const struct rowset *scope, const struct member_source *m)
+{
+	const char *truth = m->only ? rowset_get(scope, 0, m->only) : "t";
+	return truth && *truth == 't';
+}
+
+/* Without a row of the scope there is nothing to show yet. */
 static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope,
                     struct rowset rows[MEMBERS], struct errbuf *eb)
 {
 	struct db_param params[SCOPE_COLUMNS + 1] = {{NULL, NULL}};
 	struct db_ask asks[MEMBERS];
-	enum err rc =
-		db_query(db, "hub_scope",
-	             DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)}, {"customers", "t"}),
-	             scope, eb);
+	enum err rc = db_query(db, "hub_scope",
+	                       DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)},
+	                                 {"customers", "t"}, {"bookings", "t"}),
+	                       scope, eb);
 	if (rc != ERR_OK || rowset_rows(scope) == 0)
 		return rc;
 	must(rowset_cols(scope) <= SCOPE_COLUMNS);
 	for (int i = 0; i < rowset_cols(scope); i++)
 		params[i] = (struct db_param){rowset_name(scope, i), rowset_text(scope, 0, i)};
+	int n = 0;
 	for (int i = 0; i < MEMBERS; i++)
-		asks[i] = (struct db_ask){members[i].statement, params, &rows[i]};
-	return db_query_all(db, asks, MEMBERS, NULL, eb);
+		if (is_wanted(scope, &members[i]))
+			asks[n++] = (struct db_ask){members[i].statement, params, &rows[i]};
+	return db_query_all(db, asks, n, NULL, eb);
 }
 
 static struct picture *draw(const struct rowset *scope, const struct rowset rows[MEMBERS])
@@ -147,9 +165,11 @@ static struct picture *draw(const struct rowset *scope, const struct rowset rows
 	struct picture *p = picture_new(before, seq, rowset_get(scope, 0, "as_of"));
 	buf_init(&json);
 	for (int i = 0; i < MEMBERS; i++)
-		for (enum picture_view view = VIEW_PLAIN; view < PICTURE_VIEWS; view++) {
-			put_member(&json, &members[i], &rows[i], view);
-			picture_put(p, i, members[i].key, view, buf_str(&json));
+		for (unsigned view = 0; is_wanted(scope, &members[i]) && view < PICTURE_VIEWS; view++) {
+			if ((view & members[i].needs) != members[i].needs)
+				continue;
+			put_member(&json, &members[i], &rows[i], (enum picture_view)view);
+			picture_put(p, i, members[i].key, (enum picture_view)view, buf_str(&json));
 		}
 	buf_fini(&json);
 	picture_release(before);

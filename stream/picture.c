@@ -41,7 +41,7 @@ struct picture *picture_new(const struct picture *before, int64_t seq, const cha
 	(void)snprintf(p->as_of, sizeof p->as_of, "%s", as_of);
 	for (int i = 0; i < PICTURE_MEMBERS; i++)
 		for (int v = 0; v < PICTURE_VIEWS; v++)
-			if (p->members[i].key)
+			if (p->members[i].views[v].json)
 				p->members[i].views[v].json = copy(p->members[i].views[v].json);
 	return p;
 }
@@ -100,7 +100,7 @@ void picture_message(const struct picture *p, enum picture_view view, int64_t si
 	buf_puts(out, ",\"data\":{");
 	for (int i = 0; i < PICTURE_MEMBERS; i++) {
 		const struct member *m = &p->members[i];
-		if (!m->key || (known && m->views[view].changed <= since))
+		if (!m->views[view].json || (known && m->views[view].changed <= since))
 			continue;
 		buf_printf(out, "%s\"%s\":", any ? "," : "", m->key);
 		buf_puts(out, m->views[view].json);

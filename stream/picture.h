@@ -20,9 +20,10 @@ enum { PICTURE_MEMBERS = 12, PICTURE_TIME = 32 };
 
 /* Who sees what. */
 enum picture_view {
-	VIEW_PLAIN, /* no ids of customers */
-	VIEW_FULL,
-	PICTURE_VIEWS
+	VIEW_PLAIN,    /* no ids of customers */
+	VIEW_FULL,     /* these too */
+	VIEW_BOOKINGS, /* a bit: with bookings, plain or full */
+	PICTURE_VIEWS = 4
 };
 
 struct picture;
@@ -31,8 +32,8 @@ struct picture;
  * caller has one reference. */
 struct picture *picture_new(const struct picture *before, int64_t seq, const char *as_of);
 
-/* Member `i` of one view is `json` from here on. Keys outlive the picture; of one `i` it is always
- * the same one. Before the picture is shown only. */
+/* Member `i` of one view is `json` from here on; a view it was never put into has none. Keys
+ * outlive the picture; of one `i` it is always the same one. Before the picture is shown only. */
 void picture_put(struct picture *p, int i, const char *key, enum picture_view view,
                  const char *json);
 

@@ -116,9 +116,14 @@ static int say_goodbye(struct lws *wsi, enum close_code code)
 /* What nginx says; an unknown word, or none, is the least. */
 static enum picture_view view_of(struct lws *wsi)
 {
-	char word[16];
-	int n = lws_hdr_custom_copy(wsi, word, sizeof word, "x-takings-live:", 15);
-	return n > 0 && strcmp(word, "full") == 0 ? VIEW_FULL : VIEW_PLAIN;
+	static const char *const views[PICTURE_VIEWS] = {"plain", "full", "plain bookings",
+	                                                 "full bookings"};
+	char words[32];
+	int n = lws_hdr_custom_copy(wsi, words, sizeof words, "x-takings-live:", 15);
+	for (int view = 0; n > 0 && view < PICTURE_VIEWS; view++)
+		if (strcmp(words, views[view]) == 0)
+			return (enum picture_view)view;
+	return VIEW_PLAIN;
 }
 
 static int64_t since_of(struct lws *wsi)

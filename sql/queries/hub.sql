@@ -3,8 +3,9 @@
 -- money are in the site's currency, as in all other answers.
 
 -- name: hub_scope
--- The business day that runs, and the same weekday a week before up to the same elapsed time. No
--- row before the first run of the batch.
+-- The business day that runs, and the same weekday a week before up to the same elapsed time. No row
+-- before the first run of the batch, unless there are bookings: then has_orders is false, and so it is
+-- only asked for these and for the source. :bookings: whether whoever asks may see them.
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_of,
        to_char(now() AT TIME ZONE r.timezone, 'HH24:MI') AS time_now,
        d.business_date AS date, d.business_date AS today, to_char(d.business_date, 'FMDay') AS weekday,
@@ -17,8 +18,12 @@ SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_
        json_build_object('from', d.starts_at, 'to', d.ends_at, 'tz', r.timezone, 'cutoff', r.cutoff_hours,
                          'from_date', d.business_date, 'to_date', d.business_date, 'complete', false,
                          'partial', true, 'elapsed_s', floor(extract(epoch FROM now() - d.starts_at))::int) AS range,
-       'order_date' AS basis, :window_s::int AS window_s, :customers::boolean AS customers
-FROM site s JOIN rules r USING (rules_id),
+       'order_date' AS basis, :window_s::int AS window_s, :customers::boolean AS customers, r.has_orders,
+       :bookings::boolean AND EXISTS (SELECT FROM booking_site WHERE timezone IS NOT NULL AND processed_at IS NOT NULL) AS has_bookings
+FROM (SELECT timezone, cutoff_hours, revenue_profile, counted_statuses, default_currency, true AS has_orders FROM site JOIN rules USING (rules_id)
+      UNION ALL
+      SELECT timezone, cutoff_hours, 'commerce', '', coalesce(currency, 'EUR'), false FROM booking_site
+      WHERE timezone IS NOT NULL AND processed_at IS NOT NULL AND NOT EXISTS (SELECT FROM site)) r,
      LATERAL (SELECT coalesce((SELECT x.currency FROM series x WHERE x.currency = r.default_currency LIMIT 1),
                               (SELECT x.currency FROM series x ORDER BY first_date, x.currency LIMIT 1),
                               r.default_currency) AS currency) c,
@@ -153,3 +158,34 @@ FROM (SELECT count(*) AS n, coalesce(max(worse), 0) AS worst,
       FROM stream_status,
            LATERAL (SELECT array_position(ARRAY['ok', 'degraded', 'down'], status) - 1 AS worse) w
       WHERE at > now() - interval '15 seconds') s
+
+-- name: hub_bookings
+-- Bookings: their version, the business day so far, the first ten places by bookings, and the events
+-- that changed last. No row before anything was processed.
+SELECT s.version, to_char(s.processed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS processed_at, t.today AS date, c.currency,
+       coalesce(d.new, 0) AS new_bookings, coalesce(d.confirmed, 0) AS confirmed_bookings, coalesce(d.cancelled, 0) AS cancelled_bookings,
+       coalesce(d.seats, 0) AS seats_sold, money(coalesce(d.minor, 0), c.currency) AS booking_revenue,
+       coalesce((SELECT json_agg(x) FROM (SELECT o.booking_rank AS rank, o.event_id, o.event_name AS name, o.total_bookings AS bookings, e.confirmed_seats AS seats,
+                                                 CASE WHEN NOT e.unlimited THEN e.total_capacity END AS capacity, e.capacity_utilization AS filled, e.overbooked
+                                          FROM (SELECT * FROM top_events ORDER BY booking_rank, event_id LIMIT 10) o JOIN event_stats e USING (event_id)
+                                          ORDER BY o.booking_rank, o.event_id) x), '[]') AS leaders,
+       coalesce((SELECT json_agg(x) FROM (SELECT event_id, event_name AS name, confirmed_seats AS seats, CASE WHEN NOT unlimited THEN total_capacity END AS capacity,
+                                                 capacity_utilization AS filled, overbooked
+                                          FROM event_stats ORDER BY updated_at DESC, event_id LIMIT 10) x), '[]') AS changed
+FROM booking_site s
+CROSS JOIN LATERAL business_date(now(), s.timezone, s.cutoff_hours) t(today)
+CROSS JOIN LATERAL (SELECT coalesce(s.currency, 'EUR') AS currency) c
+LEFT JOIN LATERAL (SELECT sum(new)::bigint AS new, sum(confirmed)::bigint AS confirmed, sum(cancelled)::bigint AS cancelled, sum(confirmed_seats)::bigint AS seats,
+                          sum(revenue_minor) FILTER (WHERE b.currency = c.currency) AS minor
+                   FROM booking_day b WHERE b.business_date = t.today) d ON true
+WHERE s.timezone IS NOT NULL
+
+-- name: hub_leaders
+-- The same places for the page, a row each.
+SELECT o.booking_rank AS rank, o.event_id, o.event_name, o.total_bookings, e.confirmed_seats, e.total_capacity, e.unlimited, e.overbooked
+FROM (SELECT * FROM top_events ORDER BY booking_rank, event_id LIMIT 10) o JOIN event_stats e USING (event_id)
+ORDER BY o.booking_rank, o.event_id
+
+-- name: hub_missing
+-- Why there is no picture: there is nothing to say beside the row's own words.
+SELECT NULL::text AS detail, NULL::text AS field

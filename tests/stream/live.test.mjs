@@ -195,6 +195,35 @@ test('ids of customers are for analysts, admins and their keys', async () => {
 	}
 })
 
+test('bookings are for whoever may read their figures, and are no member before there are any', async () => {
+	const snapshot = async (name, headers = {}) => {
+		const s = await live.connect({ ...who[name], ...headers })
+		const { data } = await s.wait((m) => m.type === 'snapshot')
+		s.close()
+		return data
+	}
+	assert.ok(!('bookings' in await snapshot('admin')))
+	const message = (more) => JSON.stringify({ occurred_at: new Date().toISOString(), event_id: 5, ...more })
+	for (const body of [message({ type: 'event.published', name: 'Concert', capacity: 10 }), message({ type: 'booking.created', booking_id: 'b', seats: 3, status: 'confirmed', amount: '30.00' })])
+		assert.equal((await live.web.get('/api/v1/ingest', { method: 'POST', headers: { ...who.ingest, 'content-type': 'application/json' }, body })).status, 202)
+	const told = await until(async () => (await snapshot('admin')).bookings, { what: 'bookings in the picture' })
+	assert.deepEqual(told.leaders, [{ rank: 1, event_id: 5, name: 'Concert', bookings: 1, seats: 3, capacity: 10, filled: 30, overbooked: false }])
+	assert.deepEqual([told.new_bookings, told.seats_sold, told.booking_revenue, told.changed.length], [1, 3, 30, 1])
+	for (const name of ['viewer', 'analyst', 'read']) {
+		const data = await snapshot(name, { 'X-Takings-Live': 'full bookings' })
+		assert.ok(data.today && !('bookings' in data), name)
+	}
+	// What is cancelled is told within a second or so.
+	const s = await live.connect(who.admin)
+	await s.wait((m) => m.type === 'snapshot')
+	const begun = Date.now()
+	await live.web.get('/api/v1/ingest', { method: 'POST', headers: { ...who.ingest, 'content-type': 'application/json' }, body: message({ type: 'booking.cancelled', booking_id: 'b' }) })
+	const { data } = await s.wait((m) => m.data?.bookings?.leaders[0].seats === 0)
+	assert.ok(Date.now() - begun < 3000, `${Date.now() - begun} ms`)
+	assert.ok(data.bookings.version > told.version)
+	s.close()
+})
+
 test('the address has an ETag that stays while nothing changes', async () => {
 	// The window of the rates and the minutes move with the clock.
 	const same = await until(async () => {
