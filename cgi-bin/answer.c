@@ -8,7 +8,7 @@
 #include "cgi-bin/csv.h"
 #include "cgi-bin/render.h"
 
-enum { FED_COLUMNS = 64 };
+enum { FED_COLUMNS = 96 };
 
 void answer_fini(struct answer *a)
 {

@@ -36,7 +36,8 @@ void live_handle(struct call *c);
 void live_ticket_handle(struct call *c);
 
 /* GET /ws/auth: nginx asks whether somebody may open a WebSocket: 204 with X-Takings-Live, which
- * says what they may see (full or plain, with bookings or without), 401 or 403. Only nginx can ask. */
+ * says what they may see (full or plain, with bookings or without), 401 or 403. Only nginx can ask.
+ */
 void live_auth_handle(struct call *c);
 
 #endif

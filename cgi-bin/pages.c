@@ -5,6 +5,7 @@
 
 #include "base/assets.h"
 #include "base/log.h"
+#include "cgi-bin/bookings.h"
 #include "cgi-bin/feature.h"
 #include "cgi-bin/links.h"
 #include "cgi-bin/render.h"
@@ -65,6 +66,7 @@ struct tv *pages_context(const struct call *c)
 	tv_set(m, user, "role", tv_borrow(m, role_names[c->who.role]));
 	tv_set_bool(m, user, "is_analyst", c->who.role >= ACCESS_ANALYST);
 	tv_set_bool(m, user, "is_admin", c->who.role >= ACCESS_ADMIN);
+	tv_set_bool(m, user, "sees_bookings", bookings_are_for(&c->who, c->conf));
 	tv_set_bool(m, user, "has_session", c->who.kind == IDENTITY_SESSION);
 	tv_set(m, top, "user", c->who.role > ACCESS_PUBLIC ? user : NULL);
 	if (*c->who.hash) {
@@ -209,9 +211,9 @@ static bool known_metric(const char *path)
 static bool known_global(const char *path)
 {
 	static const char *const names[] = {
-		"is_page",       "request_id",       "version",   "csrf",
-		"user",          "user.name",        "user.role", "user.is_analyst",
-		"user.is_admin", "user.has_session", "nav_query", "assets"};
+		"is_page",          "request_id", "version",         "csrf",          "user",
+		"user.name",        "user.role",  "user.is_analyst", "user.is_admin", "user.sees_bookings",
+		"user.has_session", "nav_query",  "assets"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], path) == 0)
 			return true;

@@ -3,6 +3,7 @@
 
 #include "cgi-bin/admin.h"
 #include "cgi-bin/bookings.h"
+#include "cgi-bin/bookings_pages.h"
 #include "cgi-bin/ingest.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_metrics.h"
@@ -598,6 +599,8 @@ static const struct route routes[] = {
                {.statement = "hub_leaders", .shape = PART_ROWS, .key = "places", .only = "has_bookings"}},
 	 .doc = "Orders as they come in"},
 
+	BOOKINGS_PAGES,
+
 	{.method = "GET", .path = "/admin/account", ACCOUNT, .handler = account_page_handle, .params = {P_DONE, P_ASKER},
 	 .doc = "One's own password and sessions"},
 	{ADMIN_FORM("/admin/account/password", account_password_handle), ACCOUNT,
@@ -666,7 +669,12 @@ static const struct route routes[] = {
 	 .parts = {{.statement = "system_state", .shape = PART_OBJECT, .key = "state"},
                {.statement = "system_since", .shape = PART_OBJECT, .key = "since"},
                {.statement = "system_runs", .shape = PART_ROWS, .key = "runs"},
-               {.statement = "system_tables", .shape = PART_ROWS, .key = "tables"}},
+               {.statement = "system_tables", .shape = PART_ROWS, .key = "tables"},
+               {.statement = "system_uptime", .shape = PART_OBJECT, .key = "uptime"},
+               {.statement = "system_uptime_days", .shape = PART_ROWS, .key = "uptime_days"},
+               {.statement = "system_bookings", .shape = PART_OBJECT, .key = "bookings"},
+               {.statement = "bookings_state", .shape = PART_OBJECT, .key = "inbox"},
+               {.statement = "system_gaps", .shape = PART_ROWS, .key = "gaps"}},
 	 .doc = "How the program and its databases are"},
 };
 

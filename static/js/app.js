@@ -165,6 +165,14 @@
 		}))
 	}
 
+	// By the page of events, for whoever has it: it knows them all.
+	async function events(words) {
+		if (!find('.nav a[href="/admin/events"]')) return []
+		const text = await fetch(`/admin/events?limit=5&q=${encodeURIComponent(words)}`).then((r) => (r.ok ? r.text() : '')).catch(() => '')
+		const found = new DOMParser().parseFromString(text, 'text/html').querySelectorAll('[data-part="events"] th a')
+		return [...found].map((a) => ({ text: a.textContent, href: a.getAttribute('href'), kind: 'Event' }))
+	}
+
 	async function suggest() {
 		const words = field.value.trim().toLowerCase(), turn = ++asked
 		const fits = ({ text }) => text.toLowerCase().includes(words)
@@ -172,7 +180,8 @@
 		if (!words) return
 		items ??= fetch('/api/admin/analytics/top-items?limit=100').then((r) => (r.ok ? r.json() : { items: [] })).catch(() => ({ items: [] }))
 		const sold = (await items).items.map((i) => ({ text: i.name, href: `/admin/items/${encodeURIComponent(i.item_id)}`, kind: 'Item' }))
-		if (turn === asked) tell([...pages.filter(fits), ...sold.filter(fits)].slice(0, 9))
+		const booked = await events(words)
+		if (turn === asked) tell([...pages.filter(fits), ...sold.filter(fits), ...booked].slice(0, 9))
 	}
 
 	field.addEventListener('input', suggest)

@@ -1,10 +1,10 @@
 /* charts.js: draws each chart from the table under it. ECharts is fetched when the figures are
  * painted; if it does not come, the tables open instead. No figure exists here only.
  *
- * A column is drawn where its header says data-plot: line, bar, base (what it is compared with),
- * ahead (the line, as it is expected to go on), then (what was expected of days that are over), mid
- * (the middle of a grey band), or band80, band95, usual (a band from this column to the next); all
- * columns of figures are in the read-out. A row says data-state (closed, uncomputed), data-partial,
+ * A column is drawn where its header says data-plot: line, step (a limit, as it was from a day on),
+ * bar, base (what it is compared with), ahead (the line, as it is expected to go on), then (what was
+ * expected of days that are over), mid (the middle of a grey band), or band80, band95, usual (a band
+ * from this column to the next); all columns of figures are in the read-out. A row says data-state (closed, uncomputed), data-partial,
  * data-mark (the name of a special day) and data-flag (why it has a ring), which may also stand in
  * a list data-flags-of the chart; a click on its point follows the link in its first cell. */
 (function () {
@@ -161,6 +161,8 @@
 	const then = (t, chart, k) => [{ ...thin, z: 4, data: valuesOf(chart, k), lineStyle: { color: t.soft, width: 1 } }]
 	const mid = then
 
+	const step = (t, chart, k) => [{ ...thin, z: 2, step: 'start', data: valuesOf(chart, k), lineStyle: { color: t.soft, width: 1 } }]
+
 	// From column k to the one after it: a shape for each stretch of days without a gap.
 	function band(color, opacity) {
 		return (t, chart, k) => {
@@ -204,7 +206,7 @@
 			data: chart.rows.map((r) => (r.state === 'closed' && few ? 0 : null)) }]
 	}
 
-	const kinds = { base, line, bar, ahead, then, mid, band80: band('first', 0.2), band95: band('first', 0.1), usual: band('bar', 0.22) }
+	const kinds = { base, line, step, bar, ahead, then, mid, band80: band('first', 0.2), band95: band('first', 0.1), usual: band('bar', 0.22) }
 
 	function optionOf(chart) {
 		const t = theme()

@@ -1,13 +1,11 @@
-/* live.js: keeps the page of live figures what the server says: over a WebSocket, by asking every
- * five seconds where there is none, and in any case saying how old it is. */
+/* live.js: keeps the page of live figures what the server says (feed.js brings it). */
 (function () {
 	'use strict'
 
 	const main = document.querySelector('[data-live]')
 	if (!main) return
 	const find = (selector) => document.querySelector(selector)
-	const STALE_MS = 15000, POLL_MS = 5000, RETRY_MOST_MS = 30000, COME_AGAIN = 1012, FULL = 1013
-	const state = find('#state'), words = find('#state-words')
+	const POLL_MS = 5000
 	const showsCustomers = Boolean(find('.recent thead .is-second'))
 	const picture = {} // the members as last told
 
@@ -72,6 +70,14 @@
 		return element('tr', { 'data-item': p.product_id }, element('th', { scope: 'row' }, link), figure(p.quantity, number(p.quantity)), figure(p.revenue, money(p.revenue)))
 	}
 
+	function leaderRow(e, was) {
+		const seats = figure(e.seats, number(e.seats)), id = String(e.event_id), moved = was.size && was.get(id) !== String(e.rank)
+		if (e.capacity !== null) seats.append(element('span', { class: 'soft', text: ` / ${number(e.capacity)}` }))
+		if (e.overbooked) seats.append(' ', element('strong', { class: 'is-over', text: 'overbooked' }))
+		return element('tr', { 'data-event': id, 'data-rank': e.rank, class: moved ? 'is-new' : undefined }, element('td', { class: 'place', text: String(e.rank) }),
+			element('th', { scope: 'row' }, element('a', { class: 'name', href: `/admin/events/${id}`, text: e.name })), figure(e.bookings, number(e.bookings)), seats)
+	}
+
 	function sourceWords(s) {
 		const notice = (warn, title, ...rest) => [element('div', { class: `notice${warn ? ' is-warn' : ''}` }, element('p', {}, element('strong', { text: title }), ...rest))]
 		const doctor = () => element('code', { text: 'takings-batch doctor' })
@@ -109,157 +115,46 @@
 			const known = new Set([...document.querySelectorAll('#recent [data-order]')].map((r) => r.dataset.order))
 			fill('recent', list.length ? list.map((o) => orderRow(o, known)) : nothing(5, 'No orders yet.'))
 		},
+		bookings(b) {
+			if (!find('#leaders')) return location.reload() // the first ones
+			tell('bookings-new', b.new_bookings, number(b.new_bookings))
+			tell('bookings-cancelled', b.cancelled_bookings, number(b.cancelled_bookings))
+			tell('bookings-seats', b.seats_sold, number(b.seats_sold))
+			tell('bookings-revenue', b.booking_revenue, money(b.booking_revenue, b.currency))
+			const was = new Map([...document.querySelectorAll('#leaders [data-event]')].map((r) => [r.dataset.event, r.dataset.rank]))
+			fill('leaders', b.leaders.length ? b.leaders.map((e) => leaderRow(e, was)) : nothing(4, 'Nothing is booked yet.'))
+		},
 		source: (s) => find('#source').replaceChildren(...sourceWords(s)),
 	}
 
-	function take(members, asOf) {
+	function take(members) {
 		const told = Object.keys(show).filter((key) => members[key])
+		if (members.site && !find('#revenue')) return location.reload() // the batch has run for the first time
 		Object.assign(picture, members)
 		// Another business day has begun: its name stands in more places than figures do.
 		if (picture.site && picture.site.date !== main.dataset.date) location.reload()
 		if (told.includes('today') && !told.includes('before') && picture.before) told.push('before')
 		const once = told.includes('minutes') ? told.filter((key) => key !== 'minute') : told
 		for (const key of once) show[key](picture[key])
-		seen(asOf)
-		if (members.source) streamIsOff(Boolean(members.source.is_off))
+		if (members.source) feed.streamIsOff(Boolean(members.source.is_off))
 	}
 
-	// ---- how it is
+	// ---- asking
 
-	let heardAt = Date.now() // by this clock
-	let way = 'connecting', madeAt = Date.parse(main.dataset.asOf), skew = null, said = ''
+	let etag = null
 
-	function seen(asOf) {
-		madeAt = Date.parse(asOf)
-		heardAt = Date.now()
-		// The two clocks need not agree: the least difference is that between them.
-		skew = skew === null ? heardAt - madeAt : Math.min(skew, heardAt - madeAt)
-		find('#clock').textContent = clock(madeAt)
-		say()
-	}
-
-	// The figures are as old as their time, however lively the connection is.
-	const age = () => Math.max(0, Date.now() - madeAt - (skew ?? 0))
-	const clock = (ms) => new Date(ms).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: picture.site?.tz })
-
-	function say() {
-		const stale = skew !== null ? age() > STALE_MS : Date.now() - heardAt > STALE_MS
-		const text = stale ? `Stale since ${clock(madeAt)}` : { live: 'Live', polling: 'Polling every 5 s', away: 'Reconnecting …', connecting: 'Connecting …' }[way]
-		state.classList.toggle('is-late', stale)
-		state.classList.toggle('is-away', !stale && (way === 'away' || way === 'connecting'))
-		main.classList.toggle('is-stale', stale)
-		state.dataset.state = stale ? 'stale' : way
-		if (text !== said) words.textContent = said = text
-		find('#age').textContent = stale || skew === null ? '' : `${Math.floor(age() / 1000)} s ago`
-	}
-
-	function goes(by) {
-		way = by
-		say()
-	}
-
-	// ---- by WebSocket, else by asking
-
-	let socket = null, dialledAt = 0, seq = null, failures = 0, retry = null, poll = null, etag = null
-
+	// Gives when the figures were read, or null where they did not come.
 	async function ask() {
-		try {
-			const reply = await fetch('/api/admin/analytics/live', { headers: etag ? { 'If-None-Match': etag } : {}, cache: 'no-store', signal: AbortSignal.timeout(POLL_MS) })
-			if (reply.status === 401) return location.reload() // to log in again
-			if (reply.status === 304) seen(reply.headers.get('Date') ?? new Date().toISOString())
-			if (reply.ok) {
-				const { as_of: asOf, ...members } = await reply.json()
-				etag = reply.headers.get('ETag')
-				take(members, asOf)
-			}
-			if ((reply.ok || reply.status === 304) && !socket) goes('polling')
-		} catch {
-			say() // it is stale when it is
-		}
+		const reply = await fetch('/api/admin/analytics/live', { headers: etag ? { 'If-None-Match': etag } : {}, cache: 'no-store', signal: AbortSignal.timeout(POLL_MS) })
+		if (reply.status === 401) location.reload() // to log in again
+		if (reply.status === 304) return reply.headers.get('Date') ?? new Date().toISOString()
+		if (!reply.ok) return null
+		const { as_of: asOf, ...members } = await reply.json()
+		etag = reply.headers.get('ETag')
+		take(members)
+		return asOf
 	}
 
-	function pollOn(on) {
-		if (on === Boolean(poll)) return
-		clearInterval(poll)
-		poll = on ? setInterval(ask, POLL_MS) : null
-		if (on) ask()
-	}
-
-	function lost() {
-		failures++
-		// Twice in a row is no hiccup.
-		if (failures > 1) pollOn(true)
-		if (!poll || way !== 'polling') goes('away')
-		const most = Math.min(RETRY_MOST_MS, 500 * 2 ** failures)
-		clearTimeout(retry)
-		retry = setTimeout(connect, failures === 1 ? Math.random() * 400 : most * (0.5 + Math.random() / 2))
-	}
-
-	function hear({ type, seq: number, as_of: asOf, data }) {
-		seq = number
-		failures = 0
-		pollOn(false)
-		if (type === 'heartbeat') seen(asOf)
-		else take(data, asOf)
-		goes('live')
-	}
-
-	// Where no stream runs nobody is there to be dialled; asking says when one does.
-	let off = main.hasAttribute('data-off')
-
-	function streamIsOff(isOff) {
-		if (off === isOff) return
-		off = isOff
-		if (!off && !socket) connect()
-	}
-
-	function connect() {
-		clearTimeout(retry)
-		if (off) return pollOn(true)
-		if (socket) return
-		const url = new URL('/ws/realtime', location.href)
-		url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
-		if (seq !== null) url.searchParams.set('since', seq)
-		const mine = new WebSocket(url)
-		socket = mine
-		dialledAt = Date.now()
-		mine.onmessage = (e) => { if (mine === socket) hear(JSON.parse(e.data)) }
-		mine.onclose = ({ code }) => {
-			if (mine !== socket) return
-			socket = null
-			if (code === COME_AGAIN) return connect()
-			if (code === FULL) failures++ // it may take a while: ask meanwhile
-			lost()
-		}
-	}
-
-	// A socket that says nothing for longer than it ever should is none.
-	function check() {
-		say()
-		if (socket && Date.now() - Math.max(heardAt, dialledAt) > STALE_MS) {
-			const silent = socket
-			socket = null
-			silent.onclose = silent.onmessage = null
-			silent.close()
-			lost()
-		}
-	}
-
-	function again() {
-		failures = 0
-		if (!socket || Date.now() - heardAt > POLL_MS * 2) {
-			if (socket) socket.onclose = socket.onmessage = null
-			socket?.close()
-			socket = null
-			connect()
-		}
-		check()
-	}
-
-	setInterval(check, 1000)
-	addEventListener('online', again)
-	addEventListener('offline', () => goes('away'))
-	addEventListener('pageshow', (e) => { if (e.persisted) again() })
-	document.addEventListener('visibilitychange', () => { if (!document.hidden) again() })
-	connect()
+	const feed = takingsFeed({ main, take, ask, zone: () => picture.site?.tz, off: main.hasAttribute('data-off') })
+	feed.connect()
 })()

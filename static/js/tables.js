@@ -29,6 +29,12 @@
 		})
 	}
 
+	// Figures that came anew stand in the server's order; charts read them so, before this.
+	document.addEventListener('figureschange', () => queueMicrotask(() => {
+		for (const th of document.querySelectorAll('table[data-sortable] th[aria-sort]'))
+			sort(th.closest('table'), th.cellIndex, th.ariaSort === 'descending')
+	}))
+
 	for (const table of document.querySelectorAll('table[data-sortable]')) {
 		if (table.tBodies[0].rows.length < 2) continue
 		for (const [i, th] of [...table.tHead.rows[0].cells].entries()) {
