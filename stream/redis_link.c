@@ -63,12 +63,16 @@ static enum err lost(const struct redis_link *l, struct errbuf *eb)
 	return err_set(eb, ERR_IO, "the connection to Redis is lost: %s", why);
 }
 
-/* A refusal. */
+/* A refusal. Those of a cluster name other machines. */
 static enum err refused(const redisReply *r, struct errbuf *eb)
 {
 	char text[256], word[32];
 	clean(text, sizeof text, r->str);
 	(void)snprintf(word, sizeof word, "%.*s", (int)strcspn(text, " "), text);
+	if (strcmp(word, "MOVED") == 0 || strcmp(word, "ASK") == 0)
+		return err_set_field(eb, ERR_INVALID, word,
+		                     "Redis says %s: it is one of a cluster, and has not what is asked for",
+		                     word);
 	return err_set_field(eb, ERR_INVALID, word, "Redis says: %s", text);
 }
 
