@@ -151,21 +151,6 @@ BEGIN
 END
 $$;
 
--- The first probe ever, and by which clock days are. No row before the first message.
-CREATE FUNCTION uptime_first()
-RETURNS TABLE (timezone text, cutoff_hours int, day date, at timestamptz)
-LANGUAGE plpgsql STABLE ROWS 1 AS $$
-BEGIN
-	SELECT b.timezone, b.cutoff_hours INTO timezone, cutoff_hours FROM booking_site b;
-	day := (SELECT min(u.business_date) FROM uptime_day u);
-	at := (SELECT min(p.minute_at) FROM probe_minute p);
-	IF at IS NULL OR business_date(at, timezone, cutoff_hours) > day THEN -- the first minutes are pruned
-		at := business_day_start(timezone, cutoff_hours, day);
-	END IF;
-	RETURN NEXT;
-END
-$$;
-
 -- Minutes of each business day since the first probe ever, as far as they are over, and those of them in
 -- which one went well.
 CREATE FUNCTION uptime_days(first_day date, last_day date)
@@ -173,7 +158,6 @@ RETURNS TABLE (business_date date, minutes_up int, minutes int)
 LANGUAGE plpgsql STABLE ROWS 31 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-<<<<<<< HEAD
 	site uptime_site;
 	running_at timestamptz := date_trunc('minute', now()); -- the minute that runs is not over, but may be counted
 	running_up int;
@@ -193,33 +177,19 @@ BEGIN
 	CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM least(running_at, d.end_at)
 	                                                        - greatest(site.first_minute_at, d.start_at)) / 60)::int AS n) m
 	LEFT JOIN uptime_day u ON u.business_date = d.day;
-=======
-	first record;
-BEGIN
-	SELECT * INTO first FROM uptime_first();
-	RETURN QUERY
-	SELECT d.business_date, coalesce(u.minutes_up, 0),
-	       greatest(coalesce(u.minutes_up, 0), ceil(extract(epoch FROM least(date_trunc('minute', now()), d.ends_at) - greatest(first.at, d.starts_at)) / 60)::int)
-	FROM business_days(first.timezone, first.cutoff_hours, greatest(first_day, first.day), last_day) d
-	LEFT JOIN uptime_day u ON u.business_date = d.business_date
-	WHERE first.at IS NOT NULL;
 END
 $$;
 
 -- The same of some days up to today together; NULL before the first probe.
-CREATE FUNCTION uptime_since(first_day date)
-RETURNS TABLE (minutes_up int, minutes int)
-LANGUAGE plpgsql STABLE ROWS 1 AS $$
-DECLARE
-	first record;
-	since timestamptz;
-BEGIN
-	SELECT * INTO first FROM uptime_first();
-	since := CASE WHEN first_day > first.day THEN business_day_start(first.timezone, first.cutoff_hours, first_day) ELSE first.at END;
-	minutes_up := CASE WHEN since IS NOT NULL THEN coalesce((SELECT sum(u.minutes_up) FROM uptime_day u WHERE u.business_date >= first_day), 0) END;
-	minutes := greatest(minutes_up, ceil(extract(epoch FROM date_trunc('minute', now()) - since) / 60)::int);
-	RETURN NEXT;
-END
+CREATE FUNCTION uptime_since(first_day date) RETURNS TABLE (minutes_up int, minutes int) LANGUAGE sql STABLE ROWS 1 AS $$
+	SELECT sum(d.minutes_up)::int, sum(d.minutes)::int
+	FROM uptime_site s, uptime_days(first_day, business_date(now(), s.timezone, s.cutoff_hours)) d
+	WHERE s.first_minute_at IS NOT NULL
+$$;
+
+-- Percent of the minutes of these days, three decimals. NULL: there are none.
+CREATE FUNCTION uptime(first_day date, last_day date) RETURNS numeric LANGUAGE sql STABLE AS $$
+	SELECT half_even(sum(minutes_up) * 100::numeric / nullif(sum(minutes), 0), 3) FROM uptime_days(first_day, last_day)
 $$;
 
 -- A row for each day, week or month, oldest first, sums of counts and of one currency's money. `touched` and
@@ -259,11 +229,5 @@ BEGIN
 	ELSE
 		RETURN QUERY SELECT * FROM top_events t WHERE t.utilization_rank IS NOT NULL ORDER BY t.utilization_rank, t.event_id LIMIT most;
 	END IF;
->>>>>>> 494431d (cgi-bin: bookings: lists page by page, uptime, tests and docs)
 END
-$$;
-
--- Percent of the minutes of these days, three decimals. NULL: there are none.
-CREATE FUNCTION uptime(first_day date, last_day date) RETURNS numeric LANGUAGE sql STABLE AS $$
-	SELECT half_even(sum(minutes_up) * 100::numeric / nullif(sum(minutes), 0), 3) FROM uptime_days(first_day, last_day)
 $$;

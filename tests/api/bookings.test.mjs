@@ -392,7 +392,8 @@ describe('the time the system was up', () => {
 	it('is minutes with a good probe, of all since the first; minutes without any count as down', async () => {
 		// First at 9 o'clock two days ago: 15 hours of that day; yesterday one minute is bad and 71 have none.
 		await sql(`INSERT INTO probe_minute (minute_at, up) VALUES ('${at(2)}', true);
-			INSERT INTO uptime_day VALUES ('${daysAgo(2)}', 900), ('${daysAgo(1)}', 1368)`)
+			INSERT INTO uptime_day VALUES ('${daysAgo(2)}', 900), ('${daysAgo(1)}', 1368);
+			UPDATE uptime_site SET first_minute_at = '${at(2)}', timezone = '${zone}'`)
 		const { days } = await json('daily')
 		assert.deepEqual([3, 2, 1].map((n) => days.find((d) => d.date === daysAgo(n)).system_uptime), [null, 100, 95])
 		assert.equal((await json('dashboard')).today.system_uptime, 0)
@@ -400,7 +401,7 @@ describe('the time the system was up', () => {
 		const minutes = 900 + 1440 + Math.floor((Date.now() - new Date(at(0, 0))) / 60_000)
 		assert.ok(Math.abs(downtime_minutes - (minutes - 2268)) <= 1, String(downtime_minutes))
 		assert.ok(Math.abs(system_uptime - 226800 / minutes) < 0.1, String(system_uptime))
-		await sql('TRUNCATE probe_minute, uptime_day')
+		await sql('TRUNCATE probe_minute, uptime_day; UPDATE uptime_site SET first_minute_at = NULL')
 	})
 })
 
