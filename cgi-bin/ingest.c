@@ -70,7 +70,7 @@ static enum err take_body(struct call *c, struct inbox *in, int64_t *n, struct e
 	if (rc != ERR_OK)
 		return err_set_field(eb, rc, "body", "%s", why.text);
 	list = top->kind == JNODE_ARRAY ? top : top->n == 1 ? jnode_get(top, "messages") : NULL;
-	if (!jnode_is(list, JNODE_ARRAY))
+	if (!list || list->kind != JNODE_ARRAY)
 		return take_message(c, in, top, -1, eb);
 	*n = list->n;
 	return take_messages(c, in, list, eb);

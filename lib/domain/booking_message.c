@@ -377,21 +377,22 @@ static enum err parse(struct arena *a, const char *bytes, size_t n, const struct
                       struct booking_envelope *env, struct errbuf *eb)
 {
 	const struct jnode *value = NULL;
-	enum err rc;
-	if (n > BOOKING_MESSAGE_BYTES)
-		rc = err_set(eb, ERR_INVALID, "the message has %zu bytes, more than %d", n,
-		             BOOKING_MESSAGE_BYTES);
-	else
-		rc = jnode_parse(a, n ? bytes : "", n, BOOKING_MESSAGE_DEPTH, NULL, &value, eb);
-	env->json = rc == ERR_OK;
-	if (rc == ERR_OK && value->kind != JNODE_OBJECT) {
-		digest_value(a, value, NULL, env->dedup);
-		return err_set(eb, ERR_MALFORMED, "the message is no JSON object");
-	}
-	if (rc != ERR_OK)
+	if (n > BOOKING_MESSAGE_BYTES) {
 		digest_bytes(bytes, n, env->dedup);
+		return err_set(eb, ERR_INVALID, "the message has %zu bytes, more than %d", n,
+		               BOOKING_MESSAGE_BYTES);
+	}
+	enum err rc = jnode_parse(a, n ? bytes : "", n, BOOKING_MESSAGE_DEPTH, NULL, &value, eb);
+	if (rc != ERR_OK) {
+		digest_bytes(bytes, n, env->dedup);
+		return rc;
+	}
+	env->json = true;
+	digest_value(a, value, NULL, env->dedup);
+	if (value->kind != JNODE_OBJECT)
+		return err_set(eb, ERR_MALFORMED, "the message is no JSON object");
 	*out = value;
-	return rc;
+	return ERR_OK;
 }
 
 enum err booking_message_parse(struct arena *a, const char *bytes, size_t n, const char *hint,
@@ -403,11 +404,12 @@ enum err booking_message_parse(struct arena *a, const char *bytes, size_t n, con
 	const char *hinted; /* the type that only the hint says */
 	*env = (struct booking_envelope){.type = "", .event_id = BOOKING_NONE};
 	enum err rc = parse(a, bytes, n, &value, env, eb);
-	if (rc != ERR_OK)
+	if (rc != ERR_OK || !value)
 		return rc;
 	booking_fields_find(&r, value, hint, &hinted);
 	bool ours = r.kind != BOOKING_KINDS;
-	digest_value(a, value, hinted, env->dedup);
+	if (hinted)
+		digest_value(a, value, hinted, env->dedup);
 	env->type = ours ? booking_kind_type(r.kind) : small_type(a, r.type);
 	int64_t id;
 	if (r.about != A_USER && jnode_int(r.value[F_EVENT], &id) && id >= 1)
