@@ -31,7 +31,8 @@ static const struct {
 	{"Access", "Who asks: tokens for programs"},
 	{"Analytics", "Figures of business days"},
 	{"Live", "Figures as they happen"},
-	{"Bookings", "Events, and what is booked of them; the setting BOOKINGS_ROLE lets lower roles read, too"},
+	{"Bookings",
+     "Events, and what is booked of them; the setting BOOKINGS_ROLE lets lower roles read, too"},
 	{"Admin", "Users, keys and what was done"},
 };
 

@@ -34,7 +34,7 @@ struct batch {
 	const struct dead_letter *dead;
 	int dead_n;
 	struct inbox *inbox; /* NULL: none */
-	int64_t rules_id; /* it was decoded with; 0: those that apply_rules said last */
+	int64_t rules_id;    /* it was decoded with; 0: those that apply_rules said last */
 };
 
 struct applied {
