@@ -2,9 +2,17 @@
 -- ranks (booking_ranks_make). Each batch of stream/bookings.c calls the first two; what they cost goes with the batch.
 --
 -- Plans must be right for millions of rows from the first batch on, when all tables are empty: those of the functions
--- that each batch calls are driven by its rows, with a look-up in an index for each of them, and are made once.
+-- that each batch calls are driven by its rows, with a look-up in an index for each of them (OFFSET 0 keeps the planner
+-- from turning that around), and are made once.
 
 -- ---- from messages to states --------------------------------------------------------
+
+-- Look-ups, for each row of something else.
+CREATE FUNCTION event_of(id bigint) RETURNS SETOF event_state
+LANGUAGE sql STABLE ROWS 1 AS $$ SELECT * FROM event_state WHERE event_id = id OFFSET 0 $$;
+
+CREATE FUNCTION event_days_of(id bigint) RETURNS SETOF event_day
+LANGUAGE sql STABLE ROWS 100 AS $$ SELECT * FROM event_day WHERE event_id = id OFFSET 0 $$;
 
 -- A booking as its messages have it; no row where none says the event.
 CREATE FUNCTION booking_now(id text, site booking_site) RETURNS SETOF booking_state
@@ -31,7 +39,7 @@ LANGUAGE sql STABLE AS $$
 	                   max(m.occurred_at) FILTER (WHERE m.kind = 2) AS cancelled
 	            FROM (SELECT * FROM booking_message WHERE booking_id = id
 	                  ORDER BY version DESC, occurred_at DESC, seq DESC, kind DESC, digest DESC) m) t
-	      LEFT JOIN event_state e USING (event_id)
+	      LEFT JOIN LATERAL event_of(t.event_id) e ON true
 	      WHERE t.event_id IS NOT NULL) s
 $$;
 
@@ -116,8 +124,8 @@ $$;
 
 -- active_events has to be there from the first day of booking_day to today; true: something changed.
 CREATE FUNCTION booking_days_keep() RETURNS boolean
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET enable_memoize = off AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_memoize = off AS $$
 DECLARE
 	site booking_site;
 	first date := (SELECT min(business_date) FROM booking_day);
@@ -125,10 +133,8 @@ DECLARE
 BEGIN
 	SELECT * INTO site FROM booking_site;
 	today := business_date(now(), site.timezone, site.cutoff_hours);
-	IF first > today THEN
+	IF first IS NULL OR first > today THEN
 		first := NULL;
-	END IF;
-	IF first IS NULL THEN
 		today := NULL;
 	END IF;
 	IF (site.days_from, site.days_to) IS NOT DISTINCT FROM (first, today) THEN
@@ -192,8 +198,8 @@ $$;
 -- it says of event_id, booking_id, user_id, confirmed, seats, amount, currency; of an event fields:
 -- {"name": "...", "capacity": null}. Nobody else may be at it: the caller holds booking_lock_key().
 CREATE FUNCTION booking_states_take(messages json) RETURNS booking_change
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET enable_memoize = off AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_memoize = off AS $$
 DECLARE
 	site booking_site;
 	ids text[];
@@ -207,7 +213,8 @@ BEGIN
 		FROM json_to_recordset(messages) m(kind int, at timestamptz, user_id text)
 		WHERE user_id IS NOT NULL AND kind IN (0, 1, 2, 7) GROUP BY user_id
 	), was AS (
-		SELECT u.user_id, u.first_day FROM said s JOIN user_state u USING (user_id)
+		SELECT s.user_id, u.first_day
+		FROM said s, LATERAL (SELECT first_day FROM user_state u WHERE u.user_id = s.user_id OFFSET 0) u
 	), put AS (
 		INSERT INTO user_state AS u (user_id, first_seen_at, first_day, registered_at)
 		SELECT user_id, first_at, business_date(first_at, site.timezone, site.cutoff_hours), registered_at
@@ -254,7 +261,7 @@ BEGIN
 		WHERE event_id IS NOT NULL AND kind < 7 GROUP BY event_id
 	), now AS (
 		SELECT s.was, n AS becomes
-		FROM heard h LEFT JOIN LATERAL (SELECT e AS was, e.first_seen_at FROM event_state e WHERE e.event_id = h.event_id) s ON true,
+		FROM heard h LEFT JOIN LATERAL (SELECT e AS was, e.first_seen_at FROM event_of(h.event_id) e) s ON true,
 		     LATERAL event_now(h.event_id, least(h.at, s.first_seen_at), site) n
 		WHERE s.first_seen_at IS NULL OR h.at < s.first_seen_at OR h.event_id = ANY (events)
 	)
@@ -288,12 +295,13 @@ BEGIN
 
 	-- an event's new currency is that of those of its bookings that say none
 	SELECT ids || array_agg(b.booking_id) INTO ids
-	FROM unnest(change.old_events) o JOIN unnest(change.new_events) n USING (event_id), booking_state b
-	WHERE o.currency <> n.currency AND b.event_id = o.event_id AND b.booking_id <> ALL (coalesce(ids, '{}'));
+	FROM unnest(change.old_events) o JOIN unnest(change.new_events) n USING (event_id),
+	     LATERAL (SELECT booking_id FROM booking_state b WHERE b.event_id = o.event_id OFFSET 0) b
+	WHERE o.currency <> n.currency AND b.booking_id <> ALL (coalesce(ids, '{}'));
 
 	WITH now AS (
 		SELECT s.was, n AS becomes
-		FROM unnest(ids) id LEFT JOIN LATERAL (SELECT b AS was FROM booking_state b WHERE b.booking_id = id) s ON true
+		FROM unnest(ids) id LEFT JOIN LATERAL (SELECT b AS was FROM booking_state b WHERE b.booking_id = id OFFSET 0) s ON true
 		LEFT JOIN LATERAL booking_now(id, site) n ON true
 	)
 	-- (of a row, IS NOT NULL is true only where each of its columns is there)
@@ -301,8 +309,8 @@ BEGIN
 	INTO change.old_bookings, change.new_bookings FROM now WHERE was IS DISTINCT FROM becomes;
 
 	DELETE FROM booking_state
-	WHERE booking_id IN (SELECT booking_id FROM unnest(change.old_bookings)
-	                     EXCEPT SELECT booking_id FROM unnest(change.new_bookings));
+	WHERE booking_id = ANY (ARRAY(SELECT booking_id FROM unnest(change.old_bookings)
+	                              EXCEPT SELECT booking_id FROM unnest(change.new_bookings)));
 	PERFORM booking_states_put(change.new_bookings);
 	RETURN change;
 END
@@ -314,7 +322,7 @@ LANGUAGE sql STABLE AS $$
 	SELECT a.business_date
 	FROM (SELECT event_id, business_date FROM unnest(added) WHERE new <> 0
 	      EXCEPT SELECT n.event_id, x.business_date FROM unnest(change.new_events) n JOIN unnest(added) x USING (event_id)) a
-	JOIN event_state e USING (event_id), LATERAL active_days(e, a.business_date, a.business_date)
+	CROSS JOIN event_of(a.event_id) e, LATERAL active_days(e, a.business_date, a.business_date)
 	WHERE e.sale_from_day IS NULL AND e.run_from_day IS NULL AND a.business_date BETWEEN site.days_from AND site.days_to
 $$;
 
@@ -329,12 +337,12 @@ BEGIN
 	       sum(sign * confirmed)::bigint, sum(sign * confirmed_seats)::bigint, sum(sign * cancelled)::bigint,
 	       sum(sign * cancelled_seats)::bigint, sum(sign * counted)::bigint,
 	       sum(sign * revenue_minor)::bigint, sum(sign * booked_minor)::bigint
-	FROM (SELECT e.category, 1 AS sign, a.* FROM unnest(added) a JOIN event_state e USING (event_id)
+	FROM (SELECT e.category, 1 AS sign, a.* FROM unnest(added) a, event_of(a.event_id) e
 	      UNION ALL
 	      SELECT v.category, v.sign, d.*
-	      FROM unnest(moved) m JOIN event_state e USING (event_id),
-	           LATERAL (VALUES (m.category, -1), (e.category, 1)) v(category, sign), event_day d
-	      WHERE d.event_id = m.event_id AND m.category <> e.category) x
+	      FROM unnest(moved) m, event_of(m.event_id) e, event_days_of(m.event_id) d,
+	           LATERAL (VALUES (m.category, -1), (e.category, 1)) v(category, sign)
+	      WHERE m.category <> e.category) x
 	GROUP BY x.category, business_date, currency ORDER BY business_date, x.category, currency
 	ON CONFLICT (business_date, category, currency) DO UPDATE SET
 	    touched = c.touched + excluded.touched, new = c.new + excluded.new,
@@ -344,26 +352,28 @@ BEGIN
 	    cancelled_seats = c.cancelled_seats + excluded.cancelled_seats,
 	    counted = c.counted + excluded.counted, revenue_minor = c.revenue_minor + excluded.revenue_minor,
 	    booked_minor = c.booked_minor + excluded.booked_minor;
-	DELETE FROM category_day c
-	USING (SELECT e.category, a.business_date, a.currency FROM unnest(added) a JOIN event_state e USING (event_id)
-	       UNION SELECT m.category, d.business_date, d.currency FROM unnest(moved) m JOIN event_day d USING (event_id)) x
-	WHERE c.category = x.category AND c.business_date = x.business_date AND c.currency = x.currency AND c.touched = 0;
+	DELETE FROM category_day
+	WHERE ctid = ANY (ARRAY(
+		SELECT z.ctid
+		FROM (SELECT e.category, a.business_date, a.currency FROM unnest(added) a, event_of(a.event_id) e
+		      UNION SELECT m.category, d.business_date, d.currency FROM unnest(moved) m, event_days_of(m.event_id) d) x,
+		     LATERAL (SELECT ctid FROM category_day c
+		              WHERE c.category = x.category AND c.business_date = x.business_date AND c.currency = x.currency
+		                AND c.touched = 0 OFFSET 0) z));
 	INSERT INTO booking_lead AS l (category, lead_days, new, new_seats)
 	SELECT x.category, lead_days(x.starts_at, x.run_from_day, business_date), sum(sign * new), sum(sign * new_seats)
 	FROM (SELECT e.category, e.starts_at, e.run_from_day, 1 AS sign, a.business_date, a.new, a.new_seats
-	      FROM unnest(added) a JOIN event_state e USING (event_id)
+	      FROM unnest(added) a, event_of(a.event_id) e
 	      UNION ALL
 	      SELECT v.category, v.starts_at, v.run_from_day, v.sign, d.business_date, d.new, d.new_seats
-	      FROM unnest(moved) m JOIN event_state e USING (event_id),
+	      FROM unnest(moved) m, event_of(m.event_id) e, event_days_of(m.event_id) d,
 	           LATERAL (VALUES (m.category, m.starts_at, m.run_from_day, -1),
-	                           (e.category, e.starts_at, e.run_from_day, 1)) v(category, starts_at, run_from_day, sign),
-	           event_day d
-	      WHERE d.event_id = m.event_id) x
+	                           (e.category, e.starts_at, e.run_from_day, 1)) v(category, starts_at, run_from_day, sign)) x
 	GROUP BY 1, 2 HAVING sum(sign * new) <> 0 OR sum(sign * new_seats) <> 0 ORDER BY 1, 2
 	ON CONFLICT (category, lead_days) DO UPDATE SET new = l.new + excluded.new, new_seats = l.new_seats + excluded.new_seats;
 	DELETE FROM booking_lead
-	WHERE new = 0 AND category IN (SELECT category FROM unnest(moved)
-	                               UNION SELECT e.category FROM unnest(added) a JOIN event_state e USING (event_id));
+	WHERE new = 0 AND category = ANY (ARRAY(SELECT category FROM unnest(moved)
+	                                        UNION SELECT e.category FROM unnest(added) a, event_of(a.event_id) e));
 END
 $$;
 
@@ -388,8 +398,7 @@ BEGIN
 		       coalesce(sum(sign) FILTER (WHERE b.status = 'confirmed' AND b.currency = e.currency), 0) AS counted,
 		       coalesce(sum(sign * amount_minor) FILTER (WHERE b.status = 'confirmed' AND b.currency = e.currency), 0) AS revenue
 		FROM (SELECT -1 AS sign, o.* FROM unnest(change.old_bookings) o
-		      UNION ALL SELECT 1, n.* FROM unnest(change.new_bookings) n) b
-		JOIN event_state e USING (event_id)
+		      UNION ALL SELECT 1, n.* FROM unnest(change.new_bookings) n) b, event_of(b.event_id) e
 		GROUP BY b.event_id
 	)
 	UPDATE event_stats s
@@ -400,7 +409,8 @@ BEGIN
 	    first_booking = (SELECT min(b.created_at) FROM booking_state b WHERE b.event_id = s.event_id),
 	    last_booking = (SELECT max(b.created_at) FROM booking_state b WHERE b.event_id = s.event_id),
 	    updated_at = now()
-	FROM delta d WHERE s.event_id = d.event_id;
+	FROM delta d, LATERAL (SELECT t.ctid FROM event_stats t WHERE t.event_id = d.event_id OFFSET 0) t
+	WHERE s.ctid = t.ctid;
 
 	SELECT array_agg(event_id) INTO odd
 	FROM (SELECT event_id FROM unnest(change.old_events) o JOIN unnest(change.new_events) n USING (event_id)
@@ -408,7 +418,7 @@ BEGIN
 	      UNION
 	      SELECT e.event_id
 	      FROM (SELECT event_id, currency FROM unnest(change.old_bookings)
-	            UNION SELECT event_id, currency FROM unnest(change.new_bookings)) b JOIN event_state e USING (event_id)
+	            UNION SELECT event_id, currency FROM unnest(change.new_bookings)) b, event_of(b.event_id) e
 	      WHERE b.currency <> e.currency) x;
 	UPDATE event_stats s
 	SET (revenue_minor, counted, other_money) = (
@@ -425,8 +435,8 @@ $$;
 -- The figures follow. What a booking adds to days (event_day) is summed first; category_day and booking_lead are sums of
 -- event_day by what its event is like, so they move with all of it where that changes.
 CREATE FUNCTION booking_figures_take(change booking_change) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET enable_memoize = off AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_memoize = off AS $$
 DECLARE
 	site booking_site;
 	added event_day[];
@@ -458,9 +468,7 @@ BEGIN
 	FROM unnest(change.old_events) e, LATERAL active_days(e, site.days_from, site.days_to) d;
 	SELECT day || array_agg(x.d), active || array_agg(-1) INTO day, active FROM booking_days_active(change, added, site) x(d);
 
-	IF moved IS NOT NULL OR added IS NOT NULL THEN
-		PERFORM booking_categories_take(moved, added);
-	END IF;
+	PERFORM booking_categories_take(moved, added);
 	INSERT INTO event_day AS d SELECT * FROM unnest(added) ORDER BY event_id, business_date, currency
 	ON CONFLICT (event_id, business_date, currency) DO UPDATE SET
 	    touched = d.touched + excluded.touched, new = d.new + excluded.new,
@@ -470,8 +478,12 @@ BEGIN
 	    cancelled_seats = d.cancelled_seats + excluded.cancelled_seats,
 	    counted = d.counted + excluded.counted, revenue_minor = d.revenue_minor + excluded.revenue_minor,
 	    booked_minor = d.booked_minor + excluded.booked_minor;
-	DELETE FROM event_day d USING unnest(added) a
-	WHERE d.event_id = a.event_id AND d.business_date = a.business_date AND d.currency = a.currency AND d.touched = 0;
+	DELETE FROM event_day
+	WHERE ctid = ANY (ARRAY(
+		SELECT z.ctid
+		FROM unnest(added) a,
+		     LATERAL (SELECT ctid FROM event_day d
+		              WHERE d.event_id = a.event_id AND d.business_date = a.business_date AND d.currency = a.currency AND d.touched = 0 OFFSET 0) z));
 
 	INSERT INTO booking_day AS d (business_date, currency, touched, new, new_seats, confirmed, confirmed_seats, cancelled,
 	                              cancelled_seats, counted, revenue_minor, booked_minor)
@@ -488,8 +500,12 @@ BEGIN
 	    cancelled_seats = d.cancelled_seats + excluded.cancelled_seats,
 	    counted = d.counted + excluded.counted, revenue_minor = d.revenue_minor + excluded.revenue_minor,
 	    booked_minor = d.booked_minor + excluded.booked_minor, updated_at = now();
-	DELETE FROM booking_day d USING unnest(added) a
-	WHERE d.business_date = a.business_date AND d.currency = a.currency AND d.touched = 0;
+	DELETE FROM booking_day
+	WHERE ctid = ANY (ARRAY(
+		SELECT z.ctid
+		FROM (SELECT DISTINCT business_date, currency FROM unnest(added)) a,
+		     LATERAL (SELECT ctid FROM booking_day d
+		              WHERE d.business_date = a.business_date AND d.currency = a.currency AND d.touched = 0 OFFSET 0) z));
 
 	INSERT INTO booking_hour AS h (business_date, hour, new, new_seats)
 	SELECT created_day, created_hour, sum(sign), sum(sign * seats)
@@ -497,8 +513,12 @@ BEGIN
 	      UNION ALL SELECT 1, created_day, created_hour, seats FROM unnest(change.new_bookings)) b
 	GROUP BY created_day, created_hour HAVING sum(sign) <> 0 OR sum(sign * seats) <> 0 ORDER BY created_day, created_hour
 	ON CONFLICT (business_date, hour) DO UPDATE SET new = h.new + excluded.new, new_seats = h.new_seats + excluded.new_seats;
-	DELETE FROM booking_hour h USING unnest(change.old_bookings) b
-	WHERE h.business_date = b.created_day AND h.hour = b.created_hour AND h.new = 0;
+	DELETE FROM booking_hour
+	WHERE ctid = ANY (ARRAY(
+		SELECT z.ctid
+		FROM (SELECT DISTINCT created_day, created_hour FROM unnest(change.old_bookings)) b,
+		     LATERAL (SELECT ctid FROM booking_hour h
+		              WHERE h.business_date = b.created_day AND h.hour = b.created_hour AND h.new = 0 OFFSET 0) z));
 
 	PERFORM event_stats_take(change);
 
@@ -559,7 +579,7 @@ BEGIN
 		EXIT WHEN ids IS NULL;
 		SELECT array_agg(n), array_agg(n) FILTER (WHERE s.was IS DISTINCT FROM n) INTO change.new_bookings, differ
 		FROM unnest(ids) id CROSS JOIN LATERAL booking_now(id, site) n
-		LEFT JOIN LATERAL (SELECT b AS was FROM booking_state b WHERE b.booking_id = id) s ON true;
+		LEFT JOIN LATERAL (SELECT b AS was FROM booking_state b WHERE b.booking_id = id OFFSET 0) s ON true;
 		PERFORM booking_states_put(differ);
 		PERFORM booking_figures_take(change);
 	END LOOP;
