@@ -5,6 +5,27 @@
 -- that each batch calls are driven by its rows, with a look-up in an index for each of them (OFFSET 0 keeps the planner
 -- from turning that around), and are made once.
 
+-- 1 where the clock was set back across the end of the day it shows, in the last 26 hours; else 0.
+CREATE FUNCTION booking_day_begun(at timestamptz, zone text, cutoff_hours int) RETURNS int
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+	cutoff interval := make_interval(hours => cutoff_hours);
+	next timestamp := (at AT TIME ZONE zone - cutoff)::date + 1 + cutoff;
+	reached timestamptz := at + (next - ((at - interval '26 hours') AT TIME ZONE zone + interval '26 hours'));
+BEGIN
+	RETURN (reached <= at AND reached AT TIME ZONE zone = next)::int;
+END
+$$;
+
+-- business_date, at a tenth of its cost near changes of the clock. A day has begun once the wall clock read its start,
+-- whatever it reads since: near a clock that was set back it is asked whether, by the offset before, it did.
+CREATE FUNCTION booking_date(at timestamptz, zone text, cutoff_hours int) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT (at AT TIME ZONE zone - make_interval(hours => cutoff_hours))::date + CASE
+		WHEN (at - interval '26 hours') AT TIME ZONE zone + interval '26 hours' <= at AT TIME ZONE zone THEN 0
+		ELSE booking_day_begun(at, zone, cutoff_hours) END
+$$;
+
 -- ---- from messages to states --------------------------------------------------------
 
 -- Look-ups, for each row of something else.
@@ -19,10 +40,10 @@ CREATE FUNCTION booking_now(id text, site booking_site) RETURNS SETOF booking_st
 LANGUAGE sql STABLE AS $$
 	SELECT s.booking_id, s.event_id, s.user_id, s.status, coalesce(s.seats, 1),
 	       coalesce(money_minor(s.amount, s.code), 0), s.code, s.created_at, s.confirmed_at, s.cancelled_at,
-	       business_date(s.created_at, site.timezone, site.cutoff_hours),
+	       booking_date(s.created_at, site.timezone, site.cutoff_hours),
 	       extract(hour FROM s.created_at AT TIME ZONE site.timezone)::smallint,
-	       CASE WHEN s.confirmed_at IS NOT NULL THEN business_date(s.confirmed_at, site.timezone, site.cutoff_hours) END,
-	       CASE WHEN s.cancelled_at IS NOT NULL THEN business_date(s.cancelled_at, site.timezone, site.cutoff_hours) END
+	       booking_date(s.confirmed_at, site.timezone, site.cutoff_hours),
+	       booking_date(s.cancelled_at, site.timezone, site.cutoff_hours)
 	FROM (SELECT t.*, coalesce(t.currency, e.currency, site.currency) AS code,
 	             (ARRAY['pending', 'confirmed', 'cancelled'])[1 + t.kind] AS status,
 	             CASE WHEN t.kind > 0 THEN t.confirmed END AS confirmed_at,
@@ -49,11 +70,11 @@ LANGUAGE sql STABLE AS $$
 	SELECT id, coalesce(f.name, 'Event ' || id), coalesce(f.category, ''), f.capacity,
 	       coalesce(f.capacity, 0) IN (0, site.capacity_unlimited), coalesce(f.currency, site.currency),
 	       f.starts_at, f.ends_at, f.sales_from, f.sales_until, coalesce(f.status, 'unknown'), f.published_at, first_seen,
-	       business_date(w.sale_from, site.timezone, site.cutoff_hours),
+	       booking_date(w.sale_from, site.timezone, site.cutoff_hours),
 	       CASE WHEN w.sale_to IS NOT NULL -- of NULLs greatest thinks nothing
-	            THEN business_date(greatest(w.sale_from, w.sale_to - interval '1 microsecond'), site.timezone, site.cutoff_hours) END,
-	       business_date(w.run_from, site.timezone, site.cutoff_hours),
-	       business_date(greatest(w.run_from, w.run_to - interval '1 microsecond'), site.timezone, site.cutoff_hours)
+	            THEN booking_date(greatest(w.sale_from, w.sale_to - interval '1 microsecond'), site.timezone, site.cutoff_hours) END,
+	       booking_date(w.run_from, site.timezone, site.cutoff_hours),
+	       booking_date(greatest(w.run_from, w.run_to - interval '1 microsecond'), site.timezone, site.cutoff_hours)
 	FROM (SELECT max(value) FILTER (WHERE field = 'name') AS name,
 	             max(value) FILTER (WHERE field = 'category') AS category,
 	             max(value) FILTER (WHERE field = 'capacity')::bigint AS capacity,
@@ -132,7 +153,7 @@ DECLARE
 	today date;
 BEGIN
 	SELECT * INTO site FROM booking_site;
-	today := business_date(now(), site.timezone, site.cutoff_hours);
+	today := booking_date(now(), site.timezone, site.cutoff_hours);
 	IF first IS NULL OR first > today THEN
 		first := NULL;
 		today := NULL;
@@ -217,7 +238,7 @@ BEGIN
 		FROM said s, LATERAL (SELECT first_day FROM user_state u WHERE u.user_id = s.user_id OFFSET 0) u
 	), put AS (
 		INSERT INTO user_state AS u (user_id, first_seen_at, first_day, registered_at)
-		SELECT user_id, first_at, business_date(first_at, site.timezone, site.cutoff_hours), registered_at
+		SELECT user_id, first_at, booking_date(first_at, site.timezone, site.cutoff_hours), registered_at
 		FROM said ORDER BY user_id
 		ON CONFLICT (user_id) DO UPDATE
 		SET first_seen_at = least(u.first_seen_at, excluded.first_seen_at),
@@ -564,7 +585,7 @@ BEGIN
 	DELETE FROM booking_lead;
 	DELETE FROM event_stats;
 	UPDATE user_state u SET first_day = d.day
-	FROM (SELECT user_id, business_date(first_seen_at, site.timezone, site.cutoff_hours) AS day FROM user_state) d
+	FROM (SELECT user_id, booking_date(first_seen_at, site.timezone, site.cutoff_hours) AS day FROM user_state) d
 	WHERE u.user_id = d.user_id AND u.first_day <> d.day;
 	PERFORM booking_days_add(array_agg(first_day), array_agg(n), NULL)
 	FROM (SELECT first_day, count(*) AS n FROM user_state GROUP BY first_day) d;
@@ -601,7 +622,7 @@ DECLARE
 	n bigint;
 BEGIN
 	SELECT * INTO STRICT site FROM booking_site;
-	running := business_date(now(), site.timezone, site.cutoff_hours);
+	running := booking_date(now(), site.timezone, site.cutoff_hours);
 	WITH wanted AS MATERIALIZED (
 		SELECT event_id, event_name, category, currency, total_bookings, revenue_minor, capacity_utilization,
 		       dense_rank() OVER (ORDER BY total_bookings DESC)::int AS booking_rank,
