@@ -401,3 +401,26 @@ BEGIN
 	WHERE uptime_day.minutes_up <> excluded.minutes_up;
 END
 $$;
+
+-- ---- the day of an instant --------------------------------------------------------
+
+-- 1 where the clock was set back across the end of the day it shows, in the last 26 hours; else 0.
+CREATE FUNCTION booking_day_begun(at timestamptz, zone text, cutoff_hours int) RETURNS int
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+	cutoff interval := make_interval(hours => cutoff_hours);
+	next timestamp := (at AT TIME ZONE zone - cutoff)::date + 1 + cutoff;
+	reached timestamptz := at + (next - ((at - interval '26 hours') AT TIME ZONE zone + interval '26 hours'));
+BEGIN
+	RETURN (reached <= at AND reached AT TIME ZONE zone = next)::int;
+END
+$$;
+
+-- business_date, at a tenth of its cost near changes of the clock. A day has begun once the wall clock read its start,
+-- whatever it reads since: near a clock that was set back it is asked whether, by the offset before, it did.
+CREATE FUNCTION booking_date(at timestamptz, zone text, cutoff_hours int) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT (at AT TIME ZONE zone - make_interval(hours => cutoff_hours))::date + CASE
+		WHEN (at - interval '26 hours') AT TIME ZONE zone + interval '26 hours' <= at AT TIME ZONE zone THEN 0
+		ELSE booking_day_begun(at, zone, cutoff_hours) END
+$$;

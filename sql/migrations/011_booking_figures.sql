@@ -5,27 +5,6 @@
 -- that each batch calls are driven by its rows, with a look-up in an index for each of them (OFFSET 0 keeps the planner
 -- from turning that around), and are made once.
 
--- 1 where the clock was set back across the end of the day it shows, in the last 26 hours; else 0.
-CREATE FUNCTION booking_day_begun(at timestamptz, zone text, cutoff_hours int) RETURNS int
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-	cutoff interval := make_interval(hours => cutoff_hours);
-	next timestamp := (at AT TIME ZONE zone - cutoff)::date + 1 + cutoff;
-	reached timestamptz := at + (next - ((at - interval '26 hours') AT TIME ZONE zone + interval '26 hours'));
-BEGIN
-	RETURN (reached <= at AND reached AT TIME ZONE zone = next)::int;
-END
-$$;
-
--- business_date, at a tenth of its cost near changes of the clock. A day has begun once the wall clock read its start,
--- whatever it reads since: near a clock that was set back it is asked whether, by the offset before, it did.
-CREATE FUNCTION booking_date(at timestamptz, zone text, cutoff_hours int) RETURNS date
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-	SELECT (at AT TIME ZONE zone - make_interval(hours => cutoff_hours))::date + CASE
-		WHEN (at - interval '26 hours') AT TIME ZONE zone + interval '26 hours' <= at AT TIME ZONE zone THEN 0
-		ELSE booking_day_begun(at, zone, cutoff_hours) END
-$$;
-
 -- ---- from messages to states --------------------------------------------------------
 
 -- Look-ups, for each row of something else.
@@ -568,7 +547,7 @@ $$;
 -- All figures, and the days in the states, made anew from what the messages say: what a clock or a currency that changed
 -- asks for, and the definition of what the figures should be.
 CREATE FUNCTION bookings_rebuild() RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
 	site booking_site;
 	ids text[];

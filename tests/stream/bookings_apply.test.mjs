@@ -187,6 +187,22 @@ describe('a death', () => {
 		})
 })
 
+describe('the day of an instant', () => {
+	it('is that of the calendar, near changes of clocks, too', async () => {
+		const database = await freshDatabase()
+		const differ = await database.query(`SELECT zone, at, cutoff
+			FROM unnest(ARRAY['Europe/Berlin', 'America/St_Johns', 'Australia/Lord_Howe', 'Pacific/Apia', 'America/Havana', 'Asia/Beirut']) zone,
+			     unnest(ARRAY[0, 1, 2, 4]) cutoff,
+			     (SELECT timestamptz '2011-12-29 00:00Z' + i * interval '71 minutes' FROM generate_series(0, 60) i
+			      UNION ALL SELECT timestamptz '2024-10-26 12:00Z' + i * interval '31 minutes' FROM generate_series(0, 50) i
+			      UNION ALL SELECT timestamptz '2024-11-02 22:00Z' + i * interval '23 minutes' FROM generate_series(0, 30) i
+			      UNION ALL SELECT timestamptz '2024-04-06 10:00Z' + i * interval '29 minutes' FROM generate_series(0, 30) i) t(at)
+			WHERE booking_date(at, zone, cutoff) IS DISTINCT FROM business_date(at, zone, cutoff)`)
+		assert.deepEqual(differ, [])
+		await database.drop()
+	})
+})
+
 describe('the clock and the currency', () => {
 	it('make all figures anew when they change', async () => {
 		const { database, stream } = await atWork()
