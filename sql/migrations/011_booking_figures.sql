@@ -406,16 +406,17 @@ BEGIN
 	    cancelled_bookings = cancelled_bookings + d.cancelled, total_seats = total_seats + seats,
 	    confirmed_seats = s.confirmed_seats + d.confirmed_seats, cancelled_seats = s.cancelled_seats + d.cancelled_seats,
 	    counted = s.counted + d.counted, revenue_minor = (revenue_minor + revenue)::bigint,
-	    first_booking = (SELECT min(b.created_at) FROM booking_state b WHERE b.event_id = s.event_id),
-	    last_booking = (SELECT max(b.created_at) FROM booking_state b WHERE b.event_id = s.event_id),
-	    updated_at = now()
+	    -- (>= and <=: with = another index, of created_at alone, would seem to do as well)
+	    first_booking = (SELECT b.created_at FROM booking_state b WHERE b.event_id >= s.event_id AND b.event_id <= s.event_id
+	                     ORDER BY b.event_id, b.created_at LIMIT 1),
+	    last_booking = (SELECT b.created_at FROM booking_state b WHERE b.event_id >= s.event_id AND b.event_id <= s.event_id
+	                    ORDER BY b.event_id DESC, b.created_at DESC LIMIT 1), updated_at = now()
 	FROM delta d, LATERAL (SELECT t.ctid FROM event_stats t WHERE t.event_id = d.event_id OFFSET 0) t
 	WHERE s.ctid = t.ctid;
 
 	SELECT array_agg(event_id) INTO odd
 	FROM (SELECT event_id FROM unnest(change.old_events) o JOIN unnest(change.new_events) n USING (event_id)
-	      WHERE o.currency <> n.currency
-	      UNION
+	      WHERE o.currency <> n.currency UNION
 	      SELECT e.event_id
 	      FROM (SELECT event_id, currency FROM unnest(change.old_bookings)
 	            UNION SELECT event_id, currency FROM unnest(change.new_bookings)) b, event_of(b.event_id) e
@@ -459,8 +460,7 @@ BEGIN
 	      GROUP BY b.event_id, m.business_date, b.currency) x
 	WHERE (x.touched, x.new, x.new_seats, x.confirmed, x.confirmed_seats, x.cancelled, x.cancelled_seats, x.counted,
 	       x.revenue_minor, x.booked_minor) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-	SELECT array_agg(o) INTO moved
-	FROM unnest(change.old_events) o JOIN unnest(change.new_events) n USING (event_id)
+	SELECT array_agg(o) INTO moved FROM unnest(change.old_events) o JOIN unnest(change.new_events) n USING (event_id)
 	WHERE o.category <> n.category OR o.starts_at IS DISTINCT FROM n.starts_at;
 
 	-- days on which events were active: of changed ones all, of the others those that a booking may have made one
