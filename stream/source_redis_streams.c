@@ -20,14 +20,14 @@
 #include "web/json.h"
 
 #define BLOCK_MS "1000"
-#define IDLE_MS "30000"       /* an entry that another has had for so long is taken over */
+#define IDLE_MS "5000"        /* an entry that another has had for so long is taken over */
 #define CONSUMER_DAY 86400000 /* a consumer that nobody is any more, in ms */
 
 enum {
 	COUNT = 1000,          /* entries asked for at once, of each stream */
 	SLICE_BYTES = 4 << 20, /* and written at once */
 	WAIT_MS = 6000,        /* for an answer that may take BLOCK_MS */
-	CLAIM_EACH_MS = 10000,
+	CLAIM_EACH_MS = 2000,
 	BACK_OFF_MS = 2000, /* at most */
 	NAME_BYTES = 512,
 };
