@@ -409,7 +409,7 @@ static void check_forecasts(struct doctor *d, struct db *db)
 	rowset_fini(&rs);
 }
 
-/* What waits for somebody. */
+/* Messages about bookings that wait for a person, or for a program that should run. */
 static void check_inbox(struct doctor *d, struct db *db)
 {
 	struct errbuf eb = {0};
@@ -418,10 +418,14 @@ static void check_inbox(struct doctor *d, struct db *db)
 		fail(d, "analytics_db: %s", eb.text);
 	else if (rowset_int(&rs, 0, "dead"))
 		warn(d,
-		     "%s message(s) about bookings could not be read or put into effect and wait for "
-		     "somebody:"
+		     "%s message(s) about bookings could not be read or put into effect:"
 		     " takings-batch inbox list --dead",
 		     rowset_get(&rs, 0, "dead"));
+	if (rowset_rows(&rs) && rowset_int(&rs, 0, "late"))
+		warn(
+			d,
+			"%s message(s) about bookings have waited for over 5 minutes: does takings-stream run?",
+			rowset_get(&rs, 0, "late"));
 	rowset_fini(&rs);
 }
 

@@ -13,7 +13,9 @@ SELECT status, started_at, error FROM batch_run ORDER BY run_id DESC LIMIT 1
 SELECT status, detail, at FROM heartbeat WHERE component = 'forecast'
 
 -- name: doctor_inbox
-SELECT count(*) AS dead FROM event_log WHERE NOT processed AND dead_at IS NOT NULL
+-- What is tried again in vain is dead after some two minutes: what waits longer, nobody takes.
+SELECT (SELECT count(*) FROM event_log WHERE NOT processed AND dead_at IS NOT NULL) AS dead,
+       (SELECT count(*) FROM event_log WHERE NOT processed AND dead_at IS NULL AND next_attempt_at < now() - interval '5 minutes') AS late
 
 -- name: doctor_replication
 -- In order_db, as who follows it: what its user may, and which tables of the orders it is not told of.

@@ -43,7 +43,7 @@ describe('a night', () => {
 	it('drops minutes and gaps older than 400 days, but no gap that is not over', async () => {
 		await shop.cache.exec(`INSERT INTO probe_minute (minute_at, up) SELECT date_trunc('minute', now()) - d * interval '1 day', true FROM unnest(ARRAY[500, 401, 399, 0]) d;
 			INSERT INTO redis_gap (from_at, until_at, reason) VALUES (now() - interval '500 days', now() - interval '401 days', 'old'),
-				(now() - interval '500 days', now() - interval '399 days', 'young'), (now() - interval '500 days', NULL, 'still')`)
+				(now() - interval '499 days', now() - interval '399 days', 'young'), (now() - interval '498 days', NULL, 'still')`)
 		await night()
 		assert.equal(await shop.cache.value('SELECT count(*)::int FROM probe_minute'), 2)
 		assert.deepEqual((await shop.cache.query('SELECT reason FROM redis_gap ORDER BY 1')).map((r) => r.reason), ['still', 'young'])
@@ -53,7 +53,10 @@ describe('a night', () => {
 		await fill()
 		const { stdout } = await shop.batch(['doctor'])
 		assert.match(stdout, /^warn {2}2 message\(s\) about bookings could not be read .*takings-batch inbox list --dead$/m)
+		assert.doesNotMatch(stdout, /have waited/, 'these are due only now')
+		await shop.cache.exec(`UPDATE event_log SET next_attempt_at = now() - interval '6 minutes' WHERE event_type IN ('open', 'dead')`)
+		assert.match((await shop.batch(['doctor'])).stdout, /^warn {2}2 message\(s\) about bookings have waited for over 5 minutes: does takings-stream run\?$/m)
 		await shop.cache.exec('TRUNCATE event_log')
-		assert.doesNotMatch((await shop.batch(['doctor'])).stdout, /inbox list/)
+		assert.doesNotMatch((await shop.batch(['doctor'])).stdout, /message\(s\) about bookings/)
 	})
 })
