@@ -19,7 +19,8 @@ SELECT CASE WHEN timezone IS NULL THEN 'nothing is known of events and bookings 
 FROM booking_site
 
 -- name: booking_system
--- "Recent" are the 30 days before metrics_day, the business day that ran when the row was made.
+-- "Recent" are the 30 days before the business day that ran when the row was made; of uptime it is the last 30
+-- business days with the one that runs, as on the page System.
 SELECT m.id, m.total_events, m.total_bookings, m.total_users, m.confirmed_bookings, m.cancelled_bookings,
        money_of(v.total, :money_digits::int) AS total_revenue, m.recent_bookings, money_of(v.recent, :money_digits::int) AS recent_revenue,
        m.recent_events, m.avg_capacity_utilization, m.weighted_capacity_utilization, m.avg_cancellation_rate, m.weighted_cancellation_rate,
@@ -32,7 +33,7 @@ FROM system_metrics m,
      LATERAL growth(m.recent_bookings, 30, m.previous_bookings, 30, 30) gb,
      LATERAL growth(v.recent, 30, v.previous, 30, 30) gr,
      LATERAL (SELECT half_even(minutes_up * 100::numeric / nullif(minutes, 0), 3) AS percent, minutes - minutes_up AS down
-              FROM uptime_since(:today::date - 30)) u
+              FROM uptime_since(:today::date - 29)) u
 
 -- name: booking_daily
 -- A row for each day, week or month, oldest first.

@@ -61,22 +61,22 @@ CROSS JOIN LATERAL (SELECT count(*) AS n FROM event_log WHERE dead_at IS NOT NUL
 -- The days together, what they are compared with, and the change of each.
 WITH figure AS MATERIALIZED (
 	SELECT business_date >= :from_day::date AS is_now, sum(new) AS new, sum(confirmed) AS confirmed, sum(confirmed_seats) AS seats,
-	       sum(cancelled) AS cancelled, sum(counted) FILTER (WHERE currency = :currency) AS counted,
-	       sum(revenue_minor) FILTER (WHERE currency = :currency) AS by_order,
+	       sum(cancelled) AS cancelled,
+	       sum(CASE WHEN :by_transaction::boolean THEN confirmed ELSE counted END) FILTER (WHERE currency = :currency) AS counted,
 	       sum(CASE WHEN :by_transaction::boolean THEN booked_minor ELSE revenue_minor END) FILTER (WHERE currency = :currency) AS minor
 	FROM booking_day
 	WHERE business_date BETWEEN :from_day::date AND :last_day::date OR business_date BETWEEN :base_from::date AND :base_to::date
 	GROUP BY is_now
 ), both_ AS (
 	SELECT coalesce(n.new, 0) AS new, coalesce(n.confirmed, 0) AS confirmed, coalesce(n.cancelled, 0) AS cancelled, coalesce(n.seats, 0) AS seats,
-	       coalesce(n.minor, 0) AS minor, coalesce(n.counted, 0) AS counted, coalesce(n.by_order, 0) AS by_order, coalesce(b.new, 0) AS b_new,
+	       coalesce(n.minor, 0) AS minor, coalesce(n.counted, 0) AS counted, coalesce(b.new, 0) AS b_new,
 	       coalesce(b.seats, 0) AS b_seats, coalesce(b.minor, 0) AS b_minor, coalesce(b.cancelled, 0) AS b_cancelled,
 	       greatest(0, :base_to::date - greatest(:base_from::date, :first_day::date) + 1) AS base_n
 	FROM (SELECT) one LEFT JOIN figure n ON n.is_now LEFT JOIN figure b ON NOT b.is_now
 )
 SELECT f.new::bigint AS new_bookings, f.confirmed::bigint AS confirmed_bookings, f.cancelled::bigint AS cancelled_bookings, f.seats::bigint AS seats_sold,
        money_of(f.minor, :money_digits::int) AS booking_revenue,
-       CASE WHEN f.counted > 0 THEN money_ratio_of(f.by_order, f.counted, :money_digits::int) END AS avg_booking_value,
+       CASE WHEN f.counted > 0 THEN money_ratio_of(f.minor, f.counted, :money_digits::int) END AS avg_booking_value,
        CASE WHEN f.new > 0 THEN half_even(f.cancelled * 100 / f.new, 2) END AS cancelled_rate,
        CASE WHEN f.b_new > 0 THEN half_even(f.b_cancelled * 100 / f.b_new, 2) END AS base_cancelled_rate,
        f.b_new::bigint AS base_new_bookings, f.b_seats::bigint AS base_seats_sold, money_of(f.b_minor, :money_digits::int) AS base_booking_revenue,
@@ -220,8 +220,9 @@ FROM booking_site s
 CROSS JOIN LATERAL (SELECT coalesce(:currency::text, s.currency, (SELECT min(x.currency) FROM booking_day x), 'EUR') AS currency) c
 
 -- name: bookings_categories
+-- To choose from: those with the most events.
 SELECT category, category AS category_id, count(*) AS events_n, category = :category::text AS is_chosen
-FROM event_stats WHERE category <> '' GROUP BY category ORDER BY 2 DESC, 1 LIMIT 30
+FROM event_stats WHERE category <> '' GROUP BY category ORDER BY count(*) DESC, category LIMIT 30
 
 -- name: bookings_events
 -- Events by what :sort says (next: those to come, soonest first, then those that are over, newest
