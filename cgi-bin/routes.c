@@ -3,7 +3,6 @@
 
 #include "cgi-bin/admin.h"
 #include "cgi-bin/bookings.h"
-#include "cgi-bin/bookings_pages.h"
 #include "cgi-bin/ingest.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_metrics.h"
@@ -599,7 +598,7 @@ static const struct route routes[] = {
                {.statement = "hub_leaders", .shape = PART_ROWS, .key = "places", .only = "has_bookings"}},
 	 .doc = "Orders as they come in"},
 
-	BOOKINGS_PAGES,
+#include "cgi-bin/routes_bookings_pages.def"
 
 	{.method = "GET", .path = "/admin/account", ACCOUNT, .handler = account_page_handle, .params = {P_DONE, P_ASKER},
 	 .doc = "One's own password and sessions"},
