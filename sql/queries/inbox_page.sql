@@ -1,5 +1,6 @@
 -- inbox_page.sql: the inbox as people see it, in the browser and on the command line. Times are texts in the
--- site's zone (UTC before the first run). What a message says is only in inbox_text.
+-- site's zone (UTC before the first run), in lists of the command line UTC with a Z. What a message says is only in
+-- inbox_text.
 
 -- name: inbox_scope
 -- What the filters say, and how many messages there are.
