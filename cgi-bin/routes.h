@@ -87,10 +87,11 @@ struct route {
 	struct part parts[ROUTE_PARTS];
 	const char *page;                /* template file in templates/, NULL: JSON */
 	void (*handler)(struct call *c); /* instead of parts, or before them: see call.h */
-	int opened_by; /* CONF_..._ROLE: the setting that may let lower roles in than `access`; 0: none */
-	int feature;                     /* CONF_ENABLE_...: 404 where it is off; 0: always there */
-	const char *tag;                 /* group in the API's documentation; NULL: not documented */
-	const char *doc;                 /* one sentence */
+	int opened_by; /* CONF_..._ROLE: the setting that may let lower roles in than `access`; 0: none
+	                */
+	int feature;   /* CONF_ENABLE_...: 404 where it is off; 0: always there */
+	const char *tag; /* group in the API's documentation; NULL: not documented */
+	const char *doc; /* one sentence */
 	/* What the documentation cannot see in a handler; a row of parts needs neither. */
 	const char *answer; /* a shape of fields.def, or a media type such as text/plain */
 	const char *also;   /* more statuses: "401 409" as problems, "503=" with the answer's shape */

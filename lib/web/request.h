@@ -15,11 +15,11 @@
 #include "base/err.h"
 
 enum {
-	REQUEST_PATH_BYTES = 2048,       /* longest path, decoded */
-	REQUEST_QUERY_BYTES = 4096,      /* longest query string, as sent */
-	REQUEST_PAIRS = 64,              /* most parameters in a query string or form */
+	REQUEST_PATH_BYTES = 2048,        /* longest path, decoded */
+	REQUEST_QUERY_BYTES = 4096,       /* longest query string, as sent */
+	REQUEST_PAIRS = 64,               /* most parameters in a query string or form */
 	REQUEST_BODY_BYTES = 1024 * 1024, /* largest body of any route; a route may allow less */
-	REQUEST_ID_MIN = 8,              /* characters of a request id taken from outside */
+	REQUEST_ID_MIN = 8,               /* characters of a request id taken from outside */
 	REQUEST_ID_MAX = 64,
 };
 

@@ -593,14 +593,14 @@ static void test_mutated(void **state)
 	(void)state;
 	static const char event[] =
 		"{\"type\":\"event.created\",\"event_id\":17,\"occurred_at\":\"2026-11-01T09:00:00Z\","
-	    "\"name\":"
+		"\"name\":"
 		"\"Winter\",\"capacity\":120,\"starts_at\":1793909643.25,\"ends_at\":null,\"version\":3}";
 	static const char booking[] =
 		"{\"type\":\"booking.created\",\"booking_id\":\"B\",\"seats\":2,\"amount\":\"58.00\","
-	    "\"data\":{"
+		"\"data\":{"
 		"\"event\":{\"id\":17},\"user\":{\"id\":7}},\"time\":1793909643000,\"seq\":\"4\"}";
 	static const char user[] = "{\"event_type\":\"user_created\",\"payload\":{\"id\":"
-	                           "\"\\ud83c\\udfb7\",\"timestamp\":1e9}}";
+							   "\"\\ud83c\\udfb7\",\"timestamp\":1e9}}";
 	static const char *const seeds[] = {event, booking, user};
 	static const char *const bits[] = {
 		"\"",        "{",     "}",    "[", "]", ":",    ",",
