@@ -15,12 +15,14 @@
 #include "stream/parts.h"
 
 enum {
-	POLL_MS = 1000,   /* longest time without a look into the inbox */
-	TICK_MS = 100,    /* longest time without a look whether it is over */
-	RANKS_MS = 300,   /* least time between two refreshes of the ranks */
-	LOOK_MS = 2000,   /* between two looks at how the inbox is */
-	OLD_MS = 60000,   /* a message should not wait longer */
-	FAILED_MS = 60000 /* so long it is said that one failed */
+	POLL_MS = 1000,      /* longest time without a look into the inbox */
+	TICK_MS = 100,       /* longest time without a look whether it is over */
+	RANKS_MS = 300,      /* least time between two refreshes of the ranks */
+	RANKS_MAX_MS = 5000, /* at most so long even where they take long */
+	RANKS_SHARE = 4,     /* so many times as long as a refresh took are the batches' */
+	LOOK_MS = 2000,      /* between two looks at how the inbox is */
+	OLD_MS = 60000,      /* a message should not wait longer */
+	FAILED_MS = 60000    /* so long it is said that one failed */
 };
 
 #define TRIES "8"
@@ -29,14 +31,14 @@ struct bookings {
 	struct part *part;
 	struct db *db; /* NULL: none */
 	struct bookings_rows rows;
-	char after[24];    /* the last row of the batch before, where that was full; else "0" */
-	int64_t swept_ms;  /* when rows were last looked for from the first one on */
-	int64_t ranked_ms; /* when ranks were last made */
-	int64_t looked_ms; /* when the inbox was last looked at */
-	int64_t lag_ms;    /* what was seen then */
-	int64_t failed_ms; /* when a row last failed; 0: never */
-	char why[512];     /* with what */
-	bool busy;         /* another process is at work, as last seen */
+	char after[24];       /* the last row of the batch before, where that was full; else "0" */
+	int64_t swept_ms;     /* when rows were last looked for from the first one on */
+	int64_t ranks_due_ms; /* ranks are not made again before */
+	int64_t looked_ms;    /* when the inbox was last looked at */
+	int64_t lag_ms;       /* what was seen then */
+	int64_t failed_ms;    /* when a row last failed; 0: never */
+	char why[512];        /* with what */
+	bool busy;            /* another process is at work, as last seen */
 };
 
 static bool answer_is(const struct rowset *rs, const char *name)
@@ -295,15 +297,23 @@ static enum err make_ranks(struct bookings *b, struct errbuf *eb)
 	return rc == ERR_LOCKED ? ERR_OK : rc;
 }
 
+/* Where they take long, most of the time is still the batches'. */
+static int64_t ranks_pause_ms(int64_t took_ms)
+{
+	int64_t pause_ms = RANKS_SHARE * took_ms;
+	return pause_ms < RANKS_MS ? RANKS_MS : pause_ms > RANKS_MAX_MS ? RANKS_MAX_MS : pause_ms;
+}
+
 static enum err refresh(struct bookings *b, struct errbuf *eb)
 {
 	bool stale = false;
-	if (clock_mono_ms() - b->ranked_ms < RANKS_MS)
+	int64_t begun_ms = clock_mono_ms();
+	if (begun_ms < b->ranks_due_ms)
 		return ERR_OK;
 	enum err rc = ask_bool(b->db, "bookings_stale", "stale", DB_NO_PARAMS, &stale, eb);
 	if (rc == ERR_OK && stale) {
 		rc = make_ranks(b, eb);
-		b->ranked_ms = clock_mono_ms();
+		b->ranks_due_ms = clock_mono_ms() + ranks_pause_ms(clock_mono_ms() - begun_ms);
 		if (rc == ERR_TIMEOUT && strncmp(db_sqlstate(b->db), "40", 2) == 0) {
 			err_clear(eb); /* another process was at it a moment ago: again */
 			rc = ERR_OK;
@@ -357,8 +367,8 @@ static enum err rest(struct bookings *b, struct errbuf *eb)
 	bool news = false;
 	enum err rc = ERR_OK;
 	int64_t now_ms = clock_mono_ms(), until_ms = now_ms + POLL_MS;
-	if (b->ranked_ms + RANKS_MS > now_ms)
-		until_ms = b->ranked_ms + RANKS_MS;
+	if (b->ranks_due_ms > now_ms && b->ranks_due_ms < until_ms)
+		until_ms = b->ranks_due_ms;
 	while (rc == ERR_OK && !news && !part_stopping(b->part) &&
 	       (now_ms = clock_mono_ms()) < until_ms)
 		rc = db_wait_notify(b->db, until_ms - now_ms < TICK_MS ? (int)(until_ms - now_ms) : TICK_MS,
