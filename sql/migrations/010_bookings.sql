@@ -352,6 +352,23 @@ CREATE TABLE booking_site (
 );
 INSERT INTO booking_site DEFAULT VALUES;
 
+-- The days of a range on which an event is active, as spans without a common day.
+CREATE FUNCTION active_spans(e event_state, from_day date, to_day date) RETURNS TABLE (first_day date, final_day date)
+LANGUAGE sql STABLE ROWS 2 AS $$
+	SELECT w.a, w.z
+	FROM (SELECT greatest(e.sale_from_day, from_day) AS sale_a, least(e.sale_to_day, to_day) AS sale_z,
+	             greatest(e.run_from_day, from_day) AS run_a, least(e.run_to_day, to_day) AS run_z) d,
+	     LATERAL (SELECT e.sale_from_day IS NOT NULL AND sale_a <= sale_z AS sold, e.run_from_day IS NOT NULL AND run_a <= run_z AS held) x,
+	     LATERAL (VALUES (CASE WHEN x.sold AND x.held AND run_a <= sale_z AND sale_a <= run_z THEN least(sale_a, run_a) WHEN x.sold THEN sale_a END,
+	                      CASE WHEN x.sold AND x.held AND run_a <= sale_z AND sale_a <= run_z THEN greatest(sale_z, run_z) WHEN x.sold THEN sale_z END),
+	                     (CASE WHEN x.held AND NOT (x.sold AND run_a <= sale_z AND sale_a <= run_z) THEN run_a END, run_z)) w(a, z)
+	WHERE e.status = 'published' AND from_day <= to_day AND w.a IS NOT NULL
+	UNION ALL
+	SELECT DISTINCT d.business_date, d.business_date FROM event_day d
+	WHERE e.status = 'published' AND e.sale_from_day IS NULL AND e.run_from_day IS NULL
+	  AND d.event_id = e.event_id AND d.business_date BETWEEN from_day AND to_day AND d.new > 0
+$$;
+
 -- ---- whether the system was up ----------------------------------------------------
 
 -- A probe through nginx to the database and back, once a minute, by any process of the stream.

@@ -95,20 +95,6 @@ LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE WHEN starts_at IS NULL THEN -1 ELSE greatest(least(run_from_day - day, 365), 0) END::smallint
 $$;
 
--- The days of a range on which an event is active.
-CREATE FUNCTION active_days(e event_state, from_day date, to_day date) RETURNS SETOF date
-LANGUAGE sql STABLE AS $$
-	SELECT (from_day + n)::date
-	FROM generate_series(greatest(least(e.sale_from_day, e.run_from_day, to_day + 1) - from_day, 0), to_day - from_day) n
-	WHERE e.status = 'published'
-	  AND (from_day + n BETWEEN e.sale_from_day AND coalesce(e.sale_to_day, 'infinity')
-	       OR from_day + n BETWEEN e.run_from_day AND e.run_to_day)
-	UNION ALL
-	SELECT DISTINCT d.business_date FROM event_day d
-	WHERE e.status = 'published' AND e.sale_from_day IS NULL AND e.run_from_day IS NULL
-	  AND d.event_id = e.event_id AND d.business_date BETWEEN from_day AND to_day AND d.new > 0
-$$;
-
 -- Adds to new_users and active_events; both belong to days, and either may be NULL.
 CREATE FUNCTION booking_days_add(days date[], users bigint[], active bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -119,6 +105,19 @@ BEGIN
 	ON CONFLICT (business_date) DO UPDATE
 	SET new_users = m.new_users + excluded.new_users, active_events = m.active_events + excluded.active_events;
 	DELETE FROM booking_day_more WHERE business_date = ANY (days) AND new_users = 0 AND active_events = 0;
+END
+$$;
+
+-- Adds to active_events what begins and ends: from each of these days on so many more or, below 0, fewer events are active.
+-- A span may be of decades, so its days are only counted where the sum of all has changed.
+CREATE FUNCTION booking_active_add(edges date[], ns bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM booking_days_add(array_agg(s.day + g), NULL, array_agg(s.active))
+	FROM (SELECT day, (sum(sum(n)) OVER (ORDER BY day))::bigint AS active, lead(day) OVER (ORDER BY day) - day AS len
+	      FROM unnest(edges, ns) e(day, n) GROUP BY day) s,
+	     LATERAL generate_series(0, s.len - 1) g
+	WHERE s.active <> 0;
 END
 $$;
 
@@ -145,10 +144,10 @@ BEGIN
 		WHERE active_events <> 0 AND (first IS NULL OR business_date < first OR business_date > today);
 		DELETE FROM booking_day_more WHERE new_users = 0 AND active_events = 0;
 	END IF;
-	PERFORM booking_days_add(array_agg(d), NULL, array_agg(1::bigint))
+	PERFORM booking_active_add(array_agg(d.first_day) || array_agg(d.final_day + 1), array_agg(1::bigint) || array_agg(-1::bigint))
 	FROM (SELECT first AS a, least(today, coalesce(site.days_from - 1, today)) AS z
 	      UNION ALL SELECT greatest(first, site.days_to + 1), today WHERE site.days_to IS NOT NULL) r,
-	     event_state e, LATERAL active_days(e, r.a, r.z) d
+	     event_state e, LATERAL active_spans(e, r.a, r.z) d
 	WHERE first IS NOT NULL AND e.status = 'published';
 	UPDATE booking_site SET days_from = first, days_to = today;
 	RETURN true;
@@ -322,7 +321,7 @@ LANGUAGE sql STABLE AS $$
 	SELECT a.business_date
 	FROM (SELECT event_id, business_date FROM unnest(added) WHERE new <> 0
 	      EXCEPT SELECT n.event_id, x.business_date FROM unnest(change.new_events) n JOIN unnest(added) x USING (event_id)) a
-	CROSS JOIN event_of(a.event_id) e, LATERAL active_days(e, a.business_date, a.business_date)
+	CROSS JOIN event_of(a.event_id) e, LATERAL active_spans(e, a.business_date, a.business_date)
 	WHERE e.sale_from_day IS NULL AND e.run_from_day IS NULL AND a.business_date BETWEEN site.days_from AND site.days_to
 $$;
 
@@ -464,9 +463,10 @@ BEGIN
 	WHERE o.category <> n.category OR o.starts_at IS DISTINCT FROM n.starts_at;
 
 	-- days on which events were active: of changed ones all, of the others those that a booking may have made one
-	SELECT array_agg(d), array_agg(-1) INTO day, active
-	FROM unnest(change.old_events) e, LATERAL active_days(e, site.days_from, site.days_to) d;
-	SELECT day || array_agg(x.d), active || array_agg(-1) INTO day, active FROM booking_days_active(change, added, site) x(d);
+	SELECT array_agg(d.first_day) || array_agg(d.final_day + 1), array_agg(-1) || array_agg(1) INTO day, active
+	FROM unnest(change.old_events) e, LATERAL active_spans(e, site.days_from, site.days_to) d;
+	SELECT day || array_agg(x.d) || array_agg(x.d + 1), active || array_agg(-1) || array_agg(1) INTO day, active
+	FROM booking_days_active(change, added, site) x(d);
 
 	PERFORM booking_categories_take(moved, added);
 	INSERT INTO event_day AS d SELECT * FROM unnest(added) ORDER BY event_id, business_date, currency
@@ -522,10 +522,11 @@ BEGIN
 
 	PERFORM event_stats_take(change);
 
-	SELECT day || array_agg(d), active || array_agg(1) INTO day, active
-	FROM unnest(change.new_events) e, LATERAL active_days(e, site.days_from, site.days_to) d;
-	SELECT day || array_agg(x.d), active || array_agg(1) INTO day, active FROM booking_days_active(change, added, site) x(d);
-	PERFORM booking_days_add(day, NULL, active);
+	SELECT day || array_agg(d.first_day) || array_agg(d.final_day + 1), active || array_agg(1) || array_agg(-1) INTO day, active
+	FROM unnest(change.new_events) e, LATERAL active_spans(e, site.days_from, site.days_to) d;
+	SELECT day || array_agg(x.d) || array_agg(x.d + 1), active || array_agg(1) || array_agg(-1) INTO day, active
+	FROM booking_days_active(change, added, site) x(d);
+	PERFORM booking_active_add(day, active);
 	PERFORM booking_days_add(array_agg(u.d), array_agg(u.n), NULL)
 	FROM (SELECT d, -1 AS n FROM unnest(change.old_user_days) d UNION ALL SELECT d, 1 FROM unnest(change.new_user_days) d) u;
 	PERFORM booking_days_keep();

@@ -247,6 +247,34 @@ describe('a new day', () => {
 	})
 })
 
+describe('events that were on sale for decades', () => {
+	it('cost no more than others, also when the first booking of all turns out to be as old', async () => {
+		const { database, end } = await atWork({ EVENT_PROCESSING_BATCH_SIZE: '500' })
+		const events = Array.from({ length: 1000 }, (_, i) => ({ type: 'event.published', event_id: i + 1, occurred_at: at(0), starts_at: '1970-01-10T12:00:00Z',
+			sales_from: '1970-02-01T12:00:00Z', sales_until: '2000-01-01T12:00:00Z' }))
+		const active = async () => Object.fromEntries((await database.query(`SELECT business_date::text AS day, active_events AS n FROM booking_day_more
+			WHERE active_events > 0 AND (business_date < '1970-02-04' OR business_date > '1999-12-31')`)).map(({ day, n }) => [day, n]))
+		try {
+			await put(database, [...events, booking('late', 1)])
+			await settled(database)
+			await put(database, [booking('early', 1, { occurred_at: '1970-01-05T12:00:00Z' })])
+			await settled(database)
+			const days = { '1970-01-10': 1000, '1970-02-01': 1000, '1970-02-02': 1000, '1970-02-03': 1000, '2000-01-01': 1000 }
+			assert.deepEqual(await active(), days)
+			await put(database, events.map(({ event_id: id }) => ({ type: 'event.updated', event_id: id, occurred_at: at(1), name: `No ${id}`,
+				...(id > 600 && { sales_until: '1970-02-02T12:00:00Z' }) })))
+			await settled(database)
+			assert.deepEqual(await active(), { ...days, '1970-02-03': 600, '2000-01-01': 600 })
+			const tables = await bookingTables(database, ['booking_day_more'])
+			await database.exec('SELECT bookings_rebuild(); NOTIFY takings_inbox')
+			await settled(database)
+			same(await bookingTables(database, ['booking_day_more']), tables)
+		} finally {
+			await end()
+		}
+	})
+})
+
 describe('figures at their edges', () => {
 	let work, tables
 	const messages = [
