@@ -84,7 +84,7 @@ asked() { # FILE
 
 check_statements() {
 	local all names file name at
-	all="$(sources lib batch cgi-bin stream) $(ls cgi-bin/routes_*.def 2>/dev/null)"
+	all="$(sources lib batch cgi-bin stream) $(find cgi-bin -name 'routes_*.def' 2>/dev/null || :)"
 	names=$(statements | cut -d: -f3)
 	statements | while IFS=: read -r file at name; do
 		grep -qF "\"$name\"" $all /dev/null || echo "$file:$at: statement $name is used nowhere" >>"$offences"

@@ -168,28 +168,36 @@ BEGIN
 	END IF;
 	SELECT count(*) INTO running_up FROM probe_minute p WHERE p.up AND p.minute_at >= running_at;
 	RETURN QUERY
-	SELECT d.day, least(coalesce(u.minutes_up, 0) - CASE WHEN d.start_at <= running_at AND d.end_at > running_at THEN running_up ELSE 0 END,
-	                    m.n), m.n
-	FROM (SELECT g.day::date AS day, business_day_start(site.timezone, site.cutoff_hours, g.day::date) AS start_at,
-	             business_day_start(site.timezone, site.cutoff_hours, g.day::date + 1) AS end_at
-	      FROM generate_series(greatest(first_day, business_date(site.first_minute_at, site.timezone, site.cutoff_hours))::timestamp,
-	                           last_day::timestamp, interval '1 day') g(day) OFFSET 0) d
-	CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM least(running_at, d.end_at)
-	                                                        - greatest(site.first_minute_at, d.start_at)) / 60)::int AS n) m
-	LEFT JOIN uptime_day u ON u.business_date = d.day;
+	SELECT d.business_date, least(coalesce(u.minutes_up, 0) - CASE WHEN d.starts_at <= running_at AND d.ends_at > running_at THEN running_up ELSE 0 END, m.n), m.n
+	FROM business_days(site.timezone, site.cutoff_hours,
+	                   greatest(first_day, business_date(site.first_minute_at, site.timezone, site.cutoff_hours)), last_day) d
+	CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM least(running_at, d.ends_at) - greatest(site.first_minute_at, d.starts_at)) / 60)::int AS n) m
+	LEFT JOIN uptime_day u ON u.business_date = d.business_date;
 END
-$$;
-
--- The same of some days up to today together; NULL before the first probe.
-CREATE FUNCTION uptime_since(first_day date) RETURNS TABLE (minutes_up int, minutes int) LANGUAGE sql STABLE ROWS 1 AS $$
-	SELECT sum(d.minutes_up)::int, sum(d.minutes)::int
-	FROM uptime_site s, uptime_days(first_day, business_date(now(), s.timezone, s.cutoff_hours)) d
-	WHERE s.first_minute_at IS NOT NULL
 $$;
 
 -- Percent of the minutes of these days, three decimals. NULL: there are none.
 CREATE FUNCTION uptime(first_day date, last_day date) RETURNS numeric LANGUAGE sql STABLE AS $$
 	SELECT half_even(sum(minutes_up) * 100::numeric / nullif(sum(minutes), 0), 3) FROM uptime_days(first_day, last_day)
+$$;
+
+-- The same of the days from that one up to now together; NULL before the first probe.
+CREATE FUNCTION uptime_since(first_day date)
+RETURNS TABLE (minutes_up int, minutes int)
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
+#variable_conflict use_column
+DECLARE
+	site uptime_site;
+	running_at timestamptz := date_trunc('minute', now());
+BEGIN
+	SELECT * INTO site FROM uptime_site;
+	IF site.first_minute_at < running_at THEN -- before the first probe there is no clock either
+		minutes := extract(epoch FROM running_at - greatest(site.first_minute_at, business_day_start(site.timezone, site.cutoff_hours, first_day))) / 60;
+		minutes_up := (SELECT coalesce(sum(u.minutes_up), 0) FROM uptime_day u WHERE u.business_date >= first_day)
+		              - (SELECT count(*) FROM probe_minute p WHERE p.up AND p.minute_at >= running_at);
+	END IF;
+	RETURN NEXT;
+END
 $$;
 
 -- A row for each day, week or month, oldest first, sums of counts and of one currency's money. `touched` and
