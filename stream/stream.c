@@ -207,6 +207,8 @@ struct stream *stream_start(const struct conf *conf, const struct part_kind *con
 		if (kinds[i]->wanted && !kinds[i]->wanted(conf))
 			continue;
 		must(s.parts_n < PARTS_MAX);
+		for (int j = 0; j < i; j++)
+			must(kinds[j] != kinds[i]);
 		s.parts[s.parts_n++] = (struct part){.stream = &s, .kind = kinds[i]};
 	}
 	for (int i = 0; i < s.parts_n; i++) {

@@ -8,6 +8,7 @@
 #   length     no file over 700 lines
 #   statements each named statement is used in the programs, and each used one has its name
 #   machines   no path of somebody's machine
+#   merges     nothing that a merge left behind
 set -eu
 
 cd "${1:-$(dirname "$0")/..}"
@@ -115,6 +116,9 @@ done
 MACHINES='(^|[^A-Za-z0-9_.-])/(w''ork|ho''me/[a-z]+|Us''ers/[A-Za-z]+|ro''ot)/'
 grep -rnEI --exclude-dir=build --exclude-dir=var --exclude-dir=node_modules --exclude-dir=vendor --exclude-dir=.git --exclude=package-lock.json \
 	"$MACHINES" . 2>/dev/null | sed -E 's|^\./||; s|^([^:]*:[0-9]*):.*|\1: path of a machine|' >>"$offences" || :
+
+grep -rnEI --exclude-dir=build --exclude-dir=var --exclude-dir=node_modules --exclude-dir=vendor --exclude-dir=.git \
+	'^(<{7}|>{7}) ' . 2>/dev/null | sed -E 's|^\./||; s|^([^:]*:[0-9]*):.*|\1: left by a merge|' >>"$offences" || :
 
 sort -u "$offences"
 [ ! -s "$offences" ]

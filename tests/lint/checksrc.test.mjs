@@ -42,6 +42,7 @@ describe('checksrc', () => {
 		['over 700 lines', 'tests/api/a.test.mjs', '\n'.repeat(701)],
 		['path of a machine', 'docs/a.md', `see /${'home'}/anna/notes\n`],
 		['path of a machine', 'tools/a.sh', `cd /${'root'}/src\n`],
+		['left by a merge', 'sql/migrations/a.sql', `SELECT 1;\n${'<'.repeat(7)} HEAD\n`],
 	]
 	for (const [rule, file, text] of bad)
 		it(`finds: ${rule} in ${file}: ${text.trim().split('\n').at(-1) === '}' ? text.trim().split('\n')[2].trim() : text.trim().slice(0, 40)}`, async () => {
