@@ -143,7 +143,7 @@ void bookings_rows_read(struct bookings_rows *r, const struct rowset *rs)
 	begin(r, rowset_rows(rs), &messages, &dead);
 	for (int i = 0; i < r->n; i++) {
 		struct errbuf eb = {0};
-		struct booking_message m;
+		struct booking_message m = {0};
 		r->ids[i] = rowset_int(rs, i, "id");
 		if (read_row(r, rowset_get(rs, i, "event_type"), rowset_get(rs, i, "event_data"), &m,
 		             &eb) == ERR_OK) {
