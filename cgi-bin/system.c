@@ -26,7 +26,7 @@ static const char *label(const char *name)
 	              {"order_db", "Orders (order_db)"},
 	              {"batch", "Nightly run"},
 	              {"redis", "Redis"},
-	              {"ingest", "Events"},
+	              {"ingest", "Messages"},
 	              {"stream", "Stream"}};
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
 		if (strcmp(labels[i].name, name) == 0)

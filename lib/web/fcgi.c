@@ -51,8 +51,8 @@ enum {
 	STOP_IDLE_MS = 500, /* a kept connection unused for so long is hardly taken up just now */
 	STOP_TICK_MS = 10,
 	STACK_BYTES = 2 * 1024 * 1024,
-	DRAIN_BYTES = 1024 * 1024, /* of an unwanted body, to keep the connection usable */
-	KEEP_BYTES = 1024 * 1024,  /* a worker's buffers above this are given back */
+	DRAIN_BYTES = 2 * REQUEST_BODY_BYTES, /* of an unwanted body, to keep the connection usable */
+	KEEP_BYTES = 1024 * 1024,             /* a worker's buffers above this are given back */
 };
 
 struct conn {

@@ -391,7 +391,8 @@ ORDER BY 1
 
 -- name: system_bookings
 -- Everything about bookings in one row; none before anything was processed.
-SELECT m.total_events, m.total_bookings, m.total_users, m.confirmed_bookings, m.cancelled_bookings, m.recent_bookings, m.recent_events,
+SELECT to_char(m.total_events, 'FM999,999,999,990') AS events, m.total_bookings, to_char(m.total_users, 'FM999,999,999,990') AS users, m.confirmed_bookings, m.cancelled_bookings,
+       m.recent_bookings AS new_bookings, to_char(m.recent_events, 'FM999,999,999,990') AS new_events,
        m.avg_capacity_utilization, m.weighted_capacity_utilization, m.avg_cancellation_rate, m.weighted_cancellation_rate, s.currency,
        money(coalesce((m.money -> s.currency ->> 'total_minor')::numeric, 0), s.currency) AS booking_revenue,
        money(coalesce((m.money -> s.currency ->> 'recent_minor')::numeric, 0), s.currency) AS recent_booking_revenue,

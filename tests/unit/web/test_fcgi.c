@@ -44,12 +44,18 @@ static void test_refused_requests_keep_the_connection(void **state)
 		size_t sent;
 		int status;
 	} rows[] = {
-		{"/a//b", "", 0, 400}, {"/?a=1&a=2", "", 0, 400}, {"/", "600000", 600000, 413},
-		{"/", "x", 0, 400},    {"/", "", 10, 411},        {"/", "5", 4, 400},
-		{"/", "5", 6, 400},    {"/", "5", 5, 200},
+		{"/a//b", "", 0, 400},
+		{"/?a=1&a=2", "", 0, 400},
+		{"/", "1048577", 1048577, 413},
+		{"/", "1048576", 1048576, 200},
+		{"/", "x", 0, 400},
+		{"/", "", 10, 411},
+		{"/", "5", 4, 400},
+		{"/", "5", 6, 400},
+		{"/", "5", 5, 200},
 	};
 	pid_t pid = start(1, 0);
-	char *zeros = mem_alloc(600000);
+	char *zeros = mem_alloc(REQUEST_BODY_BYTES + 1);
 	struct buf b, reply;
 	buf_init(&b);
 	buf_init(&reply);
