@@ -136,8 +136,8 @@ FROM unnest(:ids::bigint[]) WITH ORDINALITY p(event_id, n) JOIN event_stats e US
 ORDER BY p.n
 
 -- name: booking_event
--- One event, and the days of it that are shown: without any asked for all from its first booking to its last or
--- its start, 400 at most.
+-- One event, and the days of it that are shown: without any asked for those from its first booking to its last or
+-- its start, the last 91 at most.
 SELECT now() AS as_of, s.timezone AS tz, s.cutoff_hours AS cutoff, s.today, s.from_day, s.to_day, s.last_day, money_exponent(e.currency) AS money_digits,
        json_build_object('from', s.starts_at, 'to', s.ends_at, 'tz', s.timezone, 'cutoff', s.cutoff_hours, 'from_date', s.from_day, 'to_date', s.to_day,
                          'complete', s.to_day < s.today, 'partial', s.today BETWEEN s.from_day AND s.to_day,
@@ -157,7 +157,7 @@ LEFT JOIN top_events t USING (event_id)
 CROSS JOIN LATERAL (SELECT min(business_date) AS first_day, max(business_date) AS final_day FROM event_day d WHERE d.event_id = e.event_id) d
 CROSS JOIN LATERAL (SELECT least(business_date(now(), b.timezone, b.cutoff_hours),
                                  greatest(d.final_day, business_date(e.starts_at, b.timezone, b.cutoff_hours))) AS final_day OFFSET 0) z
-CROSS JOIN LATERAL booking_scope(coalesce(:from::date, greatest(least(d.first_day, z.final_day), z.final_day - 399)), coalesce(:to::date, z.final_day), 0,
+CROSS JOIN LATERAL booking_scope(coalesce(:from::date, greatest(least(d.first_day, z.final_day), z.final_day - 90)), coalesce(:to::date, z.final_day), 0,
                                  e.currency) s
 WHERE b.timezone IS NOT NULL AND e.event_id = :event_id::bigint
 
