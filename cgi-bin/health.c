@@ -52,6 +52,19 @@ static struct check check_analytics(enum err rc)
 	}
 }
 
+/* What is accepted is stored before it is answered for. */
+static struct check check_ingest(enum err rc)
+{
+	switch (rc) {
+	case ERR_OK:
+		return (struct check){HEALTH_OK, NULL};
+	case ERR_BUSY:
+		return (struct check){HEALTH_DEGRADED, "waits for a connection to analytics_db"};
+	default:
+		return (struct check){HEALTH_DOWN, "refuses messages while analytics_db does not answer"};
+	}
+}
+
 static struct check check_batch(const struct rowset *rs)
 {
 	const char *status = rowset_get(rs, 0, "batch_status");
@@ -118,9 +131,6 @@ static struct check check_redis(const struct rowset *rs)
 
 enum err health_look(struct web *w, struct health *out, struct rowset *rs, struct errbuf *eb)
 {
-	static const struct check fine = {HEALTH_OK, NULL};
-	static const struct check refusing = {HEALTH_DOWN,
-	                                      "refuses messages while analytics_db does not answer"};
 	static const struct check unknown = {HEALTH_DEGRADED,
 	                                     "unknown while analytics_db does not answer"};
 	enum err rc = read_state(w, rs, eb);
@@ -131,7 +141,7 @@ enum err health_look(struct web *w, struct health *out, struct rowset *rs, struc
 	} all[HEALTH_CHECKS] = {{"analytics_db", check_analytics(rc)},
 	                        {"order_db", up ? check_order_db(rs) : unknown},
 	                        {"redis", up ? check_redis(rs) : unknown},
-	                        {"ingest", up ? fine : refusing},
+	                        {"ingest", check_ingest(rc)},
 	                        {"stream", up ? check_stream(rs) : unknown},
 	                        {"batch", up ? check_batch(rs) : unknown}};
 	out->worst = HEALTH_OK;
