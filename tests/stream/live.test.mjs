@@ -1,4 +1,5 @@
-// live.test.mjs: /ws/realtime from outside: who comes in, what they are told, and what a loss costs.
+// live.test.mjs: /ws/realtime from outside: who comes in, what they are told, and what a loss costs. FAULTS=long: 20
+// kills instead of five.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PASSWORD, SECRET, csrfOf, forge } from '../lib/access.mjs'
@@ -9,6 +10,8 @@ import { Socket, frame } from '../lib/ws.mjs'
 
 const SETTINGS = { AUTH_MODE: 'required', JWT_SECRET: SECRET, RATE_LIMIT_LOGIN: '0', RATE_LIMIT_USERS: '0', RATE_LIMIT_KEYS: '0', RATE_LIMIT_ADDRESSES: '0' }
 const MEMBERS = ['site', 'rates', 'today', 'before', 'minutes', 'minute', 'top_products', 'statuses', 'recent_orders', 'source']
+
+const KILLS = process.env.FAULTS === 'long' ? 20 : 5
 
 let live, serial = 0
 const who = {} // headers by name
@@ -305,7 +308,7 @@ test('a successor takes the socket over and the one before keeps its clients unt
 	assert.equal(await knock(who.viewer), 101)
 })
 
-test('killed five times under 200 clients: each is back with right figures within 5 s of its return', async () => {
+test(`killed ${KILLS} times under 200 clients: each is back with right figures within 5 s of its return`, async () => {
 	const clients = [], state = { running: true }
 	const keep = async (i) => {
 		const c = clients[i] = { seq: null, snapshots: 0, data: {} }
@@ -333,7 +336,7 @@ test('killed five times under 200 clients: each is back with right figures withi
 	const loops = Array.from({ length: 200 }, (_, i) => keep(i))
 	after(() => { state.running = false; for (const c of clients) c.socket?.close() })
 	await until(() => clients.every((c) => c.snapshots), { what: 'all clients', limit: 20_000 })
-	for (let round = 0; round < 5; round++) {
+	for (let round = 0; round < KILLS; round++) {
 		await live.endStream('SIGKILL')
 		const id = `k${round}`
 		await live.put({ id })
@@ -342,7 +345,7 @@ test('killed five times under 200 clients: each is back with right figures withi
 		await until(() => clients.every((c) => c.data.recent_orders?.some((o) => o.order_id === id) && c.data.today.placed_orders === total && c.upAt > backAt - 1000),
 			{ what: `all clients of round ${round}`, limit: 5000 })
 	}
-	assert.ok(clients.every((c) => c.snapshots >= 6), 'another process begins with everything')
+	assert.ok(clients.every((c) => c.snapshots > KILLS), 'another process begins with everything')
 	state.running = false
 	for (const c of clients) c.socket?.close()
 	await Promise.all(loops)
