@@ -2,6 +2,10 @@
 --
 -- In PL/pgSQL where they would be planned anew in every answer, which would cost more than they do.
 
+-- Whether a process of the stream was heard of lately: then what is asked of it will be done.
+CREATE FUNCTION stream_works() RETURNS boolean
+LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM stream_status WHERE at > now() - interval '15 seconds') $$;
+
 -- What an answer is about: business days, both included, and a currency. Without days the last `days`
 -- complete ones and today. No row before anything was processed.
 --   last_day        the last of them that has begun; before from_day: none has

@@ -37,7 +37,7 @@ INSERT INTO replay_mine SELECT dead_letter_id FROM wanted
 SELECT count(*) AS n, count(*) FILTER (WHERE replay_wanted_at IS NOT NULL) AS waiting,
        count(*) FILTER (WHERE replayed_at IS NOT NULL) AS accepted,
        count(*) FILTER (WHERE replay_wanted_at IS NULL AND replayed_at IS NULL) AS refused,
-       EXISTS (SELECT FROM stream_status WHERE at > now() - interval '15 seconds') AS stream_works
+       stream_works()
 FROM dead_letter JOIN replay_mine USING (dead_letter_id)
 
 -- name: replay_claim

@@ -48,7 +48,7 @@ SELECT count(*) AS n, count(*) FILTER (WHERE processed) AS accepted,
        count(*) FILTER (WHERE NOT processed AND dead_at IS NOT NULL) AS refused,
        count(*) FILTER (WHERE NOT processed AND dead_at IS NULL AND attempts > 0) AS retried,
        count(*) FILTER (WHERE NOT processed AND dead_at IS NULL AND attempts = 0) AS waiting,
-       EXISTS (SELECT FROM stream_status WHERE at > now() - interval '15 seconds') AS stream_works
+       stream_works()
 FROM event_log
 WHERE id = ANY (:ids::bigint[])
 

@@ -10,7 +10,7 @@ SELECT z.tz, :state AS state, :type AS type, :event::bigint AS event, :source AS
        (SELECT count(*) FROM event_log WHERE NOT processed AND dead_at IS NOT NULL) AS dead_n,
        (SELECT count(*) FROM event_log WHERE processed AND replaced_by IS NULL AND dropped_at IS NULL
           AND processed_at >= date_trunc('day', now() AT TIME ZONE z.tz) AT TIME ZONE z.tz) AS done_today_n,
-       EXISTS (SELECT FROM stream_status WHERE at > now() - interval '15 seconds') AS stream_works
+       stream_works()
 FROM (SELECT coalesce((SELECT timezone FROM booking_site), (SELECT timezone FROM site JOIN rules USING (rules_id)), 'UTC') AS tz) z
 
 -- name: inbox_page
@@ -88,7 +88,7 @@ SELECT e.id, event_type, event_id AS event, source, source_position AS position,
        NOT processed AND dead_at IS NOT NULL AS is_dead, NOT processed AND dead_at IS NULL AS is_open,
        encode(dedup_key, 'hex') AS dedup_key, event_data IS NOT NULL AS is_json, coalesce(octet_length(event_data), octet_length(raw)) AS bytes,
        CASE WHEN source = 'replay' AND source_position ~ '^[0-9]{1,18}$' THEN source_position::bigint END AS replaces,
-       EXISTS (SELECT FROM stream_status WHERE at > now() - interval '15 seconds') AS stream_works
+       stream_works()
 FROM event_log e
 WHERE e.id = :message_id::bigint
 
