@@ -20,10 +20,11 @@ GRANT SELECT ON schema_migration TO PUBLIC
 -- what is theirs, reports only read and see nothing of users, sessions and keys. None may change
 -- the schema. Looked at after every migration, as the roles may have come later; only what
 -- lacks is given. `*` stands for every table, `-` for all but those about access and
--- the one with messages as they came.
+-- those with messages as they came and with what people did.
 DO $$
 DECLARE
-	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log}';
+	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log, activity_event, activity_quarantine,
+	                   activity_suppressed, activity_secret}';
 	lack record;
 BEGIN
 	FOR lack IN
@@ -36,7 +37,14 @@ BEGIN
 			  live_item_name live_customer live_site stream_status report_flush report_outbox report_day
 			  reconciliation reconciliation_order event_log redis_gap redis_listening booking_message booking_state event_field
 			  event_state event_capacity user_state event_day category_day booking_day booking_day_more booking_hour
-			  booking_lead event_stats top_events system_metrics booking_site probe_minute uptime_day uptime_site', NULL),
+			  booking_lead event_stats top_events system_metrics booking_site probe_minute uptime_day uptime_site
+			  activity_site activity_dimension activity_batch activity_event activity_id activity_quarantine activity_account
+			  activity_warning activity_type activity_property activity_visitor activity_session activity_person_day
+			  activity_value activity_sum activity_session_sum activity_user_sum activity_product location_region
+			  activity_suppressed activity_secret activity_question', NULL),
+			('analytics_web', 'INSERT', 'activity_batch activity_event activity_id activity_quarantine', NULL),
+			('analytics_web', 'INSERT UPDATE', 'activity_account activity_warning', NULL),
+			('analytics_web', 'INSERT UPDATE DELETE', 'activity_question', NULL),
 			('analytics_web', 'INSERT UPDATE', 'event_log', NULL),
 			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
 			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),
