@@ -1,5 +1,5 @@
-/* activity_event.h: what a tracked event says. Pure: the same bytes, rules and sender give the same.
- * docs/ACTIVITY.md describes the format with examples. */
+/* activity_event.h: what a tracked event says. Pure: the same bytes, rules and sender give the
+ * same. docs/ACTIVITY.md describes the format with examples. */
 #ifndef TAKINGS_DOMAIN_ACTIVITY_EVENT_H
 #define TAKINGS_DOMAIN_ACTIVITY_EVENT_H
 
@@ -15,8 +15,11 @@ enum {
 	ACTIVITY_BYTES = 64 * 1024, /* of one event */
 	ACTIVITY_DEPTH = 4,         /* of one: properties may be three levels deep */
 	ACTIVITY_TYPE_BYTES = 64,
-	ACTIVITY_ID_BYTES = 128,   /* user_id, anonymous_id, session_id */
-	ACTIVITY_PROPERTIES = 64,  /* names in properties, at all levels */
+	ACTIVITY_ID_BYTES = 128,    /* user_id, anonymous_id, session_id */
+	ACTIVITY_PROPERTIES = 64,   /* names in properties, at all levels */
+	ACTIVITY_NAME_BYTES = 100,  /* of such a name */
+	ACTIVITY_LEVELS = 3,        /* of properties, itself included */
+	ACTIVITY_NUMBER_BYTES = 64, /* of a number in properties */
 	ACTIVITY_TEXT_BYTES = 1024, /* of a text in properties */
 	ACTIVITY_VALUE_BYTES = 200, /* of a dimension's value; a longer one is cut */
 	ACTIVITY_DIMENSIONS = 16,
@@ -32,7 +35,7 @@ enum activity_flag {
 	ACTIVITY_LATE = 1 << 3,     /* received more than an hour after it happened */
 	ACTIVITY_BOT_NAME = 1 << 4, /* a bot by the name it goes by, */
 	ACTIVITY_BOT_HEADLESS = 1 << 5, /* by what a browser without a window says, */
-	ACTIVITY_BOT_RATE = 1 << 6, /* or by how much it does */
+	ACTIVITY_BOT_RATE = 1 << 6,     /* or by how much it does */
 	ACTIVITY_BOT = ACTIVITY_BOT_NAME | ACTIVITY_BOT_HEADLESS | ACTIVITY_BOT_RATE,
 };
 
@@ -56,9 +59,10 @@ struct activity_sender {
 	int64_t received_us;
 	int64_t key_id; /* 0: none */
 	bool trusted;
-	const char *device, *browser; /* of the client, by activity_agent; "" where it is not the client */
-	unsigned flags;               /* ACTIVITY_BOT_... that hold for all of it */
-	const char *host;             /* of the site: a referrer of the same host is no source; "" unknown */
+	const char *device,
+		*browser;     /* of the client, by activity_agent; "" where it is not the client */
+	unsigned flags;   /* ACTIVITY_BOT_... that hold for all of it */
+	const char *host; /* of the site: a referrer of the same host is no source; "" unknown */
 };
 
 /* Texts are UTF-8 in the arena; NULL where it does not say. */
@@ -71,16 +75,19 @@ struct activity_event {
 	const char *user_id, *anonymous_id, *session_id; /* one of them at least */
 	int64_t session_key;
 	const char *dims[ACTIVITY_DIMENSIONS]; /* [id - 1]; NULL: not set */
-	const char *price;    /* exact decimal >= 0 */
-	int64_t quantity;     /* 1...; 0: not said */
+	const char *price;                     /* exact decimal >= 0 */
+	int64_t quantity;                      /* 1...; 0: not said */
 	const char *currency;
-	const char *properties; /* JSON object without what may not be kept */
+	const char *properties;     /* JSON object without what may not be kept, names in order */
+	const char *const *dropped; /* what was not kept: "properties.email"; NULL: nothing */
+	int dropped_n;
 	int64_t digest; /* of what it says, without sent_at: equal for an event that is sent again */
 	bool own_id;    /* the sender gave event_id */
 };
 
 /* ERR_INVALID: eb->field names what is wrong, "properties.price", "" where it is the whole;
- * ERR_NOTHING: it is too old, *out is filled all the same. */
+ * ERR_NOTHING: it is too old (`eb` says how old), *out is filled all the same. `event` must be of
+ * jnode_parse with any depth: that of the event is looked at here. */
 MUST_CHECK enum err activity_event_read(struct arena *a, const struct jnode *event,
                                         const struct activity_rules *rules,
                                         const struct activity_sender *sender,
