@@ -1,5 +1,5 @@
 /* activity_event.h: what a tracked event says. Pure: the same bytes, rules and sender give the
- * same. docs/ACTIVITY.md describes the format with examples. */
+ * same, but for an id of ours. docs/ACTIVITY.md describes the format with examples. */
 #ifndef TAKINGS_DOMAIN_ACTIVITY_EVENT_H
 #define TAKINGS_DOMAIN_ACTIVITY_EVENT_H
 
@@ -59,10 +59,10 @@ struct activity_sender {
 	int64_t received_us;
 	int64_t key_id; /* 0: none */
 	bool trusted;
-	const char *device,
-		*browser;     /* of the client, by activity_agent; "" where it is not the client */
-	unsigned flags;   /* ACTIVITY_BOT_... that hold for all of it */
-	const char *host; /* of the site: a referrer of the same host is no source; "" unknown */
+	const char *device;  /* of the client, as browser, by activity_agent; "" where it is not the */
+	const char *browser; /* client that sends */
+	unsigned flags;      /* ACTIVITY_BOT_... that hold for all of it */
+	const char *host;    /* of the site: a referrer of the same host is no source; "" unknown */
 };
 
 /* Texts are UTF-8 in the arena; NULL where it does not say. */
@@ -98,8 +98,8 @@ void activity_event_save(const struct activity_event *e, struct buf *out);
 MUST_CHECK enum err activity_event_restore(struct arena *a, const char *bytes, size_t n,
                                            struct activity_event *out, struct errbuf *eb);
 
-/* What a User-Agent says: device ("desktop", "mobile", "tablet", "other"), browser's family and
- * ACTIVITY_BOT_...; literals. */
+/* What a User-Agent ("" for none) says: device ("desktop", "mobile", "tablet", "other"), browser's
+ * family and ACTIVITY_BOT_...; literals. */
 struct activity_agent {
 	const char *device, *browser;
 	unsigned flags;

@@ -1,4 +1,5 @@
-/* activity_parts.h: what the files of activity_event.h share; nobody else includes it. */
+/* activity_parts.h: what the files of activity_event.h and activity_schema.h share; nobody else
+ * includes it. */
 #ifndef TAKINGS_DOMAIN_ACTIVITY_PARTS_H
 #define TAKINGS_DOMAIN_ACTIVITY_PARTS_H
 
@@ -17,6 +18,15 @@ struct activity_reading {
 };
 
 /* ---- activity_properties.c ---------------------------------------------------- */
+
+/* The name of a property within those around it; of an element the array's. */
+struct activity_place {
+	const struct activity_place *up;
+	const char *name;
+};
+
+/* "properties.price" */
+const char *activity_place_text(struct arena *a, const struct activity_place *at);
 
 /* A copy of properties (NULL: {}) without what may not be kept, members by name. ERR_INVALID: it
  * breaks a limit. */

@@ -10,20 +10,14 @@
 
 enum { CARD_DIGITS_MIN = 13, CARD_DIGITS_MAX = 19, EXPONENT_DIGITS = 3 };
 
-/* The name of a property within those around it. */
-struct place {
-	const struct place *up;
-	const char *name;
-};
-
-static const char *place_text(struct arena *a, const struct place *at)
+const char *activity_place_text(struct arena *a, const struct activity_place *at)
 {
-	return at->up ? arena_printf(a, "%s.%s", place_text(a, at->up), at->name) : at->name;
+	return at->up ? arena_printf(a, "%s.%s", activity_place_text(a, at->up), at->name) : at->name;
 }
 
-static enum err refuse(struct activity_reading *r, const struct place *at, const char *why)
+static enum err refuse(struct activity_reading *r, const struct activity_place *at, const char *why)
 {
-	const char *name = place_text(r->arena, at);
+	const char *name = activity_place_text(r->arena, at);
 	return err_set_field(r->eb, ERR_INVALID, name, "%s %s", name, why);
 }
 
@@ -109,9 +103,9 @@ static bool is_private(const struct jnode *v)
 	       ((v->kind == JNODE_STRING || v->kind == JNODE_NUMBER) && is_card(v->text));
 }
 
-static void note_dropped(struct activity_reading *r, const struct place *at)
+static void note_dropped(struct activity_reading *r, const struct activity_place *at)
 {
-	const char *name = place_text(r->arena, at);
+	const char *name = activity_place_text(r->arena, at);
 	for (int i = 0; i < r->dropped_n; i++)
 		if (strcmp(r->dropped[i], name) == 0)
 			return;
@@ -134,7 +128,7 @@ static bool number_fits(const struct jnode *v)
 }
 
 static enum err check_name(struct activity_reading *r, const struct jnode *v,
-                           const struct place *at)
+                           const struct activity_place *at)
 {
 	if (++r->names_n > ACTIVITY_PROPERTIES)
 		return err_set_field(r->eb, ERR_INVALID, "properties", "properties has more than %d names",
@@ -157,18 +151,18 @@ static void insert(struct jnode *into, struct jnode *v)
 }
 
 static enum err copy_value(struct activity_reading *r, const struct jnode *from,
-                           const struct place *at, int level, struct jnode *to);
+                           const struct activity_place *at, int level, struct jnode *to);
 
 static enum err copy_list(struct activity_reading *r, const struct jnode *from,
-                          const struct place *at, int level, struct jnode *to)
+                          const struct activity_place *at, int level, struct jnode *to)
 {
 	if (level > ACTIVITY_LEVELS)
 		return refuse(r, at, "is nested too deep: properties may have 3 levels");
 	to->n = 0;
 	to->first = to->next = NULL;
 	for (const struct jnode *v = from->first; v; v = v->next) {
-		struct place inner = {at, v->name};
-		const struct place *place = v->name ? &inner : at;
+		struct activity_place inner = {at, v->name};
+		const struct activity_place *place = v->name ? &inner : at;
 		enum err rc = v->name ? check_name(r, v, place) : ERR_OK;
 		if (rc != ERR_OK)
 			return rc;
@@ -186,7 +180,7 @@ static enum err copy_list(struct activity_reading *r, const struct jnode *from,
 }
 
 static enum err copy_value(struct activity_reading *r, const struct jnode *from,
-                           const struct place *at, int level, struct jnode *to)
+                           const struct activity_place *at, int level, struct jnode *to)
 {
 	*to = *from;
 	if (from->kind == JNODE_STRING && from->n > ACTIVITY_TEXT_BYTES)
@@ -201,7 +195,7 @@ static enum err copy_value(struct activity_reading *r, const struct jnode *from,
 enum err activity_properties_read(struct activity_reading *r, const struct jnode *from,
                                   struct jnode **out)
 {
-	struct place top = {NULL, "properties"};
+	struct activity_place top = {NULL, "properties"};
 	*out = arena_alloc(r->arena, sizeof **out);
 	(*out)->kind = JNODE_OBJECT;
 	if (!from || from->kind == JNODE_NULL)
