@@ -293,11 +293,21 @@ static const char *page_of(struct activity_reading *r, const char *page)
 	return out;
 }
 
+/* "google.com/search" says a host, too; "direct" and "/products" do not. */
+static bool is_bare_host(const char *url)
+{
+	size_t n = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+	const char *point = memchr(url, '.', n);
+	return point && point > url && point + 1 < url + n && (!url[n] || strchr("/?#:", url[n]));
+}
+
 /* Host of an address, small letters, without "www." and port; "" where there is none. */
 static const char *host_of(struct arena *a, const char *url)
 {
-	const char *s = behind_scheme(url);
-	if (!s || *url == '/')
+	const char *s = *url == '/' ? NULL : behind_scheme(url);
+	if (!s && is_bare_host(url))
+		s = url;
+	if (!s)
 		return "";
 	size_t n = strcspn(s, "/?#");
 	const char *at = memchr(s, '@', n);
