@@ -87,7 +87,7 @@ static bool is_card(const char *text)
 	int n = 0;
 	if (*text < '2' || *text > '6')
 		return false;
-	for (const char *s = text; *s; s++) {
+	for (const char *s = text; *s && *s != '?' && *s != '#'; s++) { /* an address is cut there */
 		if (*s == ' ' || *s == '-')
 			continue;
 		if (*s < '0' || *s > '9' || n == CARD_DIGITS_MAX)
@@ -276,6 +276,8 @@ static const char *page_of(struct activity_reading *r, const char *page)
 	const char *path = behind_scheme(page);
 	bool whole = path != NULL;
 	path = whole ? path + strcspn(path, "/?#") : page;
+	while (whole && path[0] == '/' && path[1] == '/') /* what is left is no whole address again */
+		path++;
 	size_t path_n = strcspn(path, "?#");
 	const char *query = path[path_n] == '?' ? path + path_n + 1 : "";
 	size_t query_n = strcspn(query, "#"), param_n;
