@@ -15,7 +15,7 @@
 
 static const struct part_kind *const parts[] = {
 	&part_flush, &part_status, &part_replay,        &part_postgresql,   &part_kafka, &part_bookings,
-	&part_hub,   &part_ws,     &part_redis_streams, &part_redis_pubsub, &part_probe,
+	&part_hub,   &part_ws,     &part_redis_streams, &part_redis_pubsub, &part_probe, &part_activity,
 };
 
 /* Blocked in every thread and waited for here, so that no call is cut short by them. */

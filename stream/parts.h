@@ -20,6 +20,7 @@ extern const struct part_kind part_ws;
 extern const struct part_kind part_kafka;
 extern const struct part_kind part_flush;
 extern const struct part_kind part_bookings;
+extern const struct part_kind part_activity;
 extern const struct part_kind part_redis_streams;
 extern const struct part_kind part_redis_pubsub;
 extern const struct part_kind part_probe;
