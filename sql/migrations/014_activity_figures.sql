@@ -322,8 +322,7 @@ DECLARE
 	span record;
 	others text[];
 BEGIN
-	SELECT min(from_at) AS from_at, max(to_at) AS to_at, (SELECT max(seq) FROM w_event) AS to_seq INTO span
-	FROM w_key WHERE NOT appended;
+	SELECT min(from_at) AS from_at, max(to_at) AS to_at INTO span FROM w_key WHERE NOT appended;
 	IF span.from_at IS NOT NULL THEN
 		EXECUTE format($sql$
 			INSERT INTO w_piece
@@ -332,11 +331,10 @@ BEGIN
 			                       WHERE e.session_key = k.session_key AND e.occurred_at BETWEEN k.from_at AND k.to_at
 			                         AND e.occurred_at >= %L AND e.occurred_at <= %L
 			                         AND e.session_id IS NOT DISTINCT FROM k.session_id AND (e.flags & 112 <> 0) = k.bot
-			                         AND e.seq >> 16 <= %s
-			                         AND e.seq >> 16 <> ALL (ARRAY(SELECT b.batch_id FROM activity_batch b WHERE b.batch_id <= %s))
+			                         AND NOT EXISTS (SELECT FROM activity_batch b WHERE b.batch_id = e.seq >> 16)
 			                       OFFSET 0) e
 			WHERE NOT k.appended $sql$,
-			activity_piece_columns(), span.from_at, span.to_at, span.to_seq >> 16, span.to_seq >> 16) USING code;
+			activity_piece_columns(), span.from_at, span.to_at) USING code;
 		DELETE FROM w_key k
 		WHERE NOT appended AND (SELECT count(*) FROM w_piece p WHERE p.k = k.k)
 		                       <> (SELECT coalesce(sum(w.events), 0) FROM w_was w WHERE w.k = k.k);

@@ -28,8 +28,8 @@ let serial = 0
 // SQL of one transaction as it is made when these events are stored, in this order. An event: { at (ms or ISO 8601), type,
 // event_id, claimed_at, received_at (both as `at`; received: `at`), flags, key_id, user_id, anonymous_id, session_id,
 // dims ({ page: '/a' }, or a list by dimension_id), price, quantity, currency, properties (an object) }: all but `at` and who
-// may be left out. Ids are taken to be new.
-export function activityInsert(events) {
+// may be left out. Ids are taken to be new. `batch`: the number of the batch, where it matters.
+export function activityInsert(events, { batch } = {}) {
 	const rows = events.map((e, place) => {
 		const at = quoted(iso(e.at))
 		return `(${place}, '${e.event_id ?? uuid(`${process.pid} ${++serial}`)}'::uuid, ${quoted(e.type ?? 'page_view')}, ${at}::timestamptz,
@@ -42,7 +42,8 @@ export function activityInsert(events) {
 			received_at, flags, key_id, user_id, anonymous_id, session_id, session_key, dims, price, quantity, currency, properties);
 		SELECT activity_partition_make(array_agg(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date)) FROM came;
 		WITH batch AS (
-			INSERT INTO activity_batch (events, from_at, to_at) SELECT count(*), min(occurred_at), max(occurred_at) FROM came RETURNING batch_id
+			INSERT INTO activity_batch (batch_id, events, from_at, to_at)
+			SELECT ${batch ?? "nextval('activity_batch_id')"}, count(*), min(occurred_at), max(occurred_at) FROM came RETURNING batch_id
 		), ids AS (
 			INSERT INTO activity_id SELECT event_id, batch_id << 16 | place, occurred_at, 0 FROM came, batch
 		)
