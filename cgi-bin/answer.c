@@ -122,6 +122,8 @@ void answer_write_json(const struct answer *a, struct buf *out)
 		const struct part *p = &a->route->parts[i];
 		const struct rowset *rs = &a->parts[i];
 		struct render_columns columns = {0};
+		if (p->only && rowset_cols(rs) == 0) /* it was not asked */
+			continue;
 		if (rowset_rows(rs))
 			render_columns_find(rs, p->columns, &columns);
 		if (p->shape == PART_FIELDS) {

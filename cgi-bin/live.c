@@ -16,6 +16,14 @@ void live_handle(struct call *c)
 	call_param_set(c, "window_s", conf_str(c->conf, CONF_REALTIME_WINDOW));
 	call_param_set(c, "bookings", bookings_are_for(&c->who, c->conf) ? "t" : "f");
 	call_param_set(c, "customers", identity_sees_customers(&c->who) ? "t" : "f");
+	call_param_set(c, "user_s", conf_str(c->conf, CONF_ACTIVE_USER_TIMEOUT));
+	call_param_set(c, "session_s", conf_str(c->conf, CONF_SESSION_TIMEOUT));
+}
+
+void live_now_handle(struct call *c)
+{
+	live_handle(c);
+	call_param_set(c, "personal", identity_sees_customers(&c->who) ? "t" : "f");
 }
 
 /* ---- tickets -------------------------------------------------------------------- */

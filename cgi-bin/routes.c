@@ -241,6 +241,8 @@ static const struct route routes[] = {
                {.statement = "reconciliation_orders", .shape = PART_ROWS, .key = "orders", .columns = "order_id reason batch stream"}},
 	 .doc = "Closed days as the batch and as the stream have them; of one day the orders that differ"},
 
+#include "cgi-bin/routes_realtime.def"
+
 #include "cgi-bin/routes_bookings.def"
 
 	{.method = "GET",

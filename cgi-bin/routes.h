@@ -12,7 +12,7 @@
 
 struct call;
 
-enum { ROUTE_PARAMS = 18, ROUTE_PARTS = 16 };
+enum { ROUTE_PARAMS = 18, ROUTE_PARTS = 18 };
 
 enum param_type {
 	PARAM_DATE,
@@ -59,7 +59,7 @@ struct part {
 	                      * of a page those that can be saved */
 	bool feeds;          /* the first part only: the columns of its row are parameters of the parts
 	                      * after it, before the request's; without a row they are not asked */
-	const char *only;    /* asked only where this column of the first part is true */
+	const char *only;    /* asked only where this column of the first part is true; else JSON has no such key */
 };
 
 /* Who may ask. A role may do what the ones before it may. */

@@ -39,6 +39,16 @@ static const struct member_source {
      .statement = "hub_bookings",
      .only = "has_bookings",
      .needs = VIEW_BOOKINGS},
+	{.key = "activity", .statement = "hub_activity", .only = "has_activity"},
+	{.key = "activity_pages",
+     .statement = "hub_activity_pages",
+     .list = true,
+     .only = "has_activity"},
+	{.key = "activity_feed",
+     .statement = "hub_activity_feed",
+     .list = true,
+     .hidden = "who",
+     .only = "has_activity"},
 };
 
 enum { MEMBERS = sizeof members / sizeof *members };
@@ -143,7 +153,9 @@ static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope
 	struct db_ask asks[MEMBERS];
 	enum err rc = db_query(db, "hub_scope",
 	                       DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)},
-	                                 {"customers", "t"}, {"bookings", "t"}),
+	                                 {"customers", "t"}, {"bookings", "t"},
+	                                 {"user_s", conf_str(conf, CONF_ACTIVE_USER_TIMEOUT)},
+	                                 {"session_s", conf_str(conf, CONF_SESSION_TIMEOUT)}),
 	                       scope, eb);
 	if (rc != ERR_OK || rowset_rows(scope) == 0)
 		return rc;

@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 
-enum { PICTURE_MEMBERS = 12, PICTURE_TIME = 32 };
+enum { PICTURE_MEMBERS = 16, PICTURE_TIME = 32 };
 
 /* Who sees what. */
 enum picture_view {

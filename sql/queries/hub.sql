@@ -4,8 +4,8 @@
 
 -- name: hub_scope
 -- The business day that runs, and the same weekday a week before up to the same elapsed time. No row
--- before the first run of the batch, unless there are bookings: then has_orders is false, and so it is
--- only asked for these and for the source. :bookings: whether whoever asks may see them.
+-- before the first run of the batch, unless there are bookings or activity: then has_orders is false, and
+-- so it is only asked for these and for the source. :bookings: whether whoever asks may see them.
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_of,
        to_char(now() AT TIME ZONE r.timezone, 'HH24:MI') AS time_now,
        d.business_date AS date, d.business_date AS today, to_char(d.business_date, 'FMDay') AS weekday,
@@ -19,11 +19,16 @@ SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_
                          'from_date', d.business_date, 'to_date', d.business_date, 'complete', false,
                          'partial', true, 'elapsed_s', floor(extract(epoch FROM now() - d.starts_at))::int) AS range,
        'order_date' AS basis, :window_s::int AS window_s, :customers::boolean AS customers, r.has_orders,
-       :bookings::boolean AND EXISTS (SELECT FROM booking_site WHERE timezone IS NOT NULL AND processed_at IS NOT NULL) AS has_bookings
-FROM (SELECT timezone, cutoff_hours, revenue_profile, counted_statuses, default_currency, true AS has_orders FROM site JOIN rules USING (rules_id)
-      UNION ALL
-      SELECT timezone, cutoff_hours, 'commerce', '', coalesce(currency, 'EUR'), false FROM booking_site
-      WHERE timezone IS NOT NULL AND processed_at IS NOT NULL AND NOT EXISTS (SELECT FROM site)) r,
+       :bookings::boolean AND EXISTS (SELECT FROM booking_site WHERE timezone IS NOT NULL AND processed_at IS NOT NULL) AS has_bookings,
+       EXISTS (SELECT FROM activity_site WHERE timezone IS NOT NULL AND applied_at IS NOT NULL) AS has_activity,
+       :user_s::int AS user_s, :session_s::int AS session_s
+FROM (SELECT * FROM (
+          SELECT timezone, cutoff_hours, revenue_profile, counted_statuses, default_currency, true AS has_orders FROM site JOIN rules USING (rules_id)
+          UNION ALL
+          SELECT timezone, cutoff_hours, 'commerce', '', coalesce(currency, 'EUR'), false FROM booking_site WHERE timezone IS NOT NULL AND processed_at IS NOT NULL
+          UNION ALL
+          SELECT timezone, cutoff_hours, 'commerce', '', activity_currency(), false FROM activity_site WHERE timezone IS NOT NULL AND applied_at IS NOT NULL) x
+      ORDER BY has_orders DESC LIMIT 1) r,
      LATERAL (SELECT coalesce((SELECT x.currency FROM series x WHERE x.currency = r.default_currency LIMIT 1),
                               (SELECT x.currency FROM series x ORDER BY first_date, x.currency LIMIT 1),
                               r.default_currency) AS currency) c,
@@ -185,6 +190,28 @@ WHERE s.timezone IS NOT NULL
 SELECT o.booking_rank AS rank, o.event_id, o.event_name, o.total_bookings, e.confirmed_seats, e.total_capacity, e.unlimited, e.overbooked
 FROM (SELECT * FROM top_events ORDER BY booking_rank, event_id LIMIT 10) o JOIN event_stats e USING (event_id)
 ORDER BY o.booking_rank, o.event_id
+
+-- name: hub_activity
+-- Who is on the site: /realtime/... says the same.
+SELECT active_users, active_users_5m, active_sessions, carts, cart_value_avg, currency, sessions_today, conversion_rate
+FROM activity_now(:user_s::int, :session_s::int)
+
+-- name: hub_activity_pages
+-- Where the people of the last five minutes are.
+SELECT leaving AS page, count(DISTINCT person_id) AS users
+FROM activity_session
+WHERE last_at > now() - interval '5 minutes' AND NOT ended AND NOT bot AND leaving <> ''
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8
+
+-- name: hub_activity_feed
+-- The newest events by people. Who may not see customers gets no id that a site gave.
+SELECT lower(to_hex(e.seq)) AS entry, e.event_type, coalesce(e.dims[7], '') AS product, coalesce(e.dims[1], '') AS page,
+       CASE WHEN :customers::boolean THEN coalesce(e.user_id, e.anonymous_id, e.session_id) END AS who,
+       to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
+       to_char(e.received_at AT TIME ZONE :tz, 'HH24:MI:SS') AS clock
+FROM activity_event e
+WHERE e.occurred_at > now() - interval '1 day' AND e.occurred_at < now() + interval '2 days' AND e.flags & 112 = 0
+ORDER BY e.seq DESC LIMIT 12
 
 -- name: hub_missing
 -- Why there is no picture: there is nothing to say beside the row's own words.
