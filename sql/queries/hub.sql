@@ -21,7 +21,7 @@ SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_
        'order_date' AS basis, :window_s::int AS window_s, :customers::boolean AS customers, r.has_orders,
        :bookings::boolean AND EXISTS (SELECT FROM booking_site WHERE timezone IS NOT NULL AND processed_at IS NOT NULL) AS has_bookings,
        EXISTS (SELECT FROM activity_site WHERE timezone IS NOT NULL AND applied_at IS NOT NULL) AS has_activity,
-       :user_s::int AS user_s, :session_s::int AS session_s
+       :user_s::int AS user_s, :user_s::int / 60 AS user_min, :session_s::int AS session_s
 FROM (SELECT * FROM (
           SELECT timezone, cutoff_hours, revenue_profile, counted_statuses, default_currency, true AS has_orders FROM site JOIN rules USING (rules_id)
           UNION ALL
@@ -205,7 +205,7 @@ GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8
 
 -- name: hub_activity_feed
 -- The newest events by people. Who may not see customers gets no id that a site gave.
-SELECT lower(to_hex(e.seq)) AS entry, e.event_type, coalesce(e.dims[7], '') AS product, coalesce(e.dims[1], '') AS page,
+SELECT lower(to_hex(e.seq)) AS entry, e.event_type, e.dims[7] AS product, e.dims[1] AS page,
        CASE WHEN :customers::boolean THEN coalesce(e.user_id, e.anonymous_id, e.session_id) END AS who,
        to_char(e.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
        to_char(e.received_at AT TIME ZONE :tz, 'HH24:MI:SS') AS clock

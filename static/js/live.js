@@ -36,7 +36,7 @@
 	function tell(id, value, text) {
 		const e = find(`#${id}`)
 		if (e.textContent !== text) e.textContent = text
-		if (e.tagName === 'DATA') e.value = value
+		if (e.tagName === 'DATA') e.value = value ?? ''
 	}
 
 	const figure = (value, text) => element('td', { class: 'n', 'data-value': value ?? undefined, text })
@@ -76,6 +76,25 @@
 		if (e.overbooked) seats.append(' ', element('strong', { class: 'is-over', text: 'overbooked' }))
 		return element('tr', { 'data-event': id, 'data-rank': e.rank, class: moved ? 'is-new' : undefined }, element('td', { class: 'place', text: String(e.rank) }),
 			element('th', { scope: 'row' }, element('a', { class: 'name', href: `/admin/events/${id}`, text: e.name })), figure(e.bookings, number(e.bookings)), seats)
+	}
+
+	const percent = (n) => (n === null ? DASH : `${grouped(n, 1)}${NARROW}%`)
+
+	// When it was, seen from now.
+	function ago(at) {
+		const s = Math.max(0, Math.floor((Date.now() - Date.parse(at)) / 1000))
+		return s < 60 ? `${s} s ago` : s < 3600 ? `${Math.floor(s / 60)} min ago` : `${Math.floor(s / 3600)} h ago`
+	}
+
+	function tick() {
+		for (const t of document.querySelectorAll('#feed time')) if (t.textContent !== ago(t.dateTime)) t.textContent = ago(t.dateTime)
+	}
+
+	function feedRow(e, known) {
+		const row = element('tr', { 'data-entry': e.entry, class: known.size && !known.has(e.entry) ? 'is-new' : undefined },
+			element('td', {}, element('time', { datetime: e.at, text: ago(e.at) })), rowHead(e.event_type, 'name'), element('td', { class: 'name', text: e.product ?? e.page ?? '' }))
+		if (find('.feed thead .is-second')) row.append(element('td', { class: 'name is-second', text: e.who ?? '' }))
+		return row
 	}
 
 	function sourceWords(s) {
@@ -124,12 +143,27 @@
 			const was = new Map([...document.querySelectorAll('#leaders [data-event]')].map((r) => [r.dataset.event, r.dataset.rank]))
 			fill('leaders', b.leaders.length ? b.leaders.map((e) => leaderRow(e, was)) : nothing(4, 'Nothing is booked yet.'))
 		},
+		activity(a) {
+			tell('active-users', a.active_users, number(a.active_users))
+			tell('active-users-5m', null, number(a.active_users_5m))
+			tell('active-sessions', a.active_sessions, number(a.active_sessions))
+			tell('sessions-today', null, number(a.sessions_today))
+			tell('cart', a.cart_value_avg, money(a.cart_value_avg, a.currency))
+			tell('carts', null, number(a.carts))
+			tell('conversion', a.conversion_rate, percent(a.conversion_rate))
+		},
+		activity_pages: (list) => fill('pages', list.length ? list.map((p) => element('tr', {}, rowHead(p.page, 'name'), figure(p.users, number(p.users)))) : nothing(2, 'Nobody is on a page.')),
+		activity_feed(list) {
+			const known = new Set([...document.querySelectorAll('#feed [data-entry]')].map((r) => r.dataset.entry))
+			fill('feed', list.length ? list.map((e) => feedRow(e, known)) : nothing(4, 'Nothing within a day.'))
+		},
 		source: (s) => find('#source').replaceChildren(...sourceWords(s)),
 	}
 
 	function take(members) {
 		const told = Object.keys(show).filter((key) => members[key])
 		if (members.site && !find('#revenue')) return location.reload() // the batch has run for the first time
+		if (members.activity && !find('#feed')) return location.reload() // the first events
 		Object.assign(picture, members)
 		// Another business day has begun: its name stands in more places than figures do.
 		if (picture.site && picture.site.date !== main.dataset.date) location.reload()
@@ -157,4 +191,6 @@
 
 	const feed = takingsFeed({ main, take, ask, zone: () => picture.site?.tz, off: main.hasAttribute('data-off') })
 	feed.connect()
+	tick()
+	setInterval(tick, 1000)
 })()

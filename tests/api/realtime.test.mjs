@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { PASSWORD, SECRET } from '../lib/access.mjs'
 import { activityInsert } from '../lib/activity.mjs'
+import { applied, day, session, visitor } from '../lib/activity_now.mjs'
 import { Live } from '../lib/live.mjs'
 import { run, sleep, until } from '../lib/process.mjs'
 import { emptyCwd, program } from '../lib/shop.mjs'
@@ -12,14 +13,6 @@ const literal = (text, name) => new RegExp(`"${name}":([^,}]*)`).exec(text)[1]
 const SETTINGS = { AUTH_MODE: 'required', JWT_SECRET: SECRET, RATE_LIMIT_USERS: '0', RATE_LIMIT_ADDRESSES: '0', ACTIVE_USER_TIMEOUT: '1800', SESSION_TIMEOUT: '3600',
 	REALTIME_WINDOW_SECONDS: '60' }
 
-const visitor = (n, kind, id, s) => `INSERT INTO activity_visitor (visitor_id, kind, id, person_id, first_at, first_day, last_at, last_received_at) OVERRIDING SYSTEM VALUE
-	VALUES (${n}, '${kind}', '${id}', ${n}, now(), current_date, now(), now() - interval '${s} seconds')`
-const session = (n, person, s, { cart = 0, unpriced = 0, ended = false, bot = false, steps = 0, groups = '', page = '/', agoStart = s, heard = s, id = `s${n}` } = {}) =>
-	`INSERT INTO activity_session (session_key, session_id, bot, person_id, started_at, last_at, last_received_at, ended, business_date, hour_at, events, page_views, steps,
-		landing, leaving, source, device, cart, cart_unpriced, groups)
-	VALUES (${n}, '${id}', ${bot}, ${person}, now() - interval '${agoStart} seconds', now() - interval '${s} seconds', now() - interval '${heard} seconds', ${ended},
-		booking_date(now(), 'UTC', 0), date_trunc('hour', now()), 3, 2, ${steps}, '/', '${page}', 'google.com', 'mobile', ${cart}, ${unpriced}, '{${groups}}')`
-const day = "business_day_start('UTC', 0, booking_date(now(), 'UTC', 0))"
 
 describe('/realtime', () => {
 	let live
@@ -54,7 +47,7 @@ describe('/realtime', () => {
 	})
 
 	it('counts who is there, their sessions and carts, and what came of today', async () => {
-		await exec(`UPDATE activity_site SET timezone = 'UTC', cutoff_hours = 0, session_timeout_s = 3600, version = 1, applied_at = now();
+		await exec(`${applied};
 			${visitor(1, 'user', 'anna', 10)}; ${visitor(2, 'anonymous', 'a-2', 1790)}; ${visitor(3, 'user', 'late', 1810)}; ${visitor(4, 'session', 's4', 290)};
 			${session(1, 1, 10, { cart: '30.10', steps: 3, groups: '4:mobile,1:/a,1:/b', page: '/b' })}; ${session(2, 2, 3590, { cart: '10.11', unpriced: 2, steps: 1, groups: '4:mobile', heard: 1790 })};
 			${session(3, 3, 3610, { cart: '99', steps: 15, heard: 1810 })}; ${session(4, 4, 290, { groups: '4:', steps: 8, agoStart: 300 })}; ${session(5, 1, 20, { ended: true, cart: 5, steps: 11 })};

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PASSWORD, SECRET, csrfOf, forge } from '../lib/access.mjs'
+import { activityInsert } from '../lib/activity.mjs'
+import { applied, session, visitor } from '../lib/activity_now.mjs'
 import { Live } from '../lib/live.mjs'
 import { must, run, sleep, until } from '../lib/process.mjs'
 import { emptyCwd, program } from '../lib/shop.mjs'
@@ -195,6 +197,25 @@ test('ids of customers are for analysts, admins and their keys', async () => {
 		const { json } = await live.web.get('/api/admin/analytics/live', { headers: who[name] })
 		assert.equal(json.recent_orders.some((o) => o.customer_id !== null), seen, name)
 		s.close()
+	}
+})
+
+test('activity is for everybody, who did it for those who may see customers, and no member before there is any', async () => {
+	const of = async (name) => {
+		const s = await live.connect(who[name])
+		const { data } = await s.wait((m) => m.type === 'snapshot')
+		s.close()
+		return data
+	}
+	assert.ok(!('activity' in await of('analyst')) && !('activity_feed' in await of('analyst')))
+	await live.db.exec(`${applied}; ${visitor(1, 'user', 'anna', 3)}; ${session(1, 1, 3, { page: '/shoes' })}; ${activityInsert([{ at: Date.now(), type: 'add_to_cart', user_id: 'anna', dims: { page: '/shoes', product: '7' } }])};
+		NOTIFY takings_live, '1'`)
+	const told = await until(async () => { const data = await of('analyst'); return data.activity && data }, { what: 'activity in the picture' })
+	assert.deepEqual([told.activity.active_users, told.activity.active_users_5m, told.activity.active_sessions, told.activity.conversion_rate], [1, 1, 1, null])
+	assert.deepEqual(told.activity_pages, [{ page: '/shoes', users: 1 }])
+	for (const [name, id] of [['analyst', 'anna'], ['admin', 'anna'], ['viewer', null], ['read', null]]) {
+		const { activity_feed: [{ event_type: type, product, page, who: by }] } = await of(name)
+		assert.deepEqual([type, product, page, by], ['add_to_cart', '7', '/shoes', id], name)
 	}
 })
 
