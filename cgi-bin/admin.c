@@ -22,6 +22,13 @@ static const struct {
 	{"inbox_replayed_all", "The messages are read again."},
 	{"inbox_dropped_all",
      "The messages are dropped. They count for nothing; their texts are kept."},
+	{"type_added", "The type is in the dictionary. Its events may come."},
+	{"type_written", "Written down. It counts from now on."},
+	{"dimension_added", "The dimension is declared. It counts for events from now on."},
+	{"quarantine_stored", "The event is stored, and takes effect like any other."},
+	{"quarantine_dropped", "The event is dropped. It counts for nothing."},
+	{"quarantine_stored_all", "The events are stored. What could not be is still here."},
+	{"quarantine_dropped_all", "The events are dropped. They count for nothing."},
 };
 
 static const char *done_sentence(const char *word)
@@ -35,6 +42,18 @@ static const char *done_sentence(const char *word)
 const char *admin_number(const struct call *c, int64_t n)
 {
 	return arena_printf(c->req->arena, "%lld", (long long)n);
+}
+
+const char *admin_origin(const struct call *c)
+{
+	struct arena *m = c->req->arena;
+	const char *list = conf_str(c->conf, CONF_PUBLIC_ORIGIN);
+	if (*list)
+		return arena_strndup(m, list, strcspn(list, ","));
+	const char *host = request_param(c->req, "HTTP_HOST");
+	const char *port = request_param(c->req, "SERVER_PORT");
+	return strcmp(port, "80") == 0 || *port == '\0' ? arena_printf(m, "http://%s", host)
+	                                                : arena_printf(m, "http://%s:%s", host, port);
 }
 
 struct tv *admin_page(struct call *c)

@@ -49,6 +49,9 @@ MUST_CHECK struct db *admin_begin(struct call *c);
  * where something failed. True if all went well. */
 MUST_CHECK bool admin_end(struct call *c, struct db *db, enum err rc, struct errbuf *eb);
 
+/* Where the pages are found, as the first PUBLIC_ORIGIN or the request says. */
+const char *admin_origin(const struct call *c);
+
 /* A number as a parameter. */
 const char *admin_number(const struct call *c, int64_t n);
 

@@ -1,6 +1,7 @@
 /* routes.c: THE route table. */
 #include "cgi-bin/routes.h"
 
+#include "cgi-bin/activity_page.h"
 #include "cgi-bin/admin.h"
 #include "cgi-bin/bookings.h"
 #include "cgi-bin/ingest.h"
@@ -601,6 +602,7 @@ static const struct route routes[] = {
 	 .doc = "Orders as they come in"},
 
 #include "cgi-bin/routes_bookings_pages.def"
+#include "cgi-bin/routes_activity_pages.def"
 
 	{.method = "GET", .path = "/admin/account", ACCOUNT, .handler = account_page_handle, .params = {P_DONE, P_ASKER},
 	 .doc = "One's own password and sessions"},

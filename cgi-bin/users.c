@@ -194,19 +194,6 @@ static enum err day_problem(struct call *c, struct db *db, const char **problem,
 	return rc;
 }
 
-/* Where the pages are found, as the first PUBLIC_ORIGIN or the request says. */
-static const char *origin(const struct call *c)
-{
-	struct arena *m = c->req->arena;
-	const char *list = conf_str(c->conf, CONF_PUBLIC_ORIGIN);
-	if (*list)
-		return arena_strndup(m, list, strcspn(list, ","));
-	const char *host = request_param(c->req, "HTTP_HOST");
-	const char *port = request_param(c->req, "SERVER_PORT");
-	return strcmp(port, "80") == 0 || *port == '\0' ? arena_printf(m, "http://%s", host)
-	                                                : arena_printf(m, "http://%s:%s", host, port);
-}
-
 static void show_key(struct call *c, const char *key)
 {
 	struct arena *m = c->req->arena;
@@ -218,7 +205,7 @@ static void show_key(struct call *c, const char *key)
 	            reads ? arena_printf(m,
 	                                 "curl -H 'Authorization: Bearer %s' "
 	                                 "'%s/api/admin/analytics/summary'",
-	                                 key, origin(c))
+	                                 key, admin_origin(c))
 	                  : NULL);
 	tv_set(m, more, "new_key", made);
 }

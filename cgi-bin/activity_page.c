@@ -1,0 +1,275 @@
+/* activity_page.c: sessions and the event dictionary. */
+#include "cgi-bin/activity_page.h"
+
+#include <string.h>
+
+#include "base/jnode.h"
+#include "base/json_text.h"
+#include "base/num.h"
+#include "cgi-bin/admin.h"
+#include "cgi-bin/audit.h"
+#include "domain/activity_event.h"
+
+static const char DICTIONARY[] = "/admin/dictionary";
+
+enum { SCHEMA_BYTES = 16384, SCHEMA_DEPTH = 16 };
+
+static void set_sees(struct call *c)
+{
+	call_param_set(c, "sees", identity_sees_customers(&c->who) ? "t" : "f");
+}
+
+/* ---- sessions --------------------------------------------------------------------- */
+
+/* Where a list goes on: "MICROSECONDS.ID" of the session before. */
+static bool read_cursor(struct call *c, const char *cursor)
+{
+	const int64_t most = INT64_C(7258118400000000); /* the end of 2199 */
+	struct arena *m = c->req->arena;
+	const char *dot = strchr(cursor, '.');
+	int64_t at_us, id;
+	if (!dot || !num_parse_int(arena_strndup(m, cursor, (size_t)(dot - cursor)), 0, most, &at_us) ||
+	    !num_parse_int(dot + 1, 1, INT64_MAX, &id))
+		return false;
+	call_param_set(c, "after_us", admin_number(c, at_us));
+	call_param_set(c, "after_id", dot + 1);
+	return true;
+}
+
+void activity_sessions_page_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	const char *cursor = call_param(c, "cursor");
+	set_sees(c);
+	tv_set_text(c->req->arena, admin_page(c), "origin", admin_origin(c));
+	if (!cursor || read_cursor(c, cursor))
+		return;
+	(void)err_set_field(&eb, ERR_INVALID, "cursor", "cursor must be one of this list");
+	call_refuse(c, 0, NULL, &eb);
+	c->handled = true;
+}
+
+void activity_session_page_handle(struct call *c)
+{
+	set_sees(c);
+}
+
+/* ---- the dictionary ------------------------------------------------------------------ */
+
+/* What was typed stands in the forms again. */
+static struct tv *dictionary_page(struct call *c)
+{
+	static const char *const typed[] = {"event_type", "owner", "description", "name", "property",
+	                                    "meaning"};
+	struct arena *m = c->req->arena;
+	bool fresh = c->more == NULL;
+	struct tv *more = admin_page(c);
+	if (!fresh)
+		return more;
+	for (size_t i = 0; i < sizeof typed / sizeof *typed; i++)
+		tv_set_text(m, more, arena_printf(m, "typed_%s", typed[i]), call_param(c, typed[i]));
+	tv_set(m, more, "type_problem", NULL);
+	tv_set(m, more, "dimension_problem", NULL);
+	return more;
+}
+
+void activity_dictionary_page_handle(struct call *c)
+{
+	(void)dictionary_page(c);
+}
+
+static void refuse_form(struct call *c, const char *form, int status, const char *problem)
+{
+	c->page_status = status;
+	tv_set_text(c->req->arena, dictionary_page(c), form, problem);
+}
+
+static bool is_type(const char *text)
+{
+	size_t n = strlen(text);
+	return n > 0 && n <= ACTIVITY_TYPE_BYTES &&
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_.:-")] == '\0';
+}
+
+static enum err write_type(struct call *c, struct db *db, const char *type, const char *schema,
+                           const char *enforce, struct errbuf *eb)
+{
+	struct arena *m = c->req->arena;
+	enum err rc = db_query(db, "activity_type_write",
+	                       DB_PARAMS({"event_type", type}, {"owner", call_param(c, "owner")},
+	                                 {"description", call_param(c, "description")},
+	                                 {"schema", schema}, {"enforce", enforce}),
+	                       NULL, eb);
+	if (rc == ERR_OK)
+		rc = audit_note(c, db, "event_type", arena_printf(m, "event_type:%s", type),
+		                arena_printf(m, "{\"schema\": %s, \"enforce\": %s}",
+		                             schema ? "true" : "false", enforce),
+		                eb);
+	return rc;
+}
+
+void activity_type_add_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	struct rowset known = {0};
+	const char *type = call_param(c, "event_type");
+	(void)dictionary_page(c);
+	if (!is_type(type)) {
+		refuse_form(c, "type_problem", 422, "A type has the letters a-z, digits and _ . : - only.");
+		return;
+	}
+	struct db *db = admin_begin(c);
+	if (!db)
+		return;
+	enum err rc =
+		db_query(db, "activity_type_known", DB_PARAMS({"event_type", type}), &known, &eb);
+	bool is_known = rowset_rows(&known) > 0;
+	rowset_fini(&known);
+	if (rc == ERR_OK && !is_known)
+		rc = write_type(c, db, type, NULL, "false", &eb);
+	if (!admin_end(c, db, rc, &eb))
+		return;
+	if (is_known)
+		refuse_form(c, "type_problem", 409, "This type is in the dictionary already.");
+	else
+		admin_done(c, arena_printf(c->req->arena, "%s/types/%s", DICTIONARY, type), "type_added");
+}
+
+static struct tv *type_page(struct call *c, const char *typed, const char *problem)
+{
+	struct arena *m = c->req->arena;
+	struct tv *more = admin_page(c);
+	tv_set_text(m, more, "typed_owner", call_param(c, "owner"));
+	tv_set_text(m, more, "typed_description", call_param(c, "description"));
+	tv_set_text(m, more, "typed_schema", typed);
+	tv_set_bool(m, more, "is_typed", typed != NULL);
+	tv_set_bool(m, more, "typed_enforce", call_param(c, "enforce") != NULL);
+	tv_set_text(m, more, "schema_problem", problem);
+	return more;
+}
+
+void activity_type_page_handle(struct call *c)
+{
+	(void)type_page(c, NULL, NULL);
+}
+
+/* NULL: it can be kept. */
+static const char *schema_problem(struct call *c, const char *schema)
+{
+	struct errbuf eb = {0};
+	const struct jnode *top;
+	enum err rc = jnode_parse(c->req->arena, schema, strlen(schema), SCHEMA_DEPTH, NULL, &top, &eb);
+	if (rc == ERR_OK && !jnode_is(top, JNODE_OBJECT))
+		return "A schema is a JSON object.";
+	return rc == ERR_OK ? NULL : arena_printf(c->req->arena, "This is no JSON: %s.", eb.text);
+}
+
+void activity_type_write_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	struct rowset known = {0};
+	const char *type = call_param(c, "event_type"), *schema = call_param(c, "schema");
+	const char *enforce = call_param(c, "enforce"), *problem = NULL;
+	bool is_set = schema[strspn(schema, " \t\r\n")] != '\0';
+	if (is_set)
+		problem = schema_problem(c, schema);
+	else if (enforce)
+		problem = "Without a schema there is nothing that an event could not fit.";
+	(void)type_page(c, problem ? schema : NULL, problem);
+	if (problem) {
+		admin_refuse(c, 422, "Nothing was changed: see below.");
+		return;
+	}
+	struct db *db = admin_begin(c);
+	if (!db)
+		return;
+	enum err rc =
+		db_query(db, "activity_type_known", DB_PARAMS({"event_type", type}), &known, &eb);
+	bool is_known = rowset_rows(&known) > 0;
+	rowset_fini(&known);
+	if (rc == ERR_OK && is_known)
+		rc = write_type(c, db, type, is_set ? schema : NULL, enforce ? "true" : "false", &eb);
+	if (!admin_end(c, db, rc, &eb))
+		return;
+	if (is_known)
+		admin_done(c, arena_printf(c->req->arena, "%s/types/%s", DICTIONARY, type), "type_written");
+}
+
+/* ---- dimensions ------------------------------------------------------------------------- */
+
+static bool is_dimension(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 0 && n <= 32 && *name >= 'a' && *name <= 'z' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
+static const char *dimension_objection(struct arena *m, const struct rowset *taken)
+{
+	if (*rowset_get(taken, 0, "has_name") == 't')
+		return "There is a dimension of this name already.";
+	if (rowset_get(taken, 0, "same"))
+		return arena_printf(m, "The dimension %s is read from this property already.",
+		                    rowset_get(taken, 0, "same"));
+	if (!rowset_get(taken, 0, "place"))
+		return "All 16 dimensions are taken.";
+	return NULL;
+}
+
+static enum err write_dimension(struct call *c, struct db *db, const char *place, struct errbuf *eb)
+{
+	const char *name = call_param(c, "name"), *property = call_param(c, "property");
+	struct buf actor, detail;
+	buf_init(&actor);
+	buf_init(&detail);
+	identity_actor(&c->who, &actor);
+	buf_puts(&detail, "{\"property\": ");
+	json_text_put(&detail, property, strlen(property));
+	buf_putc(&detail, '}');
+	enum err rc = db_query(db, "activity_dimension_write",
+	                       DB_PARAMS({"place", place}, {"name", name}, {"property", property},
+	                                 {"meaning", call_param(c, "meaning")},
+	                                 {"by", buf_str(&actor)}),
+	                       NULL, eb);
+	if (rc == ERR_OK)
+		rc = audit_note(c, db, "dimension_add",
+		                arena_printf(c->req->arena, "dimension:%s", name), buf_str(&detail), eb);
+	buf_fini(&actor);
+	buf_fini(&detail);
+	return rc;
+}
+
+void activity_dimension_add_handle(struct call *c)
+{
+	struct errbuf eb = {0};
+	struct rowset taken = {0};
+	const char *name = call_param(c, "name"), *property = call_param(c, "property");
+	const char *problem = NULL;
+	(void)dictionary_page(c);
+	if (!is_dimension(name))
+		problem = "A name begins with a letter and has a-z, digits and _ only, 32 at most.";
+	else if (property[strspn(property, " ")] == '\0')
+		problem = "A dimension is read from a property: say which.";
+	if (problem) {
+		refuse_form(c, "dimension_problem", 422, problem);
+		return;
+	}
+	struct db *db = admin_begin(c);
+	if (!db)
+		return;
+	enum err rc = db_query(db, "activity_dimension_lock", DB_NO_PARAMS, NULL, &eb);
+	if (rc == ERR_OK)
+		rc = db_query(db, "activity_dimension_taken",
+		              DB_PARAMS({"name", name}, {"property", property}), &taken, &eb);
+	if (rc == ERR_OK)
+		problem = dimension_objection(c->req->arena, &taken);
+	if (rc == ERR_OK && !problem)
+		rc = write_dimension(c, db, rowset_get(&taken, 0, "place"), &eb);
+	rowset_fini(&taken);
+	if (!admin_end(c, db, rc, &eb))
+		return;
+	if (problem)
+		refuse_form(c, "dimension_problem", 409, problem);
+	else
+		admin_done(c, DICTIONARY, "dimension_added");
+}
