@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "batch/demo_activity.h"
 #include "batch/demo_booking.h"
 #include "batch/demo_calendar.h"
 #include "batch/demo_day.h"
@@ -26,7 +27,7 @@ enum { ZONE_MARGIN_DAYS = 3 }; /* no zone is further from UTC */
 
 static const char USAGE[] =
 	"takings-batch demo [--seed N] [--days N] [--until YYYY-MM-DD]"
-	" [--truth FILE] [--continue] [--replace] | --bookings ... | --live ...";
+	" [--truth FILE] [--continue] [--replace] | --bookings ... | --activity ... | --live ...";
 
 struct options {
 	int64_t seed, days, until; /* until: a date, or NO_DATE */
@@ -555,6 +556,8 @@ enum job_exit job_demo(const struct conf *conf, int argc, char **argv)
 			return demo_live(conf, argc, argv);
 		else if (strcmp(argv[i], "--bookings") == 0)
 			return demo_bookings(conf, argc, argv);
+		else if (strcmp(argv[i], "--activity") == 0)
+			return demo_activity(conf, argc, argv);
 	int64_t started_ms = clock_mono_ms();
 	arena_init(&d.arena);
 	enum err rc = parse_options(&d.opt, argc, argv, &eb);

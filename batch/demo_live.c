@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "batch/demo_calendar.h"
+#include "batch/demo_live_activity.h"
 #include "batch/demo_live_booking.h"
 #include "batch/demo_menu.h"
 #include "batch/demo_random.h"
@@ -66,6 +67,7 @@ struct live {
 	size_t due_n, due_cap;
 	int64_t next_us;                /* the next order */
 	struct live_bookings *bookings; /* NULL: none */
+	struct live_activity *activity; /* likewise */
 	int64_t orders, served, cancelled, refunds;
 	int64_t begun_ms, said_ms;
 };
@@ -248,6 +250,8 @@ static enum err arrive(struct live *l, struct errbuf *eb)
 	enum err rc =
 		l->sink.order(l->sink.state, o, &l->drawn.lines[o->course.line_from], &l->money, eb);
 	l->orders += rc == ERR_OK;
+	if (rc == ERR_OK)
+		live_activity_order(l->activity, o, &l->drawn.lines[o->course.line_from], clock_now_us());
 	go_on(l, o);
 	return rc;
 }
@@ -261,14 +265,17 @@ static void say(struct live *l, bool last)
 	if (!last && now_ms - l->said_ms < (terminal ? TERMINAL_MS : PLAIN_MS))
 		return;
 	l->said_ms = now_ms;
-	char booked[48] = "";
+	char booked[48] = "", visited[48] = "";
 	if (live_bookings_n(l->bookings))
 		(void)snprintf(booked, sizeof booked, ", %" PRId64 " bookings",
 		               live_bookings_n(l->bookings));
+	if (live_activity_n(l->activity))
+		(void)snprintf(visited, sizeof visited, ", %" PRId64 " events of visits",
+		               live_activity_n(l->activity));
 	(void)printf("%s%" PRId64 " orders, %" PRId64 " of them served, %" PRId64 " cancelled, %" PRId64
-	             " refunds%s, in %" PRId64 " s%s",
+	             " refunds%s%s, in %" PRId64 " s%s",
 	             terminal ? "\r" : "", l->orders, l->served, l->cancelled, l->refunds, booked,
-	             (now_ms - l->begun_ms) / 1000, terminal && !last ? "   " : "\n");
+	             visited, (now_ms - l->begun_ms) / 1000, terminal && !last ? "   " : "\n");
 	(void)fflush(stdout);
 }
 
@@ -281,6 +288,8 @@ static enum err play(struct live *l, struct errbuf *eb)
 		say(l, false);
 		if (live_bookings_next_us(l->bookings) <= now_us)
 			live_bookings_step(l->bookings, now_us);
+		if (live_activity_next_us(l->activity) <= now_us)
+			live_activity_step(l->activity, now_us);
 		if (l->due_n && l->due[0].at_us <= now_us && l->due[0].at_us <= l->next_us) {
 			rc = step(l, take_due(l).order, eb);
 		} else if (l->next_us <= now_us) {
@@ -334,6 +343,8 @@ static enum err set_up(struct live *l, struct errbuf *eb)
 	l->begun_ms = l->said_ms = clock_mono_ms();
 	l->next_us = clock_now_us();
 	l->bookings = live_bookings_open(l->conf, l->opt.speed, l->opt.seed);
+	l->activity =
+		live_activity_open(l->conf, &l->zone, &l->money, l->unit_minor, l->opt.speed, l->opt.seed);
 	(void)printf("Playing the demo restaurant, about %" PRId64 " orders an hour; Ctrl-C ends it.\n",
 	             INT64_C(3600) * 1000000 / gap_us(l));
 	(void)fflush(stdout);
@@ -360,6 +371,7 @@ enum job_exit demo_live(const struct conf *conf, int argc, char **argv)
 	if (l.sink.close)
 		l.sink.close(l.sink.state);
 	live_bookings_close(l.bookings);
+	live_activity_close(l.activity);
 	db_close(l.db);
 	demo_orders_fini(&l.drawn);
 	demo_zone_fini(&l.zone);

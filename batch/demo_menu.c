@@ -12,20 +12,21 @@ enum { PRICES_SINCE = 2020, PRICE_STEPS_MAX = 80 };
 enum category { STARTER, SALAD, MAIN, SIDE, DESSERT, COFFEE, SOFT, BEER, WINE, CATEGORIES };
 
 static const struct {
+	const char *name;
 	int share[DEMO_PARTS]; /* of the lines at lunch, in the afternoon, at dinner, late */
 	bool is_drink;
 	bool in_march, in_october; /* when its prices rise */
 	int step_pm;               /* by how much, of the first price */
 } categories[CATEGORIES] = {
-	[STARTER] = {{80, 20, 140, 60}, false, true, false, 25},
-	[SALAD] = {{120, 40, 70, 20}, false, true, false, 25},
-	[MAIN] = {{300, 60, 260, 80}, false, true, true, 18},
-	[SIDE] = {{80, 50, 90, 80}, false, true, false, 25},
-	[DESSERT] = {{60, 220, 90, 60}, false, true, false, 25},
-	[COFFEE] = {{120, 340, 50, 40}, true, false, true, 25},
-	[SOFT] = {{190, 190, 110, 120}, true, false, true, 25},
-	[BEER] = {{30, 60, 110, 340}, true, false, true, 20},
-	[WINE] = {{20, 20, 80, 200}, true, true, false, 30},
+	[STARTER] = {"starters", {80, 20, 140, 60}, false, true, false, 25},
+	[SALAD] = {"salads", {120, 40, 70, 20}, false, true, false, 25},
+	[MAIN] = {"mains", {300, 60, 260, 80}, false, true, true, 18},
+	[SIDE] = {"sides", {80, 50, 90, 80}, false, true, false, 25},
+	[DESSERT] = {"desserts", {60, 220, 90, 60}, false, true, false, 25},
+	[COFFEE] = {"coffee", {120, 340, 50, 40}, true, false, true, 25},
+	[SOFT] = {"drinks", {190, 190, 110, 120}, true, false, true, 25},
+	[BEER] = {"beer", {30, 60, 110, 340}, true, false, true, 20},
+	[WINE] = {"wine", {20, 20, 80, 200}, true, true, false, 30},
 };
 
 enum kind {
@@ -169,6 +170,7 @@ void demo_menu_make(struct demo_menu *m, struct arena *a, int64_t date, int64_t 
 		name_dish(out, d, a, year, md);
 		out->price_minor = price(d, year, md, unit_minor);
 		out->is_drink = categories[d->category].is_drink;
+		out->category = categories[d->category].name;
 		of[m->n] = d->category;
 		weight[m->n++] = d->weight;
 	}

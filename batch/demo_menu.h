@@ -19,7 +19,8 @@ enum { DEMO_DISHES = 48 };
 
 struct demo_dish {
 	int64_t item_id;
-	const char *name; /* borrowed from the table or the arena */
+	const char *name;     /* borrowed from the table or the arena */
+	const char *category; /* constant: "starters", "mains", ... */
 	int64_t price_minor;
 	bool is_drink;
 	int weight[DEMO_PARTS]; /* how often it is ordered, against the others */

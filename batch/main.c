@@ -37,10 +37,12 @@ static const struct job jobs[] = {
      false},
 	{"demo", job_demo, NULL,
      "demo [--seed N] [--days N] [--until D] [--truth FILE] [--continue | --replace]\n"
-     "       | --bookings [--seed N] | --live [--speed N | --rate N] [--minutes M] [--to "
-     "order_db|kafka]",
+     "       | --bookings [--seed N] | --activity [--seed N]\n"
+     "       | --live [--speed N | --rate N] [--minutes M] [--to order_db|kafka]",
      "fill order_db with believable data; --bookings: put messages about some 40 events and 6,000\n"
-     "      bookings of them into the inbox of analytics_db; --live: order by order, as it happens",
+     "      bookings of them into the inbox of analytics_db; --activity: store 90 days of visits "
+     "to\n"
+     "      the site there; --live: order by order and visit by visit, as it happens",
      false},
 	{"user", job_user, NULL,
      "user list | add NAME --role ROLE [--generate] | role NAME ROLE | password NAME [--generate]\n"

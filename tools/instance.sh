@@ -290,6 +290,12 @@ load_bookings() {
 	batch demo --bookings
 }
 
+# Visits to its site, likewise.
+load_activity() {
+	[ "$STREAM" != 0 ] || return 0
+	batch demo --activity
+}
+
 # What the owner of the demo has told the forecasts: days of the house, beside the public holidays.
 # They are those of batch/demo_calendar.c.
 tell_days() { # FIRST_YEAR LAST_YEAR
@@ -351,6 +357,7 @@ load_data() {
 	make_owner
 	load_demo
 	load_bookings
+	load_activity
 	sql -f "$HERE/sql/order_db/grants.sql" "$DEMO_DATABASE_URL" >>log/setup.log
 	if [ "$STREAM" != 0 ]; then sql -f "$HERE/sql/order_db/replication.sql" "$(pg_url "$DIR" postgres order_db)" >>log/setup.log 2>&1; fi
 	if [ -n "$FIRST_LOAD" ]; then

@@ -9,6 +9,16 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('takings demo', 0)) AS ok
 SELECT NOT EXISTS (SELECT FROM event_log WHERE source = 'demo')
        AND (EXISTS (SELECT FROM event_log) OR EXISTS (SELECT FROM event_state)) AS strange
 
+-- name: demo_activity_lock
+-- In analytics_db.
+SELECT pg_try_advisory_lock(hashtextextended('takings demo activity', 0)) AS locked
+
+-- name: demo_activity_known
+-- The place of the last of these ids that is stored.
+SELECT coalesce(max(u.n), 0) AS n
+FROM unnest(:ids::uuid[]) WITH ORDINALITY u (event_id, n)
+JOIN activity_id i ON i.event_id = u.event_id
+
 -- name: demo_zone_offsets
 -- Offsets of a zone from UTC in seconds, and the instants from which they hold.
 WITH hourly AS (
