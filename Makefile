@@ -94,7 +94,7 @@ $(B)/takings-batch: $(call obj,$(BATCH_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(MARIADB_LIBS) $(SECRET_LIBS) $(KAFKA_LIBS) -lm -lpthread
 
 $(B)/takings-web: $(call obj,$(WEB_SRC)) $(B)/libtakings.a
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) -lfcgi -lm -lpthread
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) $(KAFKA_LIBS) -lfcgi -lm -lpthread
 
 $(B)/takings-stream: $(call obj,$(STREAM_SRC)) $(B)/libtakings.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $^ $(PG_LIBS) $(SECRET_LIBS) $(STREAM_LIBS) -lm -lpthread

@@ -239,6 +239,16 @@ static enum err move_states(struct apply *a, struct applied *out, struct errbuf 
 	return rc == ERR_OK && changed ? apply_tell(a->db, eb) : rc;
 }
 
+/* What becomes of each is in its account. */
+static enum err store_activity(struct apply *a, struct activity_rows *rows, struct errbuf *eb)
+{
+	size_t n = (size_t)activity_rows_n(rows);
+	enum activity_outcome *outcomes = mem_alloc((n + 1) * sizeof *outcomes);
+	enum err rc = activity_store(rows, a->db, outcomes, eb);
+	free(outcomes);
+	return rc;
+}
+
 static enum err run(struct apply *a, const struct batch *b, struct applied *out, struct errbuf *eb)
 {
 	struct copied copied = {0};
@@ -261,6 +271,8 @@ static enum err run(struct apply *a, const struct batch *b, struct applied *out,
 		rc = db_query(a->db, "apply_dead", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK && b->inbox)
 		rc = inbox_write(b->inbox, a->db, &written, eb);
+	if (rc == ERR_OK && b->activity)
+		rc = store_activity(a, b->activity, eb);
 	failpoint_pass(FP_stream_committing);
 	if (rc == ERR_OK)
 		rc = db_command(a->db, "COMMIT", eb);

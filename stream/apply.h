@@ -5,6 +5,7 @@
 
 #include "base/conf.h"
 #include "db/db.h"
+#include "domain/activity_store.h"
 #include "domain/inbox.h"
 #include "stream/change.h"
 #include "stream/message.h"
@@ -33,8 +34,9 @@ struct batch {
 	int advances_n;
 	const struct dead_letter *dead;
 	int dead_n;
-	struct inbox *inbox; /* NULL: none */
-	int64_t rules_id;    /* it was decoded with; 0: those that apply_rules said last */
+	struct inbox *inbox;            /* NULL: none */
+	struct activity_rows *activity; /* NULL: none */
+	int64_t rules_id;               /* it was decoded with; 0: those that apply_rules said last */
 };
 
 struct applied {

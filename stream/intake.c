@@ -62,6 +62,7 @@ struct intake {
 	bool writing_dropped; /* its partitions were taken away meanwhile */
 	bool paused, away;
 	int64_t messages_max; /* of a batch, */
+	int64_t activity_max; /* tracked events among them */
 	int64_t limit;        /* or fewer, while one the database will not have is looked for */
 	int calm;             /* batches that moved a position since the last refusal */
 	struct place *places;
@@ -87,7 +88,8 @@ const struct row_units *intake_units(const struct intake *in)
 
 bool intake_full(const struct intake *in)
 {
-	return in->filling->messages_n >= in->limit || load_bytes(in->filling) >= LOAD_BYTES;
+	return in->filling->messages_n >= in->limit || load_bytes(in->filling) >= LOAD_BYTES ||
+	       activity_rows_n(in->filling->activity) >= in->activity_max;
 }
 
 static struct total *total_of(struct intake *in, const char *source, const char *topic)
@@ -175,6 +177,15 @@ void intake_take(struct intake *in, const struct decoder *d, const struct messag
 		rc = ERR_OK;
 	}
 	count(in, t, rc, m);
+}
+
+void intake_take_activity(struct intake *in, const struct message *m, const struct tracked_as *as)
+{
+	struct tally *t = advance(in, &m->at);
+	if (!t)
+		return;
+	err_clear(&in->refused);
+	count(in, t, load_put_activity(in->filling, m, as, &in->refused), m);
 }
 
 void intake_take_row(struct intake *in, const struct row_change *row, const struct position *at,
@@ -539,6 +550,7 @@ static struct intake *intake_new(struct part *p, const struct source_ops *ops)
 	                      .filling = load_new(),
 	                      .spare = load_new(),
 	                      .messages_max = (conf_int(conf, CONF_BUFFER_MAX_EVENTS) + 1) / 2,
+	                      .activity_max = conf_int(conf, CONF_EVENT_BATCH_SIZE),
 	                      .gauges = gauges_new(),
 	                      .counts_ms = clock_mono_ms()};
 	in->limit = in->messages_max;

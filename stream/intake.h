@@ -23,6 +23,9 @@ bool intake_full(const struct intake *in);
  * at m->at.commit_offset when the batch is done. */
 void intake_take(struct intake *in, const struct decoder *d, const struct message *m);
 
+/* A tracked event: it is stored with the batch. */
+void intake_take_activity(struct intake *in, const struct message *m, const struct tracked_as *as);
+
 /* The same for a source that decodes by itself; `payload` is what a dead letter shows. */
 void intake_take_row(struct intake *in, const struct row_change *row, const struct position *at,
                      const char *payload);

@@ -10,7 +10,10 @@ enum { POSITION_BYTES = 320 }; /* a topic has 249 at most */
 struct load *load_new(void)
 {
 	struct load *l = mem_alloc(sizeof *l);
-	*l = (struct load){.changes = changes_new(), .inbox = inbox_new(), .kept_tally = -1};
+	*l = (struct load){.changes = changes_new(),
+	                   .inbox = inbox_new(),
+	                   .activity = activity_rows_new(),
+	                   .kept_tally = -1};
 	return l;
 }
 
@@ -20,16 +23,24 @@ void load_free(struct load *l)
 		return;
 	changes_free(l->changes);
 	inbox_free(l->inbox);
+	activity_rows_free(l->activity);
 	free(l->advances);
 	free(l->tallies);
 	free(l->dead);
 	free(l);
 }
 
+static void clear_activity(struct load *l)
+{
+	activity_rows_clear(l->activity);
+	l->has_activity = false;
+}
+
 void load_clear(struct load *l)
 {
 	changes_clear(l->changes);
 	inbox_clear(l->inbox);
+	clear_activity(l);
 	l->advances_n = 0;
 	l->dead_n = 0;
 	l->dead_bytes = 0;
@@ -97,6 +108,34 @@ bool load_put_booking(struct load *l, const struct message *m)
 	       ERR_OK;
 }
 
+enum err load_read_activity(struct activity_rows *rows, const struct message *m,
+                            const struct tracked_as *as, struct errbuf *eb)
+{
+	struct activity_event e;
+	struct arena scratch;
+	struct errbuf why = {0};
+	if (!m->value)
+		return ERR_NOTHING;
+	arena_init(&scratch);
+	enum err rc = activity_event_restore(&scratch, m->value, m->value_n, &e, eb);
+	if (rc == ERR_OK && as->reason) {
+		(void)err_set_field(&why, ERR_INVALID, as->field, "%s", as->detail);
+		activity_rows_quarantine(rows, &e, as->source, as->reason, &why);
+	} else if (rc == ERR_OK) {
+		activity_rows_put(rows, &e, as->source);
+	}
+	arena_fini(&scratch);
+	return rc;
+}
+
+enum err load_put_activity(struct load *l, const struct message *m, const struct tracked_as *as,
+                           struct errbuf *eb)
+{
+	enum err rc = load_read_activity(l->activity, m, as, eb);
+	l->has_activity = l->has_activity || rc == ERR_OK;
+	return rc;
+}
+
 void load_keep(struct load *l, const struct position *at, const struct message *m, int tally)
 {
 	l->kept = letter_of(changes_arena(l->changes), at, m);
@@ -109,6 +148,7 @@ bool load_refuse(struct load *l, const struct errbuf *eb)
 		return false;
 	changes_forget(l->changes);
 	inbox_clear(l->inbox);
+	clear_activity(l);
 	bury(l, l->kept, eb);
 	l->tallies[l->kept_tally].dead++;
 	return true;
@@ -116,7 +156,8 @@ bool load_refuse(struct load *l, const struct errbuf *eb)
 
 size_t load_bytes(const struct load *l)
 {
-	return changes_bytes(l->changes) + l->dead_bytes + inbox_bytes(l->inbox);
+	return changes_bytes(l->changes) + l->dead_bytes + inbox_bytes(l->inbox) +
+	       activity_rows_bytes(l->activity);
 }
 
 struct batch load_batch(const struct load *l)
@@ -126,5 +167,6 @@ struct batch load_batch(const struct load *l)
 	                      .advances_n = l->advances_n,
 	                      .dead = l->dead,
 	                      .dead_n = l->dead_n,
-	                      .inbox = l->inbox};
+	                      .inbox = l->inbox,
+	                      .activity = l->has_activity ? l->activity : NULL};
 }

@@ -3,6 +3,7 @@
 #ifndef TAKINGS_STREAM_LOAD_H
 #define TAKINGS_STREAM_LOAD_H
 
+#include "domain/activity_store.h"
 #include "domain/inbox.h"
 #include "stream/apply.h"
 
@@ -20,6 +21,8 @@ struct load {
 	int dead_n, dead_cap;
 	size_t dead_bytes;
 	struct inbox *inbox; /* messages about bookings, good and bad */
+	struct activity_rows *activity;
+	bool has_activity; /* something was put there */
 	int64_t messages_n;
 	struct dead_letter kept; /* what the last message would be buried as, by load_keep */
 	int kept_tally;          /* -1: none is kept */
@@ -40,6 +43,14 @@ void load_bury(struct load *l, const struct position *at, const struct message *
 
 /* A message about bookings goes to the inbox; false: it is a bad one, and dead there. */
 bool load_put_booking(struct load *l, const struct message *m);
+
+/* What was tracked. ERR_INVALID, ERR_MALFORMED: poison. */
+MUST_CHECK enum err load_put_activity(struct load *l, const struct message *m,
+                                      const struct tracked_as *as, struct errbuf *eb);
+
+/* The same for rows of one's own. */
+MUST_CHECK enum err load_read_activity(struct activity_rows *rows, const struct message *m,
+                                       const struct tracked_as *as, struct errbuf *eb);
 
 /* Keeps the message just taken, of this tally, in case the database will not have it. */
 void load_keep(struct load *l, const struct position *at, const struct message *m, int tally);

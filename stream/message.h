@@ -23,4 +23,11 @@ struct message {
 	size_t key_n, value_n;
 };
 
+/* Beside a tracked event: what the web program says of it. Texts are borrowed. */
+struct tracked_as {
+	const char *source; /* of its account */
+	const char *reason; /* it is to be kept apart, for this reason; NULL: it is not */
+	const char *field, *detail;
+};
+
 #endif

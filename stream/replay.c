@@ -11,6 +11,7 @@
 #include "db/analytics.h"
 #include "stream/apply.h"
 #include "stream/decode.h"
+#include "stream/load.h"
 #include "stream/parts.h"
 #include "stream/topic.h"
 
@@ -22,6 +23,8 @@ struct replay {
 	struct db *db;       /* holds the row's lock */
 	struct changes *changes;
 	struct inbox *inbox;
+	struct activity_rows *activity;
+	bool is_activity;
 };
 
 static enum err connect(struct replay *r, struct errbuf *eb)
@@ -81,7 +84,11 @@ static enum err decode(struct replay *r, const struct rules *rules, const struct
 	                    .units = topic_units(conf),
 	                    .table = rows ? NULL : table,
 	                    .format = rows ? FORMAT_ROW : FORMAT_AUTO};
+	const struct tracked_as tracked = {.source = m->at.source};
 	bool booking;
+	r->is_activity = !rows && strcmp(m->at.topic, conf_str(conf, CONF_EVENTS_TOPIC)) == 0;
+	if (r->is_activity)
+		return load_read_activity(r->activity, m, &tracked, eb);
 	enum err rc = decode_message(&d, m, r->changes, &booking, eb);
 	return booking
 	           ? inbox_put(r->inbox, "replay", m->at.topic, NULL, m->value, m->value_n, true, eb)
@@ -97,6 +104,7 @@ static enum err read_again(struct replay *r, const struct message *m, struct err
 	do {
 		changes_clear(r->changes);
 		inbox_clear(r->inbox);
+		activity_rows_clear(r->activity);
 		err_clear(eb);
 		rc = apply_rules(r->apply, &rules, eb);
 		if (rc == ERR_NOTHING) /* none yet: not a word about the message */
@@ -104,7 +112,10 @@ static enum err read_again(struct replay *r, const struct message *m, struct err
 		if (rc == ERR_OK)
 			rc = decode(r, rules, m, eb);
 		if (rc == ERR_OK)
-			rc = apply_batch(r->apply, &(struct batch){.changes = r->changes, .inbox = r->inbox},
+			rc = apply_batch(r->apply,
+			                 &(struct batch){.changes = r->changes,
+			                                 .inbox = r->inbox,
+			                                 .activity = r->is_activity ? r->activity : NULL},
 			                 &applied, eb);
 	} while (rc == ERR_BUSY && !part_stopping(r->part));
 	failpoint_pass(FP_stream_replayed);
@@ -170,7 +181,8 @@ static enum err replay_next(struct replay *r, struct errbuf *eb)
 
 static void run(struct part *p)
 {
-	struct replay r = {.part = p, .changes = changes_new(), .inbox = inbox_new()};
+	struct replay r = {
+		.part = p, .changes = changes_new(), .inbox = inbox_new(), .activity = activity_rows_new()};
 	bool over = false;
 	while (!over) {
 		struct errbuf eb = {0};
@@ -188,6 +200,7 @@ static void run(struct part *p)
 	}
 	changes_free(r.changes);
 	inbox_free(r.inbox);
+	activity_rows_free(r.activity);
 	apply_close(r.apply);
 	db_close(r.db);
 }

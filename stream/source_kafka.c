@@ -22,7 +22,9 @@ enum { QUERY_MS = 5000, CLOSE_MS = 5000, TROUBLE_BYTES = 512 };
 
 struct topic {
 	char *name, *table;
-	bool missing; /* the brokers say that there is none of this name */
+	bool activity; /* of tracked events */
+	bool optional; /* it need not be there */
+	bool missing;  /* the brokers say that there is none of this name */
 };
 
 struct source {
@@ -75,19 +77,33 @@ static enum err check_tables(struct source *s, const struct conf *conf, struct e
 	return ERR_OK;
 }
 
+static struct topic *add_topic(struct source *s, const char *name, const char *table)
+{
+	s->topics = mem_realloc(s->topics, (size_t)(s->topics_n + 1) * sizeof *s->topics);
+	struct topic *t = &s->topics[s->topics_n++];
+	*t = (struct topic){.name = mem_strdup(name), .table = mem_strdup(table)};
+	return t;
+}
+
+/* Those of the settings, and that of tracked events. */
 static enum err read_topics(struct source *s, const struct conf *conf, struct errbuf *eb)
 {
 	char word[512], table[TOPIC_TABLE_BYTES];
 	const char *at = conf_str(conf, CONF_KAFKA_TOPICS);
+	const char *tracked = conf_str(conf, CONF_EVENTS_TOPIC);
+	bool sink = strcmp(conf_str(conf, CONF_EVENTS_SINK), "kafka") == 0;
 	while (words_next(&at, word, sizeof word)) {
 		topic_table(conf, word, table);
-		s->topics = mem_realloc(s->topics, (size_t)(s->topics_n + 1) * sizeof *s->topics);
-		s->topics[s->topics_n++] = (struct topic){mem_strdup(word), mem_strdup(table), false};
+		add_topic(s, word, table);
 	}
-	if (s->topics_n == 0)
+	if (s->topics_n == 0 && !sink)
 		return err_set_field(eb, ERR_CONFIG, conf_name(CONF_KAFKA_TOPICS), "%s names no topic",
 		                     conf_name(CONF_KAFKA_TOPICS));
-	return check_tables(s, conf, eb);
+	enum err rc = check_tables(s, conf, eb);
+	if (!topic_of(s, tracked))
+		add_topic(s, tracked, "")->optional = !sink;
+	topic_of(s, tracked)->activity = true;
+	return rc;
 }
 
 static enum err set(rd_kafka_conf_t *rc, const char *name, const char *value, struct errbuf *eb)
@@ -169,21 +185,22 @@ static rd_kafka_topic_partition_t *owned_of(struct source *s, const char *topic,
 
 /* Where a partition begins that was never read: said by us and kept, not left to the library. One
  * that a topic got later begins with its first message, whatever the setting: else all would be
- * lost that was sent to it before we heard of it. */
+ * lost that was sent to it before we heard of it. So do tracked events: they were acknowledged. */
 static enum err first_offset(struct source *s, const char *topic, int32_t partition, int64_t *out,
                              struct errbuf *eb)
 {
 	int64_t low = 0, high = 0;
-	bool later = false;
+	const struct topic *t = topic_of(s, topic);
+	bool latest = s->latest && t && !t->activity, later = false;
 	struct errbuf why = {0};
-	if (s->latest && apply_topic_known(s->apply, NAME, topic, &later, &why) != ERR_OK)
+	if (latest && apply_topic_known(s->apply, NAME, topic, &later, &why) != ERR_OK)
 		return err_set(eb, ERR_LOCKED, "%s", why.text);
 	rd_kafka_resp_err_t rc =
 		rd_kafka_query_watermark_offsets(s->rk, topic, partition, &low, &high, QUERY_MS);
 	if (rc != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_set(eb, ERR_IO, "topic %s, partition %d: %s", topic, (int)partition,
 		               rd_kafka_err2str(rc));
-	*out = s->latest && !later ? high : low;
+	*out = latest && !later ? high : low;
 	return ERR_OK;
 }
 
@@ -356,6 +373,31 @@ static int64_t time_us_of(const rd_kafka_message_t *m)
 	return usable ? ms * 1000 : 0;
 }
 
+/* NULL: there is none, or it is no text. */
+static const char *header(const rd_kafka_headers_t *headers, const char *name)
+{
+	const void *value;
+	size_t n;
+	if (!headers || rd_kafka_header_get_last(headers, name, &value, &n) != 0 || !value ||
+	    memchr(value, '\0', n))
+		return NULL;
+	return value; /* the library puts a NUL behind it */
+}
+
+static void take_activity(struct source *s, const rd_kafka_message_t *m, const struct message *msg)
+{
+	rd_kafka_headers_t *headers = NULL;
+	(void)rd_kafka_message_headers(m, &headers);
+	struct tracked_as as = {.source = header(headers, "source"),
+	                        .reason = header(headers, "reason"),
+	                        .field = header(headers, "field"),
+	                        .detail = header(headers, "detail")};
+	as.source = as.source ? as.source : NAME;
+	as.field = as.field ? as.field : "";
+	as.detail = as.detail ? as.detail : "";
+	intake_take_activity(s->in, msg, &as);
+}
+
 static void take(struct source *s, const rd_kafka_message_t *m)
 {
 	if (m->err) {
@@ -377,7 +419,10 @@ static void take(struct source *s, const rd_kafka_message_t *m)
 	p->offset = m->offset + 1;
 	s->newest_us = msg.time_us;
 	*s->trouble = '\0';
-	intake_take(s->in, &d, &msg);
+	if (t->activity)
+		take_activity(s, m, &msg);
+	else
+		intake_take(s->in, &d, &msg);
 }
 
 /* How it is, once everything that came was taken. */
@@ -389,7 +434,7 @@ static enum err condition(const struct source *s, struct errbuf *eb)
 	if (*s->trouble)
 		return err_set(eb, ERR_IO, "%s", s->trouble);
 	for (int i = 0; i < s->topics_n; i++)
-		if (s->topics[i].missing)
+		if (s->topics[i].missing && !s->topics[i].optional)
 			return err_set(eb, ERR_IO, "there is no topic %s yet", s->topics[i].name);
 	return ERR_OK;
 }
