@@ -23,6 +23,7 @@ enum {
 	ACTIVITY_TEXT_BYTES = 1024, /* of a text in properties */
 	ACTIVITY_VALUE_BYTES = 200, /* of a dimension's value; a longer one is cut */
 	ACTIVITY_DIMENSIONS = 16,
+	ACTIVITY_DIMENSIONS_LEAST = 8, /* those that are always there */
 	ACTIVITY_QUANTITY = 1000000,
 };
 
@@ -75,6 +76,7 @@ struct activity_event {
 	const char *user_id, *anonymous_id, *session_id; /* one of them at least */
 	int64_t session_key;
 	const char *dims[ACTIVITY_DIMENSIONS]; /* [id - 1]; NULL: not set */
+	int dims_n;                            /* the greatest id that is declared */
 	const char *price;                     /* exact decimal >= 0 */
 	int64_t quantity;                      /* 1...; 0: not said */
 	const char *currency;

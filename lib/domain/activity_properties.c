@@ -453,9 +453,12 @@ static enum err read_money(struct activity_reading *r, const struct jnode *prope
 
 enum err activity_properties_mean(struct activity_reading *r, struct jnode *properties)
 {
+	r->out->dims_n = ACTIVITY_DIMENSIONS_LEAST;
 	for (int i = 0; i < r->rules->dimensions_n; i++) {
 		const struct activity_dimension *d = &r->rules->dimensions[i];
 		must(d->id >= 1 && d->id <= ACTIVITY_DIMENSIONS);
+		if (d->id > r->out->dims_n)
+			r->out->dims_n = d->id;
 		r->out->dims[d->id - 1] = dimension_of(r, properties, d);
 	}
 	return read_money(r, properties);

@@ -52,9 +52,6 @@ static void put_list(struct buf *out, const char *name, const char *const *texts
 void activity_event_save(const struct activity_event *e, struct buf *out)
 {
 	char id[37];
-	int dims_n = ACTIVITY_DIMENSIONS;
-	while (dims_n > 0 && !e->dims[dims_n - 1])
-		dims_n--;
 	activity_id_format(e->event_id, id);
 	buf_putc(out, '{');
 	put_text(out, "event_id", id);
@@ -68,8 +65,7 @@ void activity_event_save(const struct activity_event *e, struct buf *out)
 	put_text(out, "user_id", e->user_id);
 	put_text(out, "anonymous_id", e->anonymous_id);
 	put_text(out, "session_id", e->session_id);
-	if (dims_n > 0)
-		put_list(out, "dims", e->dims, dims_n);
+	put_list(out, "dims", e->dims, e->dims_n);
 	put_text(out, "price", e->price);
 	put_int(out, "quantity", e->quantity);
 	put_text(out, "currency", e->currency);
@@ -162,12 +158,12 @@ static enum err read_lists(struct arena *a, const struct jnode *saved, struct ac
                            struct errbuf *eb)
 {
 	const struct jnode *dims = jnode_get(saved, "dims"), *dropped = jnode_get(saved, "dropped");
-	int n = 0;
-	if (dims && (dims->kind != JNODE_ARRAY || dims->n > ACTIVITY_DIMENSIONS))
+	if (!jnode_is(dims, JNODE_ARRAY) || dims->n < ACTIVITY_DIMENSIONS_LEAST ||
+	    dims->n > ACTIVITY_DIMENSIONS)
 		return no_good(eb, "dims");
-	for (const struct jnode *v = dims ? dims->first : NULL; v; v = v->next, n++) {
-		e->dims[n] = jnode_string(v);
-		if (v->kind != JNODE_NULL && (!e->dims[n] || v->n == 0 || v->n > ACTIVITY_VALUE_BYTES))
+	for (const struct jnode *v = dims->first; v; v = v->next) {
+		const char *value = e->dims[e->dims_n++] = jnode_string(v);
+		if (v->kind != JNODE_NULL && (!value || v->n == 0 || v->n > ACTIVITY_VALUE_BYTES))
 			return no_good(eb, "dims");
 	}
 	if (!dropped)

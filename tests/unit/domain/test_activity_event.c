@@ -35,7 +35,7 @@ enum { PAGE, SOURCE, CAMPAIGN, DEVICE, BROWSER, CATEGORY, PRODUCT, REGION, PLAN 
 
 static const char *const page_params[] = {"category", "page"};
 static const struct activity_rules rules = {90, dimensions, COUNT(dimensions), page_params, 2};
-static const struct activity_rules ageless = {0, dimensions, COUNT(dimensions), NULL, 0};
+static const struct activity_rules ageless = {0, dimensions, 8, NULL, 0};
 
 static struct arena arena;
 static struct activity_sender sender;
@@ -654,7 +654,9 @@ static void test_page(void **state)
 	}
 	assert_int_equal(read_under(&ageless, having("\"page\":\"/a?page=2\"")), ERR_OK);
 	same_text(got.dims[PAGE], "/a");
+	assert_int_equal(got.dims_n, 8);
 	fine(having("\"page\":7"));
+	assert_int_equal(got.dims_n, 16);
 	same_text(got.dims[PAGE], "7");
 	fine(having("\"page\":{}"));
 	same_text(got.dims[PAGE], NULL);

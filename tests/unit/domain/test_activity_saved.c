@@ -117,7 +117,8 @@ static struct activity_event some_event(void)
 	};
 	for (int i = 0; i < 16; i++)
 		e.event_id[i] = (unsigned char)next_random();
-	for (int i = 0; i < ACTIVITY_DIMENSIONS; i++)
+	e.dims_n = (int)between(ACTIVITY_DIMENSIONS_LEAST, ACTIVITY_DIMENSIONS);
+	for (int i = 0; i < e.dims_n; i++)
 		e.dims[i] = maybe(some_text(ACTIVITY_VALUE_BYTES, true));
 	const char **dropped = arena_array(&arena, ACTIVITY_PROPERTIES, sizeof *dropped);
 	e.dropped_n = below(2) ? (int)below(ACTIVITY_PROPERTIES + 1) : 0;
@@ -145,6 +146,7 @@ static void same_event(const struct activity_event *a, const struct activity_eve
 	same(a->user_id, b->user_id, "user_id");
 	same(a->anonymous_id, b->anonymous_id, "anonymous_id");
 	same(a->session_id, b->session_id, "session_id");
+	assert_int_equal(a->dims_n, b->dims_n);
 	for (int i = 0; i < ACTIVITY_DIMENSIONS; i++)
 		same(a->dims[i], b->dims[i], "a dimension");
 	same(a->price, b->price, "price");
@@ -204,7 +206,9 @@ static void test_session_key(void **state)
 #define START "{\"event_id\":\"0198c0de-7a10-7c3e-9b1f-2f6f3c1d9a44\",\"type\":\"x\","
 #define IDS "\"user_id\":\"u\","
 #define TIMES "\"occurred_us\":1795197846000000,\"received_us\":1795197846000000,"
-#define REST "\"flags\":0,\"key_id\":0,\"quantity\":0,\"digest\":1,\"own_id\":0,"
+#define REST DIMS NUMBERS
+#define NUMBERS "\"flags\":0,\"key_id\":0,\"quantity\":0,\"digest\":1,\"own_id\":0,"
+#define DIMS "\"dims\":[null,null,null,null,null,null,null,null],"
 #define END "\"properties\":{}}"
 
 static void test_refused(void **state)
@@ -223,20 +227,24 @@ static void test_refused(void **state)
 		{START IDS REST END, "occurred_us"},
 		{START IDS "\"occurred_us\":1,\"received_us\":1795197846000000," REST END, "occurred_us"},
 		{START IDS TIMES "\"claimed_us\":\"x\"," REST END, "claimed_us"},
-		{START IDS TIMES "\"flags\":128,\"key_id\":0,\"quantity\":0,\"digest\":1,\"own_id\":0," END,
+		{START IDS TIMES DIMS
+	     "\"flags\":128,\"key_id\":0,\"quantity\":0,\"digest\":1,\"own_id\":0," END,
 	     "flags"},
 		{START IDS TIMES
 	     "\"flags\":0,\"key_id\":0,\"quantity\":1000001,\"digest\":1,\"own_id\":0," END,
 	     "quantity"},
-		{START IDS TIMES "\"flags\":0,\"key_id\":0,\"quantity\":0,\"digest\":1,\"own_id\":2," END,
+		{START IDS TIMES DIMS
+	     "\"flags\":0,\"key_id\":0,\"quantity\":0,\"digest\":1,\"own_id\":2," END,
 	     "own_id"},
 		{START IDS TIMES "\"price\":\"-1\"," REST END, "price"},
 		{START IDS TIMES "\"currency\":\"eur\"," REST END, "currency"},
-		{START IDS TIMES "\"dims\":[1]," REST END, "dims"},
-		{START IDS TIMES "\"dims\":[\"\"]," REST END, "dims"},
+		{START IDS TIMES "\"dims\":[null,null,null,null,null,null,null,1]," NUMBERS END, "dims"},
+		{START IDS TIMES "\"dims\":[null,null,null,null,null,null,null,\"\"]," NUMBERS END, "dims"},
+		{START IDS TIMES "\"dims\":[null,null,null,null,null,null,null]," NUMBERS END, "dims"},
 		{START IDS TIMES "\"dims\":[null,null,null,null,null,null,null,null,null,null,null,null,"
-	                     "null,null,null,null,null]," REST END,
+	                     "null,null,null,null,null]," NUMBERS END,
 	     "dims"},
+		{START IDS TIMES NUMBERS END, "dims"},
 		{START IDS TIMES "\"dropped\":[1]," REST END, "dropped"},
 		{START IDS TIMES REST "\"properties\":[]}", "properties"},
 		{START IDS TIMES REST "\"properties\":{\"email\":\"a\"}}", "properties"},
