@@ -1,0 +1,212 @@
+// POST /events/track and /events/batch at every limit: one less, just that, one more. And broken bodies through nginx: each gets
+// an answer of its own, nothing falls, and what was accepted is what is stored. FAULTS=long: a million of them.
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import http from 'node:http'
+import { after, before, describe, it } from 'node:test'
+import { accessDatabase, takings } from '../lib/access.mjs'
+import { Web } from '../lib/web.mjs'
+
+const KiB = 1024, MOST = 100
+const long = process.env.FAULTS === 'long'
+const BROKEN = long ? 1_000_000 : 3000
+
+const event = (more = {}) => ({ event_type: 'page_view', event_id: randomUUID(), user_id: 'u-1', ...more })
+const having = (properties) => event({ properties })
+
+// The event as JSON of exactly n bytes, most of them in its properties.
+function ofBytes(n) {
+	const properties = {}
+	for (let i = 0; i < Math.min(60, Math.floor(n / 1100)); i++) properties[`text${i}`] = 'x'.repeat(KiB)
+	const text = JSON.stringify(having(properties))
+	return text.slice(0, -1) + ' '.repeat(n - text.length) + '}'
+}
+
+describe('limits of tracked events', () => {
+	let db, web, key
+
+	before(async () => {
+		const made = await accessDatabase('track-limits-pg')
+		db = made.db
+		web = await Web.start({ ...made.web, RATE_LIMIT_KEYS: '0', RATE_LIMIT_ADDRESSES: '0', EVENT_BATCH_SIZE: String(MOST), HTTP_THREADS: '24', LOG_LEVEL: 'WARNING' })
+		key = { authorization: `Bearer ${/tk_[\w-]+/.exec(await takings(made.settings, ['key', 'add', 'shop', '--scope', 'ingest']))[0]}` }
+	}, { timeout: 120_000 })
+	after(() => web?.stop())
+
+	const post = (target, body) => web.get(target, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body),
+		headers: { 'content-type': 'application/json', ...key } })
+	const stored = () => db.value('SELECT count(*)::int FROM activity_event')
+
+	// By itself and among others, which are stored all the same.
+	async function expect(one, status, field) {
+		const text = typeof one === 'string' ? one : JSON.stringify(one), was = await stored()
+		const alone = await post('/events/track', text)
+		assert.deepEqual([alone.status, alone.json.field ?? null], [status, field], `${text.slice(0, 200)}: ${alone.text}`)
+		const again = text.replace(/"event_id":"[^"]*"/, `"event_id":"${randomUUID()}"`)
+		const batch = await post('/events/batch', `[${JSON.stringify(event())},${again},${JSON.stringify(event())}]`)
+		assert.equal(batch.status, 200, batch.text)
+		const fine = status === 202
+		assert.deepEqual(batch.json.results.map((r) => r.status), ['accepted', fine ? 'accepted' : 'rejected', 'accepted'], `${text.slice(0, 200)}: ${batch.text}`)
+		if (!fine && field !== null) assert.equal(batch.json.results[1].field, field)
+		assert.equal(await stored(), was + (fine ? 4 : 2))
+	}
+
+	async function edge(n, make, field) {
+		await expect(make(n - 1), 202, null)
+		await expect(make(n), 202, null)
+		await expect(make(n + 1), 422, field)
+	}
+
+	it('the event: 64 KiB', async () => {
+		for (const n of [64 * KiB - 1, 64 * KiB]) await expect(ofBytes(n), 202, null)
+		const was = await stored(), over = ofBytes(64 * KiB + 1)
+		assert.equal((await post('/events/track', over)).status, 413)
+		const among = await post('/events/batch', `[${over},${JSON.stringify(event())}]`)
+		assert.deepEqual(among.json.results.map((r) => r.status), ['rejected', 'accepted'], among.text)
+		assert.equal(await stored(), was + 1)
+	})
+
+	it('the request: 512 KiB', async () => {
+		const of = (n) => {
+			const list = Array.from({ length: 10 }, () => ofBytes(50 * KiB)).join(',')
+			return `[${list}${' '.repeat(n - list.length - 2)}]`
+		}
+		for (const n of [512 * KiB - 1, 512 * KiB]) {
+			const answer = await post('/events/batch', of(n))
+			assert.deepEqual([answer.status, answer.json.accepted], [200, 10], answer.text)
+		}
+		const was = await stored()
+		assert.equal((await post('/events/batch', of(512 * KiB + 1))).status, 413)
+		assert.equal(await stored(), was)
+	})
+
+	it('the batch: EVENT_BATCH_SIZE events, and at least one', async () => {
+		for (const wrap of [(list) => list, (events) => ({ events })]) {
+			for (const n of [1, MOST - 1, MOST]) {
+				const answer = await post('/events/batch', wrap(Array.from({ length: n }, () => event())))
+				assert.deepEqual([answer.status, answer.json.accepted], [200, n], answer.text)
+			}
+			const was = await stored()
+			assert.equal((await post('/events/batch', wrap(Array.from({ length: MOST + 1 }, () => event())))).status, 413)
+			assert.equal((await post('/events/batch', wrap([]))).status, 422)
+			assert.equal(await stored(), was)
+		}
+	})
+
+	it('names, levels, texts and numbers of properties', async () => {
+		await edge(64, (n) => having(Object.fromEntries(Array.from({ length: n }, (_, i) => [`n${i}`, i]))), 'properties')
+		await edge(64, (n) => having({ list: [Object.fromEntries(Array.from({ length: n - 1 }, (_, i) => [`n${i}`, i]))] }), 'properties')
+		await edge(100, (n) => having({ ['n'.repeat(n)]: 1 }), 'properties')
+		await edge(3, (n) => having([0, { a: 1 }, { a: { b: 1 } }, { a: { b: { c: 1 } } }, { a: { b: { c: {} } } }][n]), 'properties.a.b.c')
+		await edge(1024, (n) => having({ a: 'x'.repeat(n) }), 'properties.a')
+		await edge(1024, (n) => having({ a: `${'x'.repeat(n - 3)}\u20ac` }), 'properties.a')
+		await edge(64, (n) => JSON.stringify(having({ a: 1 })).replace('"a":1', `"a":1.${'5'.repeat(n - 2)}`), 'properties.a')
+	})
+
+	it('type and ids', async () => {
+		await edge(64, (n) => event({ event_type: 't'.repeat(n) }), 'event_type')
+		for (const field of ['user_id', 'anonymous_id', 'session_id']) {
+			await edge(128, (n) => event({ [field]: 'i'.repeat(n) }), field)
+			await edge(128, (n) => event({ [field]: `\u00e4${'i'.repeat(n - 2)}` }), field)
+			for (const blank of ['', 'null', 'undefined', 'NaN', '0', 0, 'anonymous', '[object Object]']) await expect(event({ [field]: blank }), 422, field)
+		}
+		await expect({ ...event(), event_type: '' }, 422, 'event_type')
+		await expect({ ...event(), user_id: null }, 422, 'user_id')
+		await expect({ ...event(), userId: 'u' }, 422, 'userId')
+	})
+
+	it('price and quantity', async () => {
+		for (const price of ['0', 0, '0.000001', '99999999999999.99', null]) await expect(having({ price }), 202, null)
+		for (const price of ['-0.01', -1, '100000000000000', 'x', '', true, [1]]) await expect(having({ price }), 422, 'properties.price')
+		for (const quantity of [1, '1', 999_999, 1_000_000, null]) await expect(having({ quantity }), 202, null)
+		for (const quantity of [0, -1, 1_000_001, 1.5, 'x', '']) await expect(having({ quantity }), 422, 'properties.quantity')
+		for (const currency of ['EUR', 'usd', null]) await expect(having({ currency }), 202, null)
+		for (const currency of ['EU', 'EURO', '\u20ac\u20ac\u20ac', 978]) await expect(having({ currency }), 422, 'properties.currency')
+	})
+
+	it(`${BROKEN} broken bodies: each is answered, and what was accepted is stored`, { timeout: 3_000_000 }, async () => {
+		const seed = Math.floor(Math.random() * 2 ** 31), below = chance(seed), agent = new http.Agent({ keepAlive: true, maxSockets: 12 })
+		const was = await stored(), counts = {}
+		let accepted = 0, left = BROKEN
+		const send = (target, body) => new Promise((resolve, reject) => {
+			const req = http.request({ host: '127.0.0.1', port: web.port, path: target, method: 'POST', agent,
+				headers: { 'content-type': 'application/json', 'content-length': body.length, ...key } }, (res) => {
+				const parts = []
+				res.on('data', (d) => parts.push(d)).on('error', reject).on('end', () => resolve({ status: res.statusCode, text: Buffer.concat(parts).toString() }))
+			})
+			req.on('error', reject)
+			req.end(body)
+		})
+		const worker = async () => {
+			while (left-- > 0) {
+				const batch = below(3) === 0, body = broken(below, batch)
+				const { status, text } = await send(batch ? '/events/batch' : '/events/track', body)
+				counts[status] = (counts[status] ?? 0) + 1
+				assert.ok([200, 202, 400, 409, 413, 422, 503].includes(status), `seed ${seed}: ${status} for ${body}: ${text}`)
+				if (status === 413) continue // nginx says it where a body is too long
+				const said = JSON.parse(text)
+				if (status === 200) assert.equal(said.accepted + said.duplicates + said.rejected + said.quarantined, said.results.length)
+				accepted += status === 200 ? said.accepted : status === 202 && said.status === 'accepted' ? 1 : 0
+			}
+		}
+		await Promise.all(Array.from({ length: 12 }, worker))
+		agent.destroy()
+		assert.equal(web.program.exitCode ?? web.program.signalCode, null, `seed ${seed}: ${web.log.slice(-4000)}`)
+		assert.doesNotMatch(web.log, /Sanitizer|runtime error/, `seed ${seed}`)
+		for (const status of [200, 202, 400, 422]) assert.ok(counts[status] > BROKEN / 100, `seed ${seed}: ${JSON.stringify(counts)}`)
+		assert.ok((counts[503] ?? 0) < BROKEN / 100, JSON.stringify(counts))
+		assert.equal(await stored(), was + accepted, `seed ${seed}: ${JSON.stringify(counts)}`)
+		const open = await db.value('SELECT count(*)::int FROM activity_account WHERE received <> stored + duplicate + quarantined + refused')
+		assert.equal(open, 0)
+		assert.equal((await post('/events/track', event())).status, 202)
+	})
+})
+
+// ---- broken bodies ---------------------------------------------------------------------------------------
+
+// A whole number below n; the same ones for the same seed.
+function chance(seed) {
+	let a = seed
+	return (n) => {
+		a = (a + 0x6d2b79f5) | 0
+		let t = Math.imul(a ^ (a >>> 15), 1 | a)
+		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+		return ((t ^ (t >>> 14)) >>> 0) % n
+	}
+}
+
+const VALUES = ['null', 'true', '0', '-1', '1.5', '1e400', '1e9999', '9223372036854775808', '""', '"null"', '"undefined"', '"\\ud83d\\ude00"', '{}', '[]', '[{}]',
+	'4111111111111111', '"4111 1111 1111 1111"', '"9999-12-31T23:59:59Z"', '"1970-01-01T00:00:00Z"', '"2020-01-01T00:00:00Z"', '"99999999999999.99"', '"usd"',
+	'"https://a.example//b?page=1#"', '"//a"', '{"a":{"b":[1]}}', '{"mail":1,"a.b":2}', '"\\u0000"', '"\\ud83d"', '1795197845120', '"0198c0de-7a10-7c3e-9b1f-2f6f3c1d9a44"']
+const BYTES = ['[[[[', ']]]]', '{"a":', '"email":1,', ',', ':', '"', '\\', '\xff', '\xc3\xa4', '\xed\xa0\x80', '0000', '\0', '\n', '{"events":', '}']
+
+const whole = () => {
+	const at = Date.now() - 1000
+	return [
+		event({ anonymous_id: 'a-5f1c', session_id: 's-4', timestamp: new Date(at).toISOString(), sent_at: new Date(at + 500).toISOString(),
+			properties: { page: 'https://shop.example/p?color=red#top', referrer: 'https://www.google.com/search?q=x', product_id: '401', category: 'electronics', price: '89.90', quantity: 1, currency: 'EUR' } }),
+		event({ event_id: undefined, event_type: 'search', anonymous_id: 7, timestamp: at, properties: { query: 'Kopfh\u00f6rer', hits: [1, 2.5, { id: '4' }], email: 'a@b.example', utm_source: 'letter' } }),
+		event({ properties: { a: { b: { c: null, d: true } } } }),
+	]
+}
+
+function broken(below, batch) {
+	const events = whole()
+	let text = JSON.stringify(batch ? (below(2) ? events : { events }) : events[below(3)])
+	const values = below(4) > 0
+	for (let k = below(3); k < 3; k++) {
+		const at = below(text.length + 1)
+		if (values) {
+			const colons = [...text.matchAll(/:(?="(?:[^"\\]|\\.)*"|[^",}\]]+[,}\]])/g)], colon = colons[below(colons.length || 1)]
+			if (colon) {
+				const from = colon.index + 1, length = /^("(?:[^"\\]|\\.)*"|[^",}\]]+)/.exec(text.slice(from))[0].length
+				text = text.slice(0, from) + VALUES[below(VALUES.length)] + text.slice(from + length)
+			}
+		} else {
+			const to = Math.min(text.length, at + below(40)), bytes = BYTES[below(BYTES.length)]
+			text = [() => text.slice(0, at) + text.slice(to), () => text.slice(0, at) + bytes + text.slice(at), () => text.slice(0, at),
+				() => text.slice(0, at) + String.fromCharCode(below(256)) + text.slice(at + 1), () => text.slice(0, to) + text.slice(at)][below(5)]()
+		}
+	}
+	return Buffer.from(text, below(2) ? 'latin1' : 'utf8')
+}
