@@ -9,10 +9,12 @@
 #include "batch/access.h"
 #include "batch/terminal.h"
 #include "domain/user.h"
+#include "web/origin.h"
 #include "web/secret.h"
 
 struct wish {
 	const char *name, *scope, *last_day; /* NULL: not given */
+	char origins[ORIGIN_KEY_BYTES + 100]; /* separated by commas; "": a secret key */
 };
 
 static enum err check_wish(const struct wish *w, struct errbuf *eb)
@@ -26,7 +28,7 @@ static enum err check_wish(const struct wish *w, struct errbuf *eb)
 	if (w->last_day && !num_is_date(w->last_day))
 		return err_set_field(eb, ERR_INVALID, "expires", "'%s' is not a date YYYY-MM-DD",
 		                     w->last_day);
-	return ERR_OK;
+	return origin_key_check(w->scope, w->origins, eb);
 }
 
 static enum err check_day(struct db *db, const struct wish *w, struct errbuf *eb)
@@ -50,14 +52,18 @@ static enum err store(struct db *db, const struct wish *w, struct buf *key, stru
 	buf_init(&detail);
 	buf_puts(&detail, "{\"name\": ");
 	json_text_put(&detail, w->name, strlen(w->name));
-	buf_printf(&detail, ", \"scope\": \"%s\"}", w->scope);
+	buf_printf(&detail, ", \"scope\": \"%s\"", w->scope);
+	if (*w->origins)
+		buf_printf(&detail, ", \"origins\": \"%s\"", w->origins);
+	buf_putc(&detail, '}');
 	enum err rc = access_change(
 		db,
 		&(struct access_change){.statement = "key_add",
 	                            .params = DB_PARAMS({"name", w->name}, {"prefix", prefix},
 	                                                {"key_hash", hash}, {"scope", w->scope},
 	                                                {"created_by", ACCESS_ACTOR},
-	                                                {"last_day", w->last_day}),
+	                                                {"last_day", w->last_day},
+	                                                {"origins", w->origins}),
 	                            .action = "key_add",
 	                            .detail = buf_str(&detail)},
 		rs, eb);
@@ -118,6 +124,13 @@ static enum err key_revoke(struct db *db, int64_t key_id, struct errbuf *eb)
 	                           : rc;
 }
 
+static bool add_origin(struct wish *w, const char *origin)
+{
+	size_t n = strlen(w->origins);
+	int added = snprintf(w->origins + n, sizeof w->origins - n, "%s%s", n ? "," : "", origin);
+	return added > 0 && (size_t)added < sizeof w->origins - n;
+}
+
 /* False for what `add` does not take, or lacks. */
 static bool read_wish(int argc, char **argv, struct wish *w)
 {
@@ -127,6 +140,8 @@ static bool read_wish(int argc, char **argv, struct wish *w)
 			w->scope = argv[++i];
 		else if (strcmp(argv[i], "--expires") == 0 && more && !w->last_day)
 			w->last_day = argv[++i];
+		else if (strcmp(argv[i], "--origin") == 0 && more && add_origin(w, argv[i + 1]))
+			i++;
 		else if (argv[i][0] != '-' && !w->name)
 			w->name = argv[i];
 		else

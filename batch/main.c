@@ -48,8 +48,9 @@ static const struct job jobs[] = {
      "user list | add NAME --role ROLE [--generate] | role NAME ROLE | password NAME [--generate]\n"
      "       | disable NAME | enable NAME | delete NAME [--yes] | token NAME",
      "who may log in, as admin, analyst or viewer; `token` prints a bearer token", false},
-	{"key", job_key, NULL, "key list | add NAME --scope SCOPE [--expires YYYY-MM-DD] | revoke ID",
-     "keys for programs, of scope ingest, read or admin; a new one is printed once", false},
+	{"key", job_key, NULL, "key list | add NAME --scope SCOPE [--expires YYYY-MM-DD] [--origin ORIGIN ...] | revoke ID",
+     "keys for programs, of scope ingest, read or admin; a new one is printed once. With --origin it is public:"
+     " it may stand in pages of these origins, and sends events from there only", false},
 	{"forecast", job_forecast, NULL, FORECAST_FILE_USAGE,
      "forecast the series of a CSV file (id, t or ds, y); needs no database and no settings", true},
 	{"anomalies", job_anomalies, NULL, ANOMALY_FILE_USAGE,

@@ -11,9 +11,11 @@
 #include "web/reply.h"
 #include "web/request.h"
 
+struct activity_setups;
 struct cache;
 struct cached;
 struct fcgi_server;
+struct group_commit;
 struct identities;
 struct limits;
 struct tv;
@@ -27,6 +29,9 @@ struct web {
 	struct watch *watch;
 	struct identities *identities;
 	struct limits *limits;
+	struct limits *visitors; /* what they do in a minute */
+	struct activity_setups *setups;
+	struct group_commit *group;
 	struct cache *cache;
 	struct fcgi_server *server;
 	int64_t start_ms; /* monotonic */

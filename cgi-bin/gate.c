@@ -127,8 +127,14 @@ static bool admitted(struct call *c)
 		ask_to_log_in(c, &eb);
 		return false;
 	}
-	if (!within_own_limit(c))
+	if (!c->route->write_key && !within_own_limit(c)) /* events are counted one by one */
 		return false;
+	if (c->who.is_public && !identity_is_at_home(c)) {
+		(void)err_set_field(&eb, ERR_INVALID, "Origin",
+		                    "this key is public: it counts only from pages of its origins");
+		call_refuse(c, 403, "forbidden", &eb);
+		return false;
+	}
 	if (identity_may(&c->who, c->route, c->conf))
 		return true;
 	(void)err_set(&eb, ERR_INVALID, "this needs more rights than yours");
@@ -359,10 +365,11 @@ static void answer_route(struct call *c)
 /* ---- the gate ---------------------------------------------------------- */
 
 /* Pages of these origins may read answers they ask for with a token; cookies stay at home. */
-static void allow_origin(struct call *c)
+static void allow_origin(struct call *c, bool asks_to_send)
 {
 	const char *origin = request_param(c->req, "HTTP_ORIGIN");
-	if (!*origin || words_find(conf_str(c->conf, CONF_CORS_ORIGINS), ',', origin, WORDS_EXACT) < 0)
+	bool listed = words_find(conf_str(c->conf, CONF_CORS_ORIGINS), ',', origin, WORDS_EXACT) >= 0;
+	if (!*origin || !(listed || asks_to_send || identity_is_at_home(c)))
 		return;
 	reply_header_set(c->reply, "Access-Control-Allow-Origin", origin);
 	reply_header_add(c->reply, "Vary", "Origin");
@@ -377,12 +384,15 @@ static void answer_preflight(struct call *c, const char *allowed)
 {
 	reply_begin(c->reply, 204, "text/plain");
 	reply_header_set(c->reply, "Allow", allowed);
-	allow_origin(c);
+	/* Whose key it will be is not known before it comes. */
+	const struct route *post = route_find("POST", c->req->path, &allowed);
+	allow_origin(c, post && post->write_key);
 	if (!reply_header_find(c->reply, "Access-Control-Allow-Origin"))
 		return;
 	reply_header_set(c->reply, "Access-Control-Allow-Methods", allowed);
 	reply_header_set(c->reply, "Access-Control-Allow-Headers",
-	                 "Authorization, Content-Type, If-None-Match, X-Read-After, X-Request-ID");
+	                 "Authorization, Content-Type, If-None-Match, X-Read-After, X-Request-ID,"
+	                 " X-Write-Key");
 	reply_header_set(c->reply, "Access-Control-Max-Age", "600");
 }
 
@@ -461,7 +471,7 @@ void gate_handle(const struct request *req, struct reply *reply, void *arg)
 	dispatch(&c);
 	tell_limit(&c);
 	if (c.route && !c.route->page)
-		allow_origin(&c);
+		allow_origin(&c, false);
 	cache_release(c.cached);
 	stats_call_end(&c);
 }

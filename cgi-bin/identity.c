@@ -237,6 +237,8 @@ static enum err find_key(struct call *c, const char *text, struct errbuf *eb)
 		copy_name(&c->who, rowset_get(&rs, 0, "name"));
 		c->who.key_id = rowset_int(&rs, 0, "key_id");
 		c->who.scopes = scopes_of(rowset_get(&rs, 0, "scope"));
+		c->who.is_public = *rowset_get(&rs, 0, "is_public") == 't';
+		(void)snprintf(c->who.origins, sizeof c->who.origins, "%s", rowset_get(&rs, 0, "origins"));
 		if (*rowset_get(&rs, 0, "stale") == 't')
 			touch(c, "session_key_touch", "key_id", c->who.key_id);
 	}
@@ -281,6 +283,16 @@ static const char *bearer(const struct call *c)
 	return text + strspn(text, " ");
 }
 
+/* What was shown besides a cookie. A key may stand elsewhere where pages send events: none of those
+ * ways is an address of ours that anybody looks at. */
+static const char *token_of(const struct call *c)
+{
+	const char *token = bearer(c), *key = request_param(c->req, "HTTP_X_WRITE_KEY");
+	if (token || !c->route || !c->route->write_key)
+		return token;
+	return *key ? key : request_query_find(c->req, "key");
+}
+
 bool identity_is_local(const struct call *c)
 {
 	/* What proxies say of themselves; one that says nothing cannot be told from a person. */
@@ -317,7 +329,7 @@ static enum err look_up(struct call *c, const char *token, const char *cookie, i
 enum err identity_find(struct call *c, struct errbuf *eb)
 {
 	unsigned char digest[SECRET_DIGEST];
-	const char *token = bearer(c), *cookie = token ? NULL : identity_cookie(c, cookie_name(c));
+	const char *token = token_of(c), *cookie = token ? NULL : identity_cookie(c, cookie_name(c));
 	struct watch_state seen = watch_state_get(c->web->watch);
 	int64_t until_ms = clock_mono_ms() + REMEMBER_MS;
 	c->who = (struct identity){.kind = IDENTITY_NONE};
@@ -352,8 +364,15 @@ bool identity_may(const struct identity *who, const struct route *route, const s
 	if (access == ACCESS_PUBLIC)
 		return true;
 	if (who->kind == IDENTITY_KEY)
-		return (scopes & who->scopes) != 0;
+		return (scopes & who->scopes) != 0 && (!who->is_public || route->write_key);
 	return who->role >= access;
+}
+
+bool identity_is_at_home(const struct call *c)
+{
+	const char *origin = request_param(c->req, "HTTP_ORIGIN");
+	return c->who.is_public && *origin &&
+	       words_find(c->who.origins, ',', origin, WORDS_EXACT) >= 0;
 }
 
 bool identity_sees_customers(const struct identity *who)

@@ -24,7 +24,7 @@ enum identity_kind {
 	IDENTITY_KEY,     /* API key */
 };
 
-enum { IDENTITY_NAME = 101, IDENTITY_HASH = 65 };
+enum { IDENTITY_NAME = 101, IDENTITY_HASH = 65, IDENTITY_ORIGINS = 1001 };
 
 struct identity {
 	enum identity_kind kind;
@@ -32,6 +32,8 @@ struct identity {
 	int64_t user_id, session_id, key_id; /* 0: not of that kind */
 	enum access role;                    /* ACCESS_PUBLIC for keys and for nobody */
 	unsigned scopes;                     /* of a key */
+	bool is_public;                      /* a key that stands in a page */
+	char origins[IDENTITY_ORIGINS];      /* of such a key, separated by commas */
 	char hash[IDENTITY_HASH];            /* of the cookie, in hex; "" without a session */
 };
 
@@ -50,6 +52,10 @@ enum { IDENTITY_TICKET_S = 60 };
 MUST_CHECK enum err identity_find_ticket(struct call *c, const char *ticket, struct errbuf *eb);
 MUST_CHECK enum err identity_ticket_rules(const struct conf *conf, struct token_rules *out,
                                           struct errbuf *eb);
+
+/* Whether the request comes from a page of an origin of the asker's public key; such a key is good
+ * for nothing else. */
+bool identity_is_at_home(const struct call *c);
 
 /* Whether ids of customers are for them: those of analysts and admins, and of admin's keys. */
 bool identity_sees_customers(const struct identity *who);

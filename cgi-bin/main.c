@@ -9,8 +9,10 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/words.h"
+#include "cgi-bin/activity_setup.h"
 #include "cgi-bin/cache.h"
 #include "cgi-bin/gate.h"
+#include "cgi-bin/group_commit.h"
 #include "cgi-bin/metrics.h"
 #include "cgi-bin/openapi.h"
 #include "cgi-bin/pages.h"
@@ -52,7 +54,8 @@ static enum err check_budget(struct web *w, struct errbuf *eb)
 {
 	struct errbuf away = {0};
 	struct rowset rs;
-	int64_t want = conf_int(w->conf, CONF_WORKER_THREADS) + 1; /* and the watch's own */
+	/* and the watch's own, and those events are stored by */
+	int64_t want = conf_int(w->conf, CONF_WORKER_THREADS) + 1 + GROUP_CONNECTIONS;
 	int64_t limit, waited_us;
 	enum err rc = pool_ask(w->pool, &(struct db_ask){"health_state", DB_NO_PARAMS, &rs}, 1, 0,
 	                       &(struct db_limits){.watch_fd = -1}, &waited_us, &away);
@@ -134,12 +137,18 @@ static void web_init(struct web *w, struct conf *conf)
 	w->pool = pool_new(conf);
 	w->identities = identities_new();
 	w->limits = limits_new();
+	w->visitors = limits_new();
+	w->setups = activity_setups_new();
+	w->group = group_commit_new(conf);
 	w->cache = cache_new((size_t)conf_int(conf, CONF_CACHE_MB) * 1024 * 1024);
 }
 
 static void web_fini(struct web *w)
 {
 	cache_free(w->cache);
+	group_commit_free(w->group);
+	activity_setups_free(w->setups);
+	limits_free(w->visitors);
 	limits_free(w->limits);
 	identities_free(w->identities);
 	pool_free(w->pool);

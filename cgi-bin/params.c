@@ -77,7 +77,9 @@ bool params_media_fits(const struct route *route, const struct request *req)
 	switch (route->body) {
 	case BODY_JSON:
 	case BODY_MESSAGES:
-		return content_is(req, "application/json");
+		/* What navigator.sendBeacon sends without asking first. */
+		return content_is(req, "application/json") ||
+		       (route->write_key && content_is(req, "text/plain"));
 	case BODY_FORM:
 		return content_is(req, "application/x-www-form-urlencoded");
 	case BODY_NONE:

@@ -9,6 +9,7 @@
 #include "cgi-bin/live_metrics.h"
 #include "cgi-bin/login.h"
 #include "cgi-bin/ml.h"
+#include "cgi-bin/track.h"
 #include "web/token.h"
 
 /* Tables are laid out by hand: a row reads as one thing. */
@@ -230,6 +231,7 @@ static const struct route routes[] = {
                      "\"booking_id\":\"B-1001\",\"event_id\":17,\"user_id\":\"u-7\",\"seats\":2,\"amount\":\"58.00\","
                      "\"currency\":\"EUR\",\"occurred_at\":\"2026-11-05T20:14:03Z\"}]}",
 	 .doc = "Store messages about events, bookings and users"},
+#include "cgi-bin/routes_activity.def"
 	{.method = "GET",
 	 .path = "/reconciliation",
 	 READ_LIVE, .handler = live_personal_handle,
@@ -629,6 +631,8 @@ static const struct route routes[] = {
 	 .params = {{.name = "name", .type = PARAM_TEXT, .place = IN_BODY, .max = 100, .required = true, .meaning = "What it is for"},
                 P_WORD("scope", "ingest|read|admin", "What it may do"),
                 {.name = "last_day", .type = PARAM_DATE, .place = IN_BODY, .blank = true, .meaning = "Its last day in UTC; none if absent"},
+                {.name = "origins", .type = PARAM_TEXT, .place = IN_BODY, .max = 1000, .fallback = "", .blank = true,
+                 .meaning = "Origins of the pages it stands in, if any"},
                 P_CSRF, P_ASKER},
 	 .doc = "Make a key, which is shown this once"},
 	{ADMIN_FORM("/admin/keys/{key_id}/revoke", key_revoke_handle), USERS,

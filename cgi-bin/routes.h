@@ -81,6 +81,8 @@ struct route {
 	enum access access;
 	unsigned scopes; /* keys that may ask; none for pages */
 	enum body_kind body;
+	bool write_key; /* of those of events: an ingest key may stand in X-Write-Key or ?key=, a public
+	                 * one is let in from pages of its origins, and text/plain is as good as JSON */
 	bool uncached; /* answered anew every time although it has parts */
 	int keep_ms; /* of live figures: kept for as long, whatever changes. 0: until figures change */
 	struct param params[ROUTE_PARAMS];

@@ -6,6 +6,7 @@
 #include "cgi-bin/admin.h"
 #include "cgi-bin/audit.h"
 #include "domain/user.h"
+#include "web/origin.h"
 #include "web/secret.h"
 
 static const char PATH[] = "/admin/users";
@@ -21,6 +22,7 @@ static struct tv *users_page(struct call *c)
 	tv_set(m, more, "key_problem", NULL);
 	tv_set(m, more, "key_name", NULL);
 	tv_set(m, more, "key_last_day", NULL);
+	tv_set(m, more, "key_origins", NULL);
 	return more;
 }
 
@@ -151,12 +153,14 @@ static void refuse_key(struct call *c, const char *problem)
 	tv_set_text(m, more, "key_problem", problem);
 	tv_set_text(m, more, "key_name", call_param(c, "name"));
 	tv_set_text(m, more, "key_last_day", call_param(c, "last_day"));
+	tv_set_text(m, more, "key_origins", call_param(c, "origins"));
 }
 
 static enum err write_key(struct call *c, struct db *db, struct buf *key, struct errbuf *eb)
 {
 	char prefix[SECRET_KEY_PREFIX], hash[SECRET_DIGEST_TEXT];
 	const char *name = call_param(c, "name"), *scope = call_param(c, "scope");
+	const char *origins = call_param(c, "origins");
 	struct buf actor, detail;
 	struct rowset rs = {0};
 	secret_key_make(key, prefix, hash);
@@ -165,11 +169,15 @@ static enum err write_key(struct call *c, struct db *db, struct buf *key, struct
 	identity_actor(&c->who, &actor);
 	buf_puts(&detail, "{\"name\": ");
 	json_text_put(&detail, name, strlen(name));
-	buf_printf(&detail, ", \"scope\": \"%s\"}", scope);
+	buf_printf(&detail, ", \"scope\": \"%s\"", scope);
+	if (*origins)
+		buf_printf(&detail, ", \"origins\": \"%s\"", origins);
+	buf_putc(&detail, '}');
 	enum err rc = db_query(db, "key_add",
 	                       DB_PARAMS({"name", name}, {"prefix", prefix}, {"key_hash", hash},
 	                                 {"scope", scope}, {"created_by", buf_str(&actor)},
-	                                 {"last_day", call_param(c, "last_day")}),
+	                                 {"last_day", call_param(c, "last_day")},
+	                                 {"origins", origins}),
 	                       &rs, eb);
 	if (rc == ERR_OK)
 		rc = audit_note(c, db, "key_add",
@@ -219,6 +227,10 @@ void key_add_handle(struct call *c)
 	if (!key_name_fits(name)) {
 		refuse_key(c, name[strspn(name, " ")] ? "A name has printable characters only."
 		                                      : "The key needs a name.");
+		return;
+	}
+	if (origin_key_check(call_param(c, "scope"), call_param(c, "origins"), &eb) != ERR_OK) {
+		refuse_key(c, arena_printf(c->req->arena, "Pages: %s.", eb.text));
 		return;
 	}
 	struct db *db = admin_begin(c);

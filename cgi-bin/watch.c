@@ -10,6 +10,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "cgi-bin/group_commit.h"
 #include "db/analytics.h"
 
 /* Looked at this often whether the program is to stop; tried again this often while the
@@ -147,6 +148,7 @@ static enum err begin_listening(struct watch *watch, struct db **out, struct err
 		set_version(watch, rowset_int(&rs, 0, "data_version"));
 		set_listening(watch, true);
 		pool_recovered(watch->web->pool);
+		group_commit_recovered(watch->web->group);
 	}
 	rowset_fini(&rs);
 	return rc;

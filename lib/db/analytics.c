@@ -66,6 +66,11 @@ static void put_settings(const struct conf *conf, enum analytics_role role, stru
 		           " -c statement_timeout=%ss -c lock_timeout=2s"
 		           " -c idle_in_transaction_session_timeout=30s",
 		           conf_str(conf, CONF_QUERY_TIMEOUT));
+	else if (role == ANALYTICS_EVENTS)
+		buf_printf(settings,
+		           " -c default_transaction_read_only=off -c statement_timeout=%ss"
+		           " -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s",
+		           conf_str(conf, CONF_EVENT_FLUSH_INTERVAL));
 	else if (role == ANALYTICS_WATCH)
 		buf_puts(settings, " -c default_transaction_read_only=off -c statement_timeout=2s"
 		                   " -c lock_timeout=1s");
@@ -82,6 +87,8 @@ static int limit_ms(const struct conf *conf, enum analytics_role role)
 	switch (role) {
 	case ANALYTICS_READ:
 		return (int)conf_int(conf, CONF_QUERY_TIMEOUT) * 1000 + 2000;
+	case ANALYTICS_EVENTS:
+		return (int)conf_int(conf, CONF_EVENT_FLUSH_INTERVAL) * 1000 + 2000;
 	case ANALYTICS_WATCH:
 		return 3000;
 	case ANALYTICS_STREAM: /* its statement_timeout is 5 minutes */

@@ -11,6 +11,8 @@ enum analytics_role {
 	ANALYTICS_READ,   /* the web program: a session is read only unless a transaction says otherwise
 	                   */
 	ANALYTICS_WATCH,  /* its watching thread: writes a heartbeat, and notices a silence soon */
+	ANALYTICS_EVENTS, /* what stores tracked events for the web program: no statement takes longer
+	                   * than EVENT_FLUSH_INTERVAL */
 	ANALYTICS_STREAM, /* what writes news: as the batch, but no statement takes long */
 };
 

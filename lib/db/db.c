@@ -567,6 +567,12 @@ enum err db_copy_row(struct db *db, int cols, const char *const *values, struct 
 	return db->copy.len < COPY_FLUSH_BYTES ? ERR_OK : copy_flush(db, eb);
 }
 
+enum err db_copy_bytes(struct db *db, const void *bytes, size_t n, struct errbuf *eb)
+{
+	buf_put(&db->copy, bytes, n);
+	return db->copy.len < COPY_FLUSH_BYTES ? ERR_OK : copy_flush(db, eb);
+}
+
 enum err db_copy_end(struct db *db, bool ok, struct errbuf *eb)
 {
 	struct errbuf dropped = {0};

@@ -134,6 +134,8 @@ MUST_CHECK enum err db_wait_notify(struct db *db, int timeout_ms, db_notify_fn f
 MUST_CHECK enum err db_copy_begin(struct db *db, const char *sql, struct errbuf *eb);
 MUST_CHECK enum err db_copy_row(struct db *db, int cols, const char *const *values,
                                 struct errbuf *eb);
+/* Bytes of COPY's own format, header and all. */
+MUST_CHECK enum err db_copy_bytes(struct db *db, const void *bytes, size_t n, struct errbuf *eb);
 MUST_CHECK enum err db_copy_end(struct db *db, bool ok, struct errbuf *eb);
 
 /* The five characters of the last server error, "" if there was none. */

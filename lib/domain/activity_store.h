@@ -35,11 +35,25 @@ void activity_rows_quarantine(struct activity_rows *r, const struct activity_eve
 void activity_rows_refuse(struct activity_rows *r, const char *source, const char *type,
                           const char *reason, const struct errbuf *why, int64_t received_us);
 
+/* What is strange about one that is stored all the same. */
+void activity_rows_warn(struct activity_rows *r, const char *source, const char *type,
+                        const char *reason, const struct errbuf *why, int64_t received_us);
+
+/* One of `from` that is refused after all. */
+void activity_rows_refuse_row(struct activity_rows *r, const struct activity_rows *from, int place,
+                              const char *reason, const struct errbuf *why);
+
 /* All of `from` behind those of `to`; the places of `from` begin at activity_rows_n(to). */
 void activity_rows_append(struct activity_rows *to, const struct activity_rows *from);
 
-/* Stores them in the caller's transaction, with their accounts, and says NOTIFY
- * takings_activity_stored at its COMMIT. outcomes[0..activity_rows_n). The rows stay in `r`. */
+/* The same of `n` rows from the place `first` on, and of what is refused and kept apart with `rest`. */
+void activity_rows_append_some(struct activity_rows *to, const struct activity_rows *from, int first,
+                               int n, bool rest);
+
+/* Stores them in the caller's transaction (READ COMMITTED, nothing asked in it before), with their
+ * accounts, and says NOTIFY takings_activity_stored at its COMMIT. outcomes[0..activity_rows_n). The
+ * rows stay in `r`; of none nothing is done. A row with a value that the database will not have
+ * (SQLSTATE 22, 23, 54) fails all: store fewer at once. */
 MUST_CHECK enum err activity_store(struct activity_rows *r, struct db *db,
                                    enum activity_outcome *outcomes, struct errbuf *eb);
 

@@ -70,6 +70,12 @@ static struct bucket *find_bucket(struct bucket *set, uint64_t id)
 bool limits_take(struct limits *l, enum limit_class class, const char *id,
                  const struct limit *limit, int64_t now_us, struct limit_state *out)
 {
+	return limits_take_many(l, class, id, limit, 1, now_us, out);
+}
+
+bool limits_take_many(struct limits *l, enum limit_class class, const char *id,
+                      const struct limit *limit, int64_t n, int64_t now_us, struct limit_state *out)
+{
 	*out = (struct limit_state){.burst = limit->burst, .left = limit->burst};
 	if (limit->per_hour == 0)
 		return true;
@@ -79,13 +85,13 @@ bool limits_take(struct limits *l, enum limit_class class, const char *id,
 	(void)pthread_mutex_lock(lock);
 	struct bucket *b = find_bucket(l->sets[hash % SETS], hash);
 	int64_t missing_us = b->full_us > now_us ? b->full_us - now_us : 0;
-	bool allowed = missing_us + one_us <= limit->burst * one_us;
+	bool allowed = missing_us + n * one_us <= limit->burst * one_us;
 	if (allowed)
-		b->full_us = now_us + (missing_us += one_us);
+		b->full_us = now_us + (missing_us += n * one_us);
 	(void)pthread_mutex_unlock(lock);
 	out->left = (limit->burst * one_us - missing_us) / one_us;
 	out->full_s = (missing_us + 999999) / 1000000;
 	if (!allowed)
-		out->retry_s = (missing_us + one_us - limit->burst * one_us + 999999) / 1000000;
+		out->retry_s = (missing_us + n * one_us - limit->burst * one_us + 999999) / 1000000;
 	return allowed;
 }

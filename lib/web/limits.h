@@ -9,7 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum limit_class { LIMIT_KEY, LIMIT_USER, LIMIT_ADDRESS, LIMIT_LOGIN };
+enum limit_class {
+	LIMIT_KEY,
+	LIMIT_USER,
+	LIMIT_ADDRESS,
+	LIMIT_LOGIN,
+	LIMIT_TRACK,   /* events from an address */
+	LIMIT_INGEST,  /* events by a key */
+	LIMIT_VISITOR, /* events of a visitor */
+};
 
 struct limit {
 	int64_t per_hour, burst; /* per_hour 0: no limit */
@@ -30,5 +38,10 @@ void limits_free(struct limits *l);
  * where it is empty. `now_us` is monotonic. */
 bool limits_take(struct limits *l, enum limit_class class, const char *id,
                  const struct limit *limit, int64_t now_us, struct limit_state *out);
+
+/* `n` of them, or none. More than the burst are never allowed. */
+bool limits_take_many(struct limits *l, enum limit_class class, const char *id,
+                      const struct limit *limit, int64_t n, int64_t now_us,
+                      struct limit_state *out);
 
 #endif

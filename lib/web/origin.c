@@ -26,3 +26,19 @@ enum err origin_list_check(const char *name, const char *list, struct errbuf *eb
 	}
 	return ERR_OK;
 }
+
+enum err origin_key_check(const char *scope, const char *list, struct errbuf *eb)
+{
+	struct errbuf why = {0};
+	if (list[strspn(list, ", ")] == '\0')
+		return ERR_OK;
+	if (strcmp(scope, "ingest") != 0)
+		return err_set_field(eb, ERR_INVALID, "origins",
+		                     "everybody can read a key that stands in a page: it may only send events");
+	if (strlen(list) > ORIGIN_KEY_BYTES)
+		return err_set_field(eb, ERR_INVALID, "origins", "the origins have at most %d bytes",
+		                     ORIGIN_KEY_BYTES);
+	if (origin_list_check("origins", list, &why) != ERR_OK)
+		return err_set_field(eb, ERR_INVALID, "origins", "%s", why.text);
+	return ERR_OK;
+}

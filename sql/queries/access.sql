@@ -43,9 +43,10 @@ DELETE FROM web_session WHERE user_id = (SELECT user_id FROM app_user WHERE user
 DELETE FROM app_user WHERE username = :username RETURNING user_id
 
 -- name: key_add
--- A key with a last day is good until that day has ended in UTC.
-INSERT INTO api_key (name, prefix, key_hash, scope, created_by, expires_at)
-VALUES (:name, :prefix, decode(:key_hash, 'hex'), :scope, :created_by, ((:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'))
+-- A key with a last day is good until that day has ended in UTC. Origins make it a public one.
+INSERT INTO api_key (name, prefix, key_hash, scope, created_by, expires_at, origins)
+VALUES (:name, :prefix, decode(:key_hash, 'hex'), :scope, :created_by, ((:last_day::date + 1)::timestamp AT TIME ZONE 'UTC'),
+        regexp_split_to_array(nullif(btrim(:origins, ', '), ''), '[, ]+'))
 RETURNING key_id
 
 -- name: key_last_day
@@ -53,7 +54,8 @@ RETURNING key_id
 SELECT (:last_day::date + 1)::timestamp AT TIME ZONE 'UTC' > now() AS future
 
 -- name: key_list
-SELECT key_id, prefix, name, scope, to_char(created_at, 'YYYY-MM-DD') AS created,
+SELECT key_id, prefix, name, scope || CASE WHEN origins IS NULL THEN '' ELSE ' from ' || array_to_string(origins, ', ') END AS scope,
+       to_char(created_at, 'YYYY-MM-DD') AS created,
        coalesce(to_char(last_used_at, 'YYYY-MM-DD HH24:MI'), 'never') AS last_used,
        CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
             WHEN expires_at <= now() THEN 'expired'

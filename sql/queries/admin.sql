@@ -51,7 +51,7 @@ LIMIT 1000
 
 -- name: admin_keys
 -- Those that count first, then the newest.
-SELECT k.key_id, k.prefix, k.name, k.scope, k.created_by, k.revoked_at IS NULL AND NOT coalesce(k.expires_at <= now(), false) AS counts,
+SELECT k.key_id, k.prefix, k.name, k.scope, array_to_string(k.origins, ', ') AS origins, k.created_by, k.revoked_at IS NULL AND NOT coalesce(k.expires_at <= now(), false) AS counts,
        to_char(k.created_at AT TIME ZONE z.tz, 'FMDD Mon YYYY') AS made,
        to_char(k.last_used_at AT TIME ZONE z.tz, 'FMDD Mon YYYY, HH24:MI') AS last_used,
        CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked ' || to_char(k.revoked_at AT TIME ZONE z.tz, 'FMDD Mon YYYY')

@@ -42,6 +42,8 @@ BEGIN
 			  activity_warning activity_type activity_property activity_visitor activity_session activity_person_day
 			  activity_value activity_sum activity_session_sum activity_user_sum activity_product location_region
 			  activity_suppressed activity_secret activity_question', NULL),
+			('analytics_rw', 'USAGE', 'activity_batch_id', NULL),
+			('analytics_web', 'USAGE', 'activity_batch_id', NULL),
 			('analytics_web', 'INSERT', 'activity_batch activity_event activity_id activity_quarantine', NULL),
 			('analytics_web', 'INSERT UPDATE', 'activity_account activity_warning', NULL),
 			('analytics_web', 'INSERT UPDATE DELETE', 'activity_question', NULL),
@@ -62,25 +64,27 @@ BEGIN
 			 'enabled role token_version password_hash password_changed_at last_login_at'),
 			('analytics_ro', 'SELECT', '-', NULL)
 		), own AS (
-			SELECT oid, relname::text AS name FROM pg_class
-			WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')
+			SELECT oid, relname::text AS name, relkind = 'S' AS counter FROM pg_class
+			WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
 		), wanted AS MATERIALIZED (
-			SELECT r.oid AS role_id, r.rolname AS role, t.oid AS table_id, t.name AS tbl, w AS word, c AS col
+			SELECT r.oid AS role_id, r.rolname AS role, t.oid AS table_id, t.name AS tbl, t.counter, w AS word, c AS col
 			FROM granted g
 			JOIN pg_roles r ON r.rolname = g.role
 			CROSS JOIN regexp_split_to_table(g.words, '\s+') w
-			JOIN own t ON CASE g.tables WHEN '*' THEN true WHEN '-' THEN t.name <> ALL (access)
+			JOIN own t ON CASE g.tables WHEN '*' THEN NOT t.counter WHEN '-' THEN NOT t.counter AND t.name <> ALL (access)
 			              ELSE t.name = ANY (regexp_split_to_array(g.tables, '\s+')) END
 			LEFT JOIN regexp_split_to_table(g.columns, '\s+') c ON true
 		)
-		SELECT role, tbl, word, col FROM wanted
-		WHERE CASE WHEN col IS NULL THEN NOT has_table_privilege(role_id, table_id, word)
+		SELECT role, tbl, word, col, counter FROM wanted
+		WHERE CASE WHEN counter THEN NOT has_sequence_privilege(role_id, table_id, word)
+		           WHEN col IS NULL THEN NOT has_table_privilege(role_id, table_id, word)
 		           ELSE NOT has_column_privilege(role_id, table_id, col, word) END
 	LOOP
 		IF NOT has_schema_privilege(lack.role, 'public', 'USAGE') THEN
 			EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', lack.role);
 		END IF;
-		EXECUTE format('GRANT %s%s ON %I TO %I', lack.word, '(' || quote_ident(lack.col) || ')', lack.tbl, lack.role);
+		EXECUTE format('GRANT %s%s ON %s %I TO %I', lack.word, '(' || quote_ident(lack.col) || ')',
+		               CASE WHEN lack.counter THEN 'SEQUENCE' ELSE 'TABLE' END, lack.tbl, lack.role);
 	END LOOP;
 END
 $$

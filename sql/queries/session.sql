@@ -31,7 +31,8 @@ SELECT user_id, username, role, token_version FROM app_user WHERE username = :us
 
 -- name: session_key
 -- The API key of this hash, while it counts. `stale` as of session_find.
-SELECT key_id, name, scope, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
+SELECT key_id, name, scope, origins IS NOT NULL AS is_public, coalesce(array_to_string(origins, ','), '') AS origins,
+       coalesce(last_used_at < now() - interval '1 minute', true) AS stale
 FROM api_key
 WHERE key_hash = decode(:hash, 'hex') AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 

@@ -1,0 +1,152 @@
+// POST /events/track and /events/batch, GET /events/{event_id}: what is stored, once, and what is not and why.
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { must, root } from '../lib/process.mjs'
+import { ownPostgres } from '../lib/servers.mjs'
+import { batch as program } from '../lib/shop.mjs'
+import { Web } from '../lib/web.mjs'
+
+const TRACK = '/events/track', BATCH = '/events/batch', SHOP = 'https://shop.example'
+
+let serial = 0
+const event = (more = {}) => ({ event_type: 'product_view', event_id: randomUUID(), user_id: `u-${++serial}`, session_id: `s-${serial}`,
+	timestamp: new Date().toISOString(), properties: { page: '/p/401?x=1', product_id: '401', category: 'electronics', price: '89.90', quantity: 2, currency: 'EUR' }, ...more })
+const daysAgo = (n) => new Date(Date.now() - n * 86400e3).toISOString()
+
+describe('tracked events', () => {
+	let server, cache, web, second
+	const who = {}, keys = {}
+
+	const run = (args) => program(args, { ANALYTICS_DATABASE_URL: cache.url('analytics_rw'), MIGRATE_DATABASE_URL: cache.url('analytics_owner') })
+	const addKey = async (name, scope, ...more) => {
+		const made = await run(['key', 'add', name, '--scope', scope, ...more])
+		assert.equal(made.code, 0, made.stderr)
+		keys[name] = /tk_[\w-]+/.exec(made.stdout)[0]
+		who[name] = { authorization: `Bearer ${keys[name]}` }
+	}
+	const settings = (more = {}) => ({ ANALYTICS_DATABASE_URL: cache.url('analytics_web'), AUTH_MODE: 'required', RATE_LIMIT_KEYS: '0',
+		RATE_LIMIT_ADDRESSES: '0', HTTP_THREADS: '24', EVENT_BATCH_SIZE: '100', ...more })
+
+	before(async () => {
+		server = await ownPostgres('track-pg')
+		await must('psql', ['-X', '-q', '-f', path.join(root, 'sql/roles.sql'), server.url('postgres')], { env: server.env })
+		cache = server.database('analytics_db')
+		assert.equal((await run(['migrate'])).code, 0)
+		web = await Web.start(settings())
+		second = await Web.start(settings())
+		for (const scope of ['ingest', 'read', 'admin']) await addKey(scope, scope)
+		await addKey('public', 'ingest', '--origin', SHOP, '--origin', 'http://localhost:8080')
+	})
+	after(async () => {
+		if (process.env.SHOWLOG) console.log(web?.log.slice(-3000))
+		await web?.stop()
+		await second?.stop()
+		await server?.stop()
+	})
+
+	const post = (target, body, headers = {}, at = web) => at.get(target, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body),
+		headers: { 'content-type': 'application/json', ...who.ingest, ...headers } })
+	const track = (body, headers, at) => post(TRACK, body, headers, at)
+	const batch = (body, headers, at) => post(BATCH, body, headers, at)
+	const row = (id) => cache.one(`SELECT e.*, i.digest, b.batch_id IS NOT NULL AS open FROM activity_id i JOIN activity_event e USING (event_id)
+		LEFT JOIN activity_batch b ON b.batch_id = e.seq >> 16 WHERE i.event_id = '${id}' AND e.seq = i.seq AND e.occurred_at = i.occurred_at`)
+	const stored = () => cache.value('SELECT count(*)::int FROM activity_event')
+	const accounts = () => cache.one(`SELECT coalesce(sum(received), 0)::int AS received, coalesce(sum(stored), 0)::int AS stored, coalesce(sum(duplicate), 0)::int AS duplicate,
+		coalesce(sum(quarantined), 0)::int AS quarantined, coalesce(sum(refused), 0)::int AS refused FROM activity_account`)
+	const since = (now, was) => Object.fromEntries(Object.keys(now).map((k) => [k, now[k] - was[k]]))
+
+	it('stores an event before it says so, with all it says', async () => {
+		const one = event({ anonymous_id: 'a-1' })
+		const answer = await track(one)
+		assert.deepEqual([answer.status, answer.json], [202, { event_id: one.event_id, status: 'accepted' }], answer.text)
+		const is = await row(one.event_id)
+		assert.deepEqual([is.event_type, is.user_id, is.anonymous_id, is.session_id, Number(is.price), is.quantity, is.currency, is.flags & 1, is.open],
+			['product_view', one.user_id, 'a-1', one.session_id, 89.9, 2, 'EUR', 1, true])
+		assert.deepEqual([is.dims[0], is.dims[5], is.dims[6], is.dims.length], ['/p/401', 'electronics', '401', 8])
+		assert.equal(new Date(is.occurred_at).getTime(), new Date(one.timestamp).getTime())
+		const read = await web.get(`/events/${one.event_id}`, { headers: who.admin })
+		assert.equal(read.status, 200, read.text)
+		assert.deepEqual([read.json.event_id, read.json.user_id, read.json.trusted, read.json.dimensions.page, read.json.properties.product_id],
+			[one.event_id, one.user_id, true, '/p/401', '401'])
+		const masked = await web.get(`/events/${one.event_id}`, { headers: who.read })
+		assert.deepEqual([masked.json.user_id, masked.json.anonymous_id, masked.json.session_id, masked.json.properties, masked.json.dimensions.page], [null, null, null, null, '/p/401'])
+		assert.equal((await web.get(`/events/${randomUUID()}`, { headers: who.read })).status, 404)
+		assert.equal((await web.get('/events/none', { headers: who.read })).status, 422)
+		assert.equal((await web.get(`/events/${one.event_id}`, { headers: who.ingest })).status, 403)
+	})
+
+	it('makes an id where there is none, and takes prices as they are', async () => {
+		for (const [price, is] of [['0', '0'], ['0.5', '0.5'], ['12345678901234.123456', '12345678901234.123456'], ['10000', '10000'], ['0.0001', '0.0001'], ['99999999', '99999999'], [null, null]]) {
+			const one = event({ event_id: undefined, properties: price === null ? {} : { price, currency: 'EUR' } })
+			const answer = await track(one)
+			assert.equal(answer.status, 202, `${price}: ${answer.text}`)
+			assert.equal(await cache.value(`SELECT price::text FROM activity_event WHERE event_id = '${answer.json.event_id}'`), is)
+		}
+	})
+
+	it('counts an event once, in one request and over many, and refuses another one of its id', async () => {
+		const was = await accounts(), n = await stored(), one = event(), two = event()
+		assert.equal((await track(one)).json.status, 'accepted')
+		const again = await track(one)
+		assert.deepEqual([again.status, again.json.status], [202, 'duplicate'])
+		assert.equal((await track({ ...one, sent_at: new Date().toISOString() }, {}, second)).json.status, 'duplicate')
+		const other = await track({ ...one, event_type: 'add_to_cart' })
+		assert.deepEqual([other.status, other.json.code, other.json.field], [409, 'conflict', 'event_id'], other.text)
+		const many = await batch([two, one, two, { ...two, user_id: 'somebody' }, { ...one, event_type: 'search' }])
+		assert.equal(many.status, 200, many.text)
+		assert.deepEqual(many.json.results.map((r) => [r.index, r.status, r.reason]),
+			[[0, 'accepted', ''], [1, 'duplicate', ''], [2, 'duplicate', ''], [3, 'rejected', 'conflict'], [4, 'rejected', 'conflict']])
+		assert.deepEqual([many.json.accepted, many.json.duplicates, many.json.rejected, many.json.quarantined], [1, 2, 2, 0])
+		assert.equal(await stored(), n + 2)
+		assert.deepEqual(since(await accounts(), was), { received: 9, stored: 2, duplicate: 4, quarantined: 0, refused: 3 })
+	})
+
+	it('keeps what is good of a batch whatever becomes of the rest', async () => {
+		const was = await accounts(), good = event(), old = event({ timestamp: daysAgo(200) })
+		const answer = await batch({ events: [good, event({ event_type: 'No Good' }), old, 17, event({ user_id: 'undefined', session_id: undefined })] })
+		assert.equal(answer.status, 200, answer.text)
+		assert.deepEqual(answer.json.results.map((r) => [r.status, r.reason, r.field]),
+			[['accepted', '', ''], ['rejected', 'invalid', 'event_type'], ['quarantined', 'too_old', 'timestamp'], ['rejected', 'invalid', ''], ['rejected', 'invalid', 'user_id']])
+		assert.equal(answer.json.results[0].event_id, good.event_id)
+		assert.deepEqual(since(await accounts(), was), { received: 5, stored: 1, duplicate: 0, quarantined: 1, refused: 3 })
+		const apart = await cache.one(`SELECT * FROM activity_quarantine WHERE event_id = '${old.event_id}'`)
+		assert.deepEqual([apart.reason, apart.field, apart.event_type, apart.decision, JSON.parse(apart.payload).user_id], ['too_old', 'timestamp', 'product_view', null, old.user_id])
+		assert.equal((await track(old)).json.status, 'quarantined')
+	})
+
+	it('refuses what cannot be read, is too much, or of the wrong kind', async () => {
+		const n = await stored()
+		for (const [target, body, status, field] of [[TRACK, '{"event_type":', 400, 'body'], [BATCH, '[{]', 400, 'body'], [TRACK, event({ event_type: 'A b' }), 422, 'event_type'],
+			[TRACK, event({ surprise: 1 }), 422, 'surprise'], [TRACK, event({ properties: { price: '-1' } }), 422, 'properties.price'], [TRACK, '[]', 422, ''],
+			[BATCH, { events: [] }, 422, 'events'], [BATCH, [], 422, 'events'], [BATCH, event(), 422, 'events'], [BATCH, Array.from({ length: 101 }, () => event()), 413, 'events']]) {
+			const answer = await post(target, body)
+			assert.deepEqual([answer.status, answer.json.field ?? ''], [status, field], `${JSON.stringify(body).slice(0, 100)} ${answer.text}`)
+			assert.match(answer.headers['content-type'], /problem\+json/)
+		}
+		assert.equal((await batch(Array.from({ length: 100 }, () => event()))).json.accepted, 100)
+		assert.equal((await track(event(), { 'content-type': 'application/xml' })).status, 415)
+		assert.equal((await post(BATCH, `["${'x'.repeat(600 * 1024)}"]`)).status, 413)
+		assert.equal((await track(event({ properties: { a: 'x'.repeat(70 * 1024) } }))).status, 413)
+		assert.equal((await web.get(TRACK, { method: 'POST', body: JSON.stringify(event()), headers: { 'content-type': 'application/json' } })).status, 401)
+		assert.equal((await track(event(), who.read)).status, 403)
+		assert.equal((await track(event(), who.admin)).status, 202)
+		assert.equal(await stored(), n + 101)
+	})
+
+	it('stores an event once, however many send it at once to two programs', async () => {
+		const events = Array.from({ length: 50 }, () => event()), n = await stored()
+		const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => batch(i & 1 ? events : [...events].reverse(), {}, i & 2 ? web : second)))
+		assert.deepEqual([...new Set(answers.map((a) => a.status))], [200])
+		assert.equal(answers.reduce((sum, a) => sum + a.json.accepted, 0), 50)
+		assert.equal(answers.reduce((sum, a) => sum + a.json.duplicates, 0), 350)
+		const singles = Array.from({ length: 200 }, (_, i) => events[i % 50]).concat(Array.from({ length: 200 }, () => event()))
+		const each = await Promise.all(singles.map((e, i) => track(e, {}, i % 2 ? web : second)))
+		assert.deepEqual([each.filter((a) => a.json.status === 'accepted').length, each.filter((a) => a.json.status === 'duplicate').length], [200, 200])
+		assert.equal(await stored(), n + 250)
+		const places = await cache.one('SELECT count(*)::int AS n, count(DISTINCT seq)::int AS seqs FROM activity_event')
+		assert.equal(places.n, places.seqs)
+		assert.equal(await cache.value('SELECT sum(events)::int FROM activity_batch'), places.n)
+	})
+})
