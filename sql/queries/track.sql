@@ -22,3 +22,7 @@ SELECT e.event_id, e.event_type, e.occurred_at, e.claimed_at, e.received_at,
 FROM activity_id i
 JOIN activity_event e ON e.seq = i.seq AND e.occurred_at = i.occurred_at
 WHERE i.event_id = :event_id::uuid
+
+-- name: activity_event_missing
+-- Why there is none: no more is known.
+SELECT NULL::text AS detail, NULL::text AS field
