@@ -21,6 +21,7 @@ enum field_type {
 	FIELD_OBJECT, /* of the shape `detail` */
 	FIELD_LIST,   /* of objects of the shape `detail` */
 	FIELD_MAP,    /* an object of any names; of counts, or with `detail` text or any of those */
+	FIELD_MAPS,   /* a list of objects of any names and values */
 };
 
 enum { FIELD_NULLABLE = 1, FIELD_OPTIONAL = 2 };

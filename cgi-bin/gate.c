@@ -262,7 +262,8 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 	struct buf key;
 	/* Read before the figures are: what is made from them is never taken for newer. */
 	struct watch_state seen = watch_state_get(c->web->watch);
-	const struct cache_epoch epoch = {seen.data_epoch, seen.live_epoch};
+	const struct cache_epoch epoch = {
+		seen.data_epoch + (c->route->activity ? seen.activity_epoch : 0), seen.live_epoch};
 	int64_t keep_ms = c->route->keep_ms;
 	int64_t ttl_ms = keep_ms ? keep_ms : conf_int(c->conf, CONF_CACHE_TTL) * 1000;
 	bool keeps = ttl_ms > 0 && (seen.listening || keep_ms) && !c->route->uncached;

@@ -108,6 +108,13 @@ static void put_bounds(struct json *j, const struct field *f)
 		json_pair_int(j, "maximum", 23);
 }
 
+static void put_anything(struct json *j)
+{
+	json_key(j, "additionalProperties");
+	json_begin_object(j);
+	json_end_object(j);
+}
+
 static void put_items(struct schemas *s, const struct field *f)
 {
 	json_key(s->j, "items");
@@ -115,7 +122,9 @@ static void put_items(struct schemas *s, const struct field *f)
 	if (f->type == FIELD_LIST)
 		put_shape_ref(s, f->detail);
 	else
-		json_pair_text(s->j, "type", "string");
+		json_pair_text(s->j, "type", f->type == FIELD_MAPS ? "object" : "string");
+	if (f->type == FIELD_MAPS)
+		put_anything(s->j);
 	if (f->type == FIELD_WORDS)
 		put_enum(s->j, f->detail, false);
 	json_end_object(s->j);
@@ -194,6 +203,7 @@ static void put_kind(struct schemas *s, const struct field *f)
 	case FIELD_TEXTS:
 	case FIELD_WORDS:
 	case FIELD_LIST:
+	case FIELD_MAPS:
 		put_type(s->j, "array", nullable);
 		put_items(s, f);
 		return;

@@ -3,6 +3,7 @@
 
 #include "cgi-bin/activity_page.h"
 #include "cgi-bin/admin.h"
+#include "cgi-bin/ask.h"
 #include "cgi-bin/bookings.h"
 #include "cgi-bin/ingest.h"
 #include "cgi-bin/live.h"
@@ -247,6 +248,7 @@ static const struct route routes[] = {
 #include "cgi-bin/routes_realtime.def"
 
 #include "cgi-bin/routes_bookings.def"
+#include "cgi-bin/routes_ask.def"
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",

@@ -84,6 +84,7 @@ struct route {
 	bool write_key; /* of those of events: an ingest key may stand in X-Write-Key or ?key=, a public
 	                 * one is let in from pages of its origins, and text/plain is as good as JSON */
 	bool uncached; /* answered anew every time although it has parts */
+	bool activity; /* its figures are of tracked events, too: kept until these change */
 	int keep_ms; /* of live figures: kept for as long, whatever changes. 0: until figures change */
 	struct param params[ROUTE_PARAMS];
 	struct part parts[ROUTE_PARTS];

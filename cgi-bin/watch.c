@@ -95,6 +95,13 @@ static void live_changed(struct watch *watch)
 	(void)pthread_mutex_unlock(&watch->lock);
 }
 
+static void activity_changed(struct watch *watch)
+{
+	(void)pthread_mutex_lock(&watch->lock);
+	watch->state.activity_epoch++;
+	(void)pthread_mutex_unlock(&watch->lock);
+}
+
 static void on_notify(void *arg, const char *channel, const char *payload)
 {
 	struct watch *watch = arg;
@@ -103,6 +110,8 @@ static void on_notify(void *arg, const char *channel, const char *payload)
 		watch_access_changed(watch);
 	else if (strcmp(channel, "takings_live") == 0 || strcmp(channel, "takings_bookings") == 0)
 		live_changed(watch);
+	else if (strcmp(channel, "takings_activity") == 0)
+		activity_changed(watch);
 	else if (num_parse_int(payload, 0, INT64_MAX, &version))
 		set_version(watch, version);
 }
@@ -113,6 +122,7 @@ static void set_listening(struct watch *watch, bool listening)
 	watch->state.listening = listening;
 	watch->state.data_epoch++;
 	watch->state.live_epoch++;
+	watch->state.activity_epoch++;
 	watch->state.access_epoch++;
 	(void)pthread_mutex_unlock(&watch->lock);
 }
@@ -142,6 +152,8 @@ static enum err begin_listening(struct watch *watch, struct db **out, struct err
 		rc = db_listen(*out, "takings_live", eb);
 	if (rc == ERR_OK)
 		rc = db_listen(*out, "takings_bookings", eb);
+	if (rc == ERR_OK)
+		rc = db_listen(*out, "takings_activity", eb);
 	if (rc == ERR_OK)
 		rc = db_query(*out, "watch_version", DB_NO_PARAMS, &rs, eb);
 	if (rc == ERR_OK) {

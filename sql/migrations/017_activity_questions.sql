@@ -10,7 +10,7 @@ RETURNS TABLE (grain text, exact boolean)
 LANGUAGE sql STABLE ROWS 1 AS $$
 	SELECT CASE WHEN NOT days AND hours AND NOT q.by_day THEN 'hour' ELSE 'day' END, days OR (hours AND NOT q.by_day)
 	FROM (SELECT bool_and(p.grain IS NOT NULL AND p.grain <> 'hour') AS days, bool_and(p.grain IS NOT NULL) AS hours
-	      FROM activity_pieces(bounds, zone, cutoff_hours) p) x
+	      FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p) x
 $$;
 
 -- n: revenue in minor units, orders placed, orders counted, items, item sales in minor units.
@@ -222,7 +222,7 @@ CREATE FUNCTION activity_ask_of(question jsonb) RETURNS activity_asked
 LANGUAGE sql STABLE AS $$
 	SELECT ((question ->> 'bots')::boolean, w.types, w.groups, w.filters, w.keys,
 	        ARRAY(SELECT k FROM unnest(w.keys) k
-	              WHERE k LIKE '%:' OR substr(k, strpos(k, ':') + 1) = '(other)'
+	              WHERE substr(k, strpos(k, ':') + 1) IN ('', '(other)')
 	                 OR EXISTS (SELECT FROM activity_value v WHERE v.dimension_id = split_part(k, ':', 1)::smallint AND v.value = substr(k, strpos(k, ':') + 1))),
 	        w.others, ARRAY(SELECT v.dimension_id || ':' || v.value FROM activity_value v WHERE v.dimension_id = ANY (w.others)),
 	        c.zone, c.cutoff, question ->> 'currency', (question ->> 'by_day')::boolean)::activity_asked
@@ -233,6 +233,12 @@ LANGUAGE sql STABLE AS $$
 	                     ARRAY(SELECT jsonb_array_elements_text(question -> 'keys')) AS keys,
 	                     ARRAY(SELECT split_part(k, ':', 1)::smallint FROM jsonb_array_elements_text(question -> 'keys') k
 	                           WHERE substr(k, strpos(k, ':') + 1) = '(other)') AS others OFFSET 0) w
+$$;
+
+CREATE FUNCTION activity_range(question jsonb) RETURNS json
+LANGUAGE sql STABLE AS $$
+	SELECT json_build_object('from', (question ->> 'from')::timestamptz, 'to', (question ->> 'to')::timestamptz,
+	                         'tz', question ->> 'step_zone', 'cutoff', (question ->> 'step_cutoff')::int)
 $$;
 
 -- A whole answer. The question, whose words the web program has checked:
@@ -302,11 +308,11 @@ BEGIN
 		SELECT f.bucket, r.rank, f.e, f.s, f.u, f.o FROM unnest(cells) f JOIN ranked r ON r.g = f.g WHERE r.rank <= shown
 		UNION ALL
 		SELECT f.bucket, shown + 1, ARRAY[sum(f.e[1]), sum(f.e[2]), sum(f.e[3]), sum(f.e[4]), sum(f.e[5]), sum(f.e[6]), sum(f.e[7]), sum(f.e[8]), sum(f.e[9])]::bigint[],
-		       NULL, NULL, ARRAY[sum(f.o[1]), sum(f.o[2]), sum(f.o[3]), sum(f.o[4]), sum(f.o[5])]
+		       NULL::bigint[], NULL::bigint[], ARRAY[sum(f.o[1]), sum(f.o[2]), sum(f.o[3]), sum(f.o[4]), sum(f.o[5])]
 		FROM unnest(cells) f JOIN ranked r ON r.g = f.g WHERE r.rank > shown GROUP BY f.bucket
 	)
 	SELECT '[' || string_agg('{' || c.head || k.members
-	       || activity_members(metrics, CASE WHEN k.rank > shown THEN (c.n, k.g, f.e, '{NULL}', '{NULL}', f.o) ELSE (c.n, k.g, f.e, f.s, f.u, f.o) END::activity_found, digits)
+	       || activity_members(metrics, (c.n, k.g, f.e, CASE WHEN k.rank > shown THEN '{NULL}' ELSE f.s END, CASE WHEN k.rank > shown THEN '{NULL}' ELSE f.u END, f.o)::activity_found, digits)
 	       || CASE WHEN b.base_from IS NULL THEN ''
 	               WHEN x.n IS NULL OR k.rank > shown THEN ',"compare":null'
 	               ELSE ',"compare":{' || x.head || activity_members(metrics, (x.n, k.g, p.e, p.s, p.u, p.o)::activity_found, digits) || '}' END || '}',
@@ -325,4 +331,44 @@ BEGIN
 	is_live := range_to > business_day_start(q.zone, q.cutoff_hours, business_date(now(), q.zone, q.cutoff_hours));
 	RETURN NEXT;
 END
+$$;
+
+-- ---- fixed questions --------------------------------------------------------------------------
+
+-- Orders placed on the business days of a range by the status they have now, and how many items a counted one has.
+CREATE FUNCTION activity_order_statuses(range_from timestamptz, range_to timestamptz, code text)
+RETURNS TABLE (by_status json, items_per_order numeric)
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
+DECLARE
+	clock record;
+	first_day date;
+	final_day date;
+BEGIN
+	SELECT * INTO clock FROM activity_clock();
+	first_day := business_date(range_from, clock.zone, clock.cutoff);
+	final_day := business_date(range_to - interval '1 microsecond', clock.zone, clock.cutoff);
+	RETURN QUERY
+	SELECT (SELECT coalesce(json_object_agg(s.status, s.n ORDER BY s.status), '{}')
+	        FROM (SELECT x.status, sum(x.n) AS n
+	              FROM (SELECT o.key AS status, o.value::bigint AS n FROM daily_revenue_cache c, jsonb_each_text(c.orders_by_status) o
+	                    WHERE c.business_date BETWEEN first_day AND final_day AND c.currency = code
+	                    UNION ALL
+	                    SELECT l.status, l.orders FROM live_reach() r
+	                    JOIN live_status l ON l.business_date BETWEEN greatest(first_day, r.newest_day + 1) AND least(final_day, r.last_day) AND l.currency = code
+	                    WHERE r.last_day IS NOT NULL) x GROUP BY x.status) s),
+	       (SELECT half_even(sum(d.n[4]) / nullif(sum(d.n[3]), 0), 2) FROM activity_order_days(code, first_day, final_day) d);
+END
+$$;
+
+-- Mean of the people of each of the last 30 business days before `until`, and the people of the last 7 and 30.
+CREATE FUNCTION activity_active(until timestamptz)
+RETURNS TABLE (daily_exact numeric, daily numeric, weekly bigint, monthly bigint)
+LANGUAGE sql STABLE ROWS 1 AS $$
+	SELECT d.mean, half_even(d.mean, 1),
+	       (SELECT count(DISTINCT person_id) FROM activity_person_day WHERE NOT bot AND business_date BETWEEN l.day - 6 AND l.day),
+	       (SELECT count(DISTINCT person_id) FROM activity_person_day WHERE NOT bot AND business_date BETWEEN l.day - 29 AND l.day)
+	FROM activity_clock() c,
+	     LATERAL (SELECT business_date(until - interval '1 microsecond', c.zone, c.cutoff) AS day OFFSET 0) l,
+	     LATERAL (SELECT coalesce(sum(users), 0) / 30 AS mean FROM activity_user_sum
+	              WHERE NOT bot AND dimension_id = 0 AND business_date BETWEEN l.day - 29 AND l.day OFFSET 0) d
 $$;
