@@ -352,7 +352,7 @@ static void put_answer(struct schemas *s, const struct route *route)
 	for (const struct part *p = route->parts; p < route->parts + ROUTE_PARTS && p->statement; p++)
 		if (p->shape == PART_FIELDS)
 			put_required_columns(s->j, p);
-		else
+		else if (!(known_field(p->statement, p->key).flags & FIELD_OPTIONAL))
 			json_put_text(s->j, p->key);
 	json_end_array(s->j);
 	json_end_object(s->j);

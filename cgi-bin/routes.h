@@ -12,7 +12,7 @@
 
 struct call;
 
-enum { ROUTE_PARAMS = 18, ROUTE_PARTS = 18 };
+enum { ROUTE_PARAMS = 18, ROUTE_PARTS = 16 };
 
 enum param_type {
 	PARAM_DATE,

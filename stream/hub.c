@@ -2,9 +2,12 @@
 #include "stream/hub.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/histogram.h"
+#include "base/num.h"
 #include "base/log.h"
 #include "db/analytics.h"
 #include "stream/parts.h"
@@ -52,6 +55,12 @@ static const struct member_source {
 };
 
 enum { MEMBERS = sizeof members / sizeof *members };
+
+/* How long events take to get into a picture. */
+static struct {
+	char newest[24]; /* the newest one that was in it; "": the next one asks for it */
+	struct window delays;
+} taken;
 
 static struct {
 	pthread_mutex_t lock; /* guards all of it */
@@ -145,12 +154,13 @@ static bool is_wanted(const struct rowset *scope, const struct member_source *m)
 	return truth && *truth == 't';
 }
 
-/* Without a row of the scope there is nothing to show yet. */
+/* Without a row of the scope there is nothing to show yet. `rows` are of the members, and one more:
+ * the events that are in them and were in none before. */
 static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope,
-                    struct rowset rows[MEMBERS], struct errbuf *eb)
+                    struct rowset rows[MEMBERS + 1], struct errbuf *eb)
 {
-	struct db_param params[SCOPE_COLUMNS + 1] = {{NULL, NULL}};
-	struct db_ask asks[MEMBERS];
+	struct db_param params[SCOPE_COLUMNS + 2] = {{NULL, NULL}};
+	struct db_ask asks[MEMBERS + 1];
 	enum err rc = db_query(db, "hub_scope",
 	                       DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)},
 	                                 {"customers", "t"}, {"bookings", "t"},
@@ -162,7 +172,12 @@ static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope
 	must(rowset_cols(scope) <= SCOPE_COLUMNS);
 	for (int i = 0; i < rowset_cols(scope); i++)
 		params[i] = (struct db_param){rowset_name(scope, i), rowset_text(scope, 0, i)};
+	params[rowset_cols(scope)] = (struct db_param){"newest", taken.newest};
 	int n = 0;
+	const char *active = rowset_get(scope, 0, "has_activity");
+	if (active && *active == 't')
+		asks[n++] = (struct db_ask){*taken.newest ? "hub_took_effect" : "hub_newest", params,
+		                            &rows[MEMBERS]};
 	for (int i = 0; i < MEMBERS; i++)
 		if (is_wanted(scope, &members[i]))
 			asks[n++] = (struct db_ask){members[i].statement, params, &rows[i]};
@@ -188,13 +203,33 @@ static struct picture *draw(const struct rowset *scope, const struct rowset rows
 	return p;
 }
 
+static void measure(const struct rowset *events)
+{
+	static const double share = 0.95;
+	int64_t now_us = clock_now_us(), now_ms = clock_mono_ms(), newest = 0, most_us;
+	bool first = *taken.newest == '\0';
+	(void)num_parse_int(taken.newest, 0, INT64_MAX, &newest);
+	for (int row = 0; row < rowset_rows(events); row++) {
+		int64_t seq = rowset_int(events, row, "seq");
+		if (!first)
+			window_add(&taken.delays, now_ms, now_us - rowset_int(events, row, "received_us"));
+		newest = seq > newest ? seq : newest;
+	}
+	if (rowset_cols(events) > 0)
+		(void)snprintf(taken.newest, sizeof taken.newest, "%lld", (long long)newest);
+	window_quantiles(&taken.delays, now_ms, &share, 1, &most_us);
+	stat_set(STAT_LIVE_DELAY_MS, most_us < 0 ? -1 : most_us / 1000);
+}
+
 static enum err look(struct part *part, struct db *db, struct errbuf *eb)
 {
-	struct rowset scope = {0}, rows[MEMBERS] = {{0}};
+	struct rowset scope = {0}, rows[MEMBERS + 1] = {{0}};
 	enum err rc = ask(db, part_conf(part), &scope, rows, eb);
-	if (rc == ERR_OK && rowset_rows(&scope) > 0)
+	if (rc == ERR_OK && rowset_rows(&scope) > 0) {
 		show(draw(&scope, rows));
-	for (int i = 0; i < MEMBERS; i++)
+		measure(&rows[MEMBERS]);
+	}
+	for (int i = 0; i <= MEMBERS; i++)
 		rowset_fini(&rows[i]);
 	rowset_fini(&scope);
 	return rc;
@@ -256,6 +291,7 @@ static enum err follow(struct part *part, struct db *db, struct errbuf *eb)
 
 static void run(struct part *part)
 {
+	stat_set(STAT_LIVE_DELAY_MS, -1);
 	do {
 		struct errbuf eb = {0};
 		struct db *db = NULL;

@@ -114,7 +114,8 @@ SELECT (SELECT data_version FROM site) AS data_version,
        (SELECT max(version) FROM schema_migration) AS schema_version,
        (SELECT to_char(max(applied_at) AT TIME ZONE z.tz, 'FMDD Mon YYYY, HH24:MI') FROM schema_migration) AS schema_since,
        to_char(now() AT TIME ZONE z.tz, 'FMDD Mon YYYY, HH24:MI') AS looked_at,
-       pg_size_pretty(pg_database_size(current_database())) AS database_size, split_part(version(), ' ', 2) AS server_version, z.tz
+       pg_size_pretty(pg_database_size(current_database())) AS database_size, split_part(version(), ' ', 2) AS server_version, z.tz,
+       (SELECT max((stats ->> 'live_delay_ms')::bigint) FROM stream_status WHERE at > now() - interval '15 seconds' AND (stats ->> 'live_delay_ms')::bigint >= 0) AS live_delay_ms
 FROM (SELECT coalesce((SELECT timezone FROM site JOIN rules USING (rules_id)), 'UTC') AS tz) z
 
 -- name: system_since

@@ -213,6 +213,18 @@ FROM activity_event e
 WHERE e.occurred_at > now() - interval '1 day' AND e.occurred_at < now() + interval '2 days' AND e.flags & 112 = 0
 ORDER BY e.seq DESC LIMIT 12
 
+-- name: hub_newest
+-- The newest event there is.
+SELECT coalesce(max(seq), 0) AS seq FROM activity_event WHERE occurred_at > now() - interval '1 day' AND occurred_at < now() + interval '2 days'
+
+-- name: hub_took_effect
+-- Transactions of newer events that took effect, and when the first event of each came in.
+SELECT max(seq) AS seq, (extract(epoch FROM min(received_at)) * 1000000)::bigint AS received_us
+FROM activity_event e
+WHERE seq > :newest::bigint AND occurred_at > now() - interval '1 day' AND occurred_at < now() + interval '2 days'
+  AND NOT EXISTS (SELECT FROM activity_batch b WHERE b.batch_id = e.seq >> 16)
+GROUP BY seq >> 16
+
 -- name: hub_missing
 -- Why there is no picture: there is nothing to say beside the row's own words.
 SELECT NULL::text AS detail, NULL::text AS field

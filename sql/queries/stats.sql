@@ -18,9 +18,9 @@ LEFT JOIN (SELECT max(started_at) AS at FROM batch_run WHERE snapshot IS NOT NUL
 LEFT JOIN (SELECT * FROM batch_run WHERE status <> 'running' ORDER BY run_id DESC LIMIT 1) b ON true
 
 -- name: stats_stream
--- The numbers of the processes of the stream that live, together: of lags, the probe, and the inbox,
+-- The numbers of the processes of the stream that live, together: of lags, delays, the probe, and the inbox,
 -- which all of them see, the greatest; -1 where none of them knows; and how many they are.
-SELECT name, CASE WHEN name IN ('stream_lag_ms', 'inbox_open', 'inbox_dead', 'inbox_lag_ms', 'probe_up') THEN max(n)
+SELECT name, CASE WHEN name IN ('stream_lag_ms', 'inbox_open', 'inbox_dead', 'inbox_lag_ms', 'probe_up', 'live_delay_ms') THEN max(n)
                  ELSE coalesce(sum(n) FILTER (WHERE n >= 0), -1) END::bigint AS n
 FROM (SELECT e.key AS name, e.value::numeric AS n
       FROM stream_status s, LATERAL jsonb_each_text(s.stats) e

@@ -217,6 +217,16 @@ test('activity is for everybody, who did it for those who may see customers, and
 		const { activity_feed: [{ event_type: type, product, page, who: by }] } = await of(name)
 		assert.deepEqual([type, product, page, by], ['add_to_cart', '7', '/shoes', id], name)
 	}
+	await takings(['user', 'add', 'chief', '--role', 'admin'], `${PASSWORD}\n`)
+	// How long that takes is measured of what came after the first picture and has taken effect.
+	const delay = async () => Number(/^analytics_live_delay_ms (\S+)$/m.exec((await live.web.get('/metrics')).text)?.[1])
+	assert.equal(await delay(), -1)
+	await live.db.exec(`${activityInsert([{ at: Date.now() - 5000, user_id: 'anna' }])}; NOTIFY takings_live, '2'`)
+	await sleep(1500)
+	await live.db.exec("DELETE FROM activity_batch; NOTIFY takings_live, '3'")
+	const ms = await until(async () => { const n = await delay(); return n > 0 && n }, { what: 'the delay', limit: 20_000 })
+	assert.ok(ms > 5000 && ms < 12_000, `${ms} ms`)
+	assert.match((await live.web.get('/admin/system', { headers: { Cookie: await logIn('chief') } })).text, /id="live-delay">[\d,\u202f]+ ms/)
 })
 
 test('bookings are for whoever may read their figures, and are no member before there are any', async () => {
@@ -230,7 +240,7 @@ test('bookings are for whoever may read their figures, and are no member before 
 	const message = (more) => JSON.stringify({ occurred_at: new Date().toISOString(), event_id: 5, ...more })
 	for (const body of [message({ type: 'event.published', name: 'Concert', capacity: 10 }), message({ type: 'booking.created', booking_id: 'b', seats: 3, status: 'confirmed', amount: '30.00' })])
 		assert.equal((await live.web.get('/api/v1/ingest', { method: 'POST', headers: { ...who.ingest, 'content-type': 'application/json' }, body })).status, 202)
-	const told = await until(async () => (await snapshot('admin')).bookings, { what: 'bookings in the picture' })
+	const told = await until(async () => { const { bookings } = await snapshot('admin'); return bookings?.leaders.length && bookings }, { what: 'bookings in the picture' }) // ranks follow
 	assert.deepEqual(told.leaders, [{ rank: 1, event_id: 5, name: 'Concert', bookings: 1, seats: 3, capacity: 10, filled: 30, overbooked: false }])
 	assert.deepEqual([told.new_bookings, told.seats_sold, told.booking_revenue, told.changed.length], [1, 3, 30, 1])
 	for (const name of ['viewer', 'analyst', 'read']) {
