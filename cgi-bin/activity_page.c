@@ -3,16 +3,14 @@
 
 #include <string.h>
 
-#include "base/jnode.h"
 #include "base/json_text.h"
 #include "base/num.h"
 #include "cgi-bin/admin.h"
 #include "cgi-bin/audit.h"
 #include "domain/activity_event.h"
+#include "domain/activity_schema.h"
 
 static const char DICTIONARY[] = "/admin/dictionary";
-
-enum { SCHEMA_BYTES = 16384, SCHEMA_DEPTH = 16 };
 
 static void set_sees(struct call *c)
 {
@@ -154,14 +152,13 @@ void activity_type_page_handle(struct call *c)
 }
 
 /* NULL: it can be kept. */
-static const char *schema_problem(struct call *c, const char *schema)
+static const char *schema_problem(struct call *c, const char *text)
 {
 	struct errbuf eb = {0};
-	const struct jnode *top;
-	enum err rc = jnode_parse(c->req->arena, schema, strlen(schema), SCHEMA_DEPTH, NULL, &top, &eb);
-	if (rc == ERR_OK && !jnode_is(top, JNODE_OBJECT))
-		return "A schema is a JSON object.";
-	return rc == ERR_OK ? NULL : arena_printf(c->req->arena, "This is no JSON: %s.", eb.text);
+	const struct activity_schema *schema;
+	if (activity_schema_parse(c->req->arena, text, &schema, &eb) == ERR_OK)
+		return NULL;
+	return arena_printf(c->req->arena, "It cannot be kept: %s.", eb.text);
 }
 
 void activity_type_write_handle(struct call *c)

@@ -14,7 +14,7 @@ FROM (SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(stored
              count(*) FILTER (WHERE received <> stored + duplicate + quarantined + refused) AS off_n
       FROM activity_account WHERE hour_at >= :from_at::timestamptz AND hour_at < :until_at::timestamptz AND (:source::text IS NULL OR source = :source)) t,
      (SELECT coalesce(sum(events) FILTER (WHERE reason = 'late'), 0)::bigint AS late, coalesce(sum(events) FILTER (WHERE reason = 'skewed'), 0)::bigint AS skewed,
-             coalesce(sum(events) FILTER (WHERE reason = 'clamped'), 0)::bigint AS clamped, coalesce(sum(events) FILTER (WHERE reason = 'bot'), 0)::bigint AS bot
+             coalesce(sum(events) FILTER (WHERE reason = 'clamped'), 0)::bigint AS clamped, coalesce(sum(events) FILTER (WHERE reason ~ '^bot'), 0)::bigint AS bot
       FROM activity_warning WHERE hour_at >= :from_at::timestamptz AND hour_at < :until_at::timestamptz AND (:source::text IS NULL OR source = :source)) w
 
 -- name: quality_sample
@@ -64,7 +64,7 @@ LIMIT 200
 SELECT w.reason, nullif(w.field, '') AS field, nullif(w.event_type, '') AS event_type, w.event_type AS event_type_id, w.events, w.sources_n, w.source, w.sources_n > 1 AS is_of_many,
        (w.last_at AT TIME ZONE :tz)::date AS last_date, to_char(w.last_at AT TIME ZONE :tz, 'HH24:MI') AS last_hour,
        CASE WHEN :sees::boolean THEN nullif(w.sample, '') END AS sample, EXISTS (SELECT FROM activity_type t WHERE t.event_type = w.event_type) AS is_known_type,
-       w.reason IN ('late', 'clamped', 'skewed', 'bot') AS is_stored, row_number() OVER (ORDER BY w.events DESC, w.reason, w.field, w.event_type) = 50 AS is_cut
+       (w.reason IN ('late', 'clamped', 'skewed') OR w.reason ~ '^bot') AS is_stored, row_number() OVER (ORDER BY w.events DESC, w.reason, w.field, w.event_type) = 50 AS is_cut
 FROM (SELECT reason, field, event_type, sum(events)::bigint AS events, count(DISTINCT source) AS sources_n, min(source) AS source, max(hour_at) AS last_at,
              (array_agg(sample ORDER BY hour_at DESC))[1] AS sample
       FROM activity_warning WHERE hour_at >= :from_at::timestamptz AND hour_at < :until_at::timestamptz AND (:source::text IS NULL OR source = :source)

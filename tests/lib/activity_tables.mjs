@@ -67,7 +67,7 @@ WHERE (p = 'page' OR price IS NOT NULL) AND (kind <> 'null' OR r % 9 = 0) GROUP 
 INSERT INTO activity_account SELECT date_trunc('hour', at), CASE WHEN r % 4 = 0 THEN 'key:2' ELSE 'key:1' END, count(*) + count(*) FILTER (WHERE r % 50 = 1) + count(*) FILTER (WHERE r % 90 = 2) + count(*) FILTER (WHERE r % 70 = 3),
 	count(*), count(*) FILTER (WHERE r % 50 = 1), count(*) FILTER (WHERE r % 90 = 2), count(*) FILTER (WHERE r % 70 = 3) FROM raw GROUP BY 1, 2;
 INSERT INTO activity_warning SELECT date_trunc('hour', at), 'key:1', event_type, w.reason, w.field, count(*), w.sample FROM raw,
-	(VALUES (1, 'late', '', ''), (2, 'skewed', 'timestamp', '{"timestamp": "2026-11-20T18:04:05Z"}'), (3, 'bot', '', ''), (4, 'invalid', 'properties.price', '{"event_type": "product_view", "properties": {"price": "cheap"}}'),
+	(VALUES (1, 'late', '', ''), (2, 'skewed', 'timestamp', '{"timestamp": "2026-11-20T18:04:05Z"}'), (3, 'bot_name', '', ''), (4, 'invalid', 'properties.price', '{"event_type": "product_view", "properties": {"price": "cheap"}}'),
 	        (5, 'dropped', 'properties.email', '')) w (i, reason, field, sample)
 WHERE r % 40 = i * 3 GROUP BY 1, 3, 4, 5, 7;
 INSERT INTO activity_quarantine (received_at, source, event_id, event_type, reason, field, detail, payload)
