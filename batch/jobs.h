@@ -25,6 +25,7 @@ enum job_exit job_anomalies(const struct conf *conf, int argc, char **argv);
 enum job_exit job_holiday(const struct conf *conf, int argc, char **argv);
 enum job_exit job_replay(const struct conf *conf, int argc, char **argv);
 enum job_exit job_inbox(const struct conf *conf, int argc, char **argv);
+enum job_exit job_person(const struct conf *conf, int argc, char **argv);
 enum job_exit job_failpoints(const struct conf *conf, int argc, char **argv);
 
 /* The exit code for an error. */

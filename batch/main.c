@@ -71,6 +71,12 @@ static const struct job jobs[] = {
      "again,\n"
      "      putting a corrected message in its place, and dropping it",
      false},
+	{"person", job_person, NULL,
+     "person export | erase | anonymise  --user ID | --anonymous ID | --session ID  [--json] [--yes]",
+     "one person: all that is held, as JSON; taking it away, or giving it to nobody, for good, while "
+     "the\n"
+     "      figures stay; what was done is printed as a certificate",
+     false},
 	{"failpoints", job_failpoints, "", NULL, "list the names TAKINGS_FAILPOINT takes", false},
 };
 

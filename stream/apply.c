@@ -119,6 +119,7 @@ static enum err look(struct apply *a, struct applied *out, struct errbuf *eb)
 {
 	struct rowset added;
 	const struct db_ask asks[] = {
+		{.statement = "apply_forget", .params = DB_NO_PARAMS},
 		{.statement = "apply_look_orders", .params = DB_NO_PARAMS},
 		{.statement = "apply_look_lines", .params = DB_NO_PARAMS},
 		{.statement = "apply_look_refunds", .params = DB_NO_PARAMS},

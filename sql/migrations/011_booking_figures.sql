@@ -206,6 +206,7 @@ DECLARE
 	change booking_change;
 BEGIN
 	SELECT * INTO STRICT site FROM booking_site;
+	messages := person_bookings(messages); -- of 016
 
 	WITH said AS (
 		SELECT user_id, min(at) AS first_at, min(at) FILTER (WHERE kind = 7) AS registered_at

@@ -156,6 +156,11 @@ SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM begun) AS moved
 
 -- ---- what is news, and to whom ---------------------------------------------------
 
+-- name: apply_forget
+-- Of customers who were erased the mark alone (016_activity_privacy.sql).
+UPDATE batch_order n SET customer_id = person_mark('user', customer_id)
+WHERE customer_id IS NOT NULL AND EXISTS (SELECT FROM activity_suppressed) AND person_mark('user', customer_id) IS NOT NULL
+
 -- name: apply_look_orders
 -- States made by this very transaction have taken what there is.
 UPDATE batch_order n SET known = true, news = (
@@ -532,7 +537,8 @@ SELECT pg_notify('takings_live', live_version::text) FROM site
 
 -- name: apply_dead
 INSERT INTO dead_letter (source, topic, partition, position, message_key, payload, reason, field, detail, message_at)
-SELECT * FROM batch_dead ORDER BY source, topic, partition, position
+SELECT source, topic, partition, position, person_scrub(message_key), person_scrub(payload), reason, field, person_scrub(detail), message_at
+FROM batch_dead ORDER BY source, topic, partition, position
 ON CONFLICT DO NOTHING
 
 -- ---- everything anew, by other rules --------------------------------------------------

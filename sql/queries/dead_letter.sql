@@ -54,5 +54,5 @@ FOR UPDATE SKIP LOCKED
 UPDATE dead_letter SET replayed_at = now(), replay_wanted_at = NULL WHERE dead_letter_id = :id::bigint
 
 -- name: replay_refused
-UPDATE dead_letter SET replay_wanted_at = NULL, reason = :reason, field = :field, detail = :detail
+UPDATE dead_letter SET replay_wanted_at = NULL, reason = :reason, field = :field, detail = person_scrub(:detail::text)
 WHERE dead_letter_id = :id::bigint

@@ -12,8 +12,8 @@ WITH put AS (
 ), added AS (
 	INSERT INTO event_log (event_type, event_id, event_data, raw, dedup_key, source, source_position, last_error,
 	                       error_field, dead_at)
-	SELECT event_type, event_id, event_data, raw, dedup_key, source, source_position, coalesce(error, ''), field,
-	       CASE WHEN error IS NOT NULL THEN now() END
+	SELECT event_type, event_id, person_scrub(event_data), person_scrub(raw), dedup_key, source, person_scrub(source_position),
+	       coalesce(person_scrub(error), ''), field, CASE WHEN error IS NOT NULL THEN now() END
 	FROM put ORDER BY dedup_key
 	ON CONFLICT (dedup_key) DO NOTHING
 	RETURNING id

@@ -24,7 +24,9 @@ GRANT SELECT ON schema_migration TO PUBLIC
 DO $$
 DECLARE
 	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log, activity_event, activity_quarantine,
-	                   activity_suppressed, activity_secret}';
+	                   activity_suppressed, activity_secret, activity_erasure}';
+	-- what the owner's rights are lent for (016_activity_privacy.sql)
+	lent text[] := '{person_suppress, person_forget}';
 	lack record;
 BEGIN
 	FOR lack IN
@@ -85,6 +87,14 @@ BEGIN
 		END IF;
 		EXECUTE format('GRANT %s%s ON %s %I TO %I', lack.word, '(' || quote_ident(lack.col) || ')',
 		               CASE WHEN lack.counter THEN 'SEQUENCE' ELSE 'TABLE' END, lack.tbl, lack.role);
+	END LOOP;
+	FOR lack IN
+		SELECT r.rolname AS role, p.oid::regprocedure AS routine
+		FROM pg_proc p, pg_roles r
+		WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (lent) AND r.rolname IN ('analytics_rw', 'analytics_web')
+		  AND NOT has_function_privilege(r.oid, p.oid, 'EXECUTE')
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', lack.routine, lack.role);
 	END LOOP;
 END
 $$

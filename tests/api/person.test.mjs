@@ -1,0 +1,181 @@
+// One person's data: shown, taken away, given to nobody; and that nothing brings back what was taken away.
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { accessDatabase, addUser, csrfOf, loggedIn, startWeb, takings } from '../lib/access.mjs'
+import { activityInsert } from '../lib/activity.mjs'
+import { cleanEnv, must, run, until } from '../lib/process.mjs'
+import { scratch } from '../lib/servers.mjs'
+import { Kafka, Stream } from '../lib/stream.mjs'
+import { emptyCwd, orderTables, program } from '../lib/shop.mjs'
+
+const DAY = '2026-03-02'
+const order = (id, customer, more) => ({ event_type: 'OrderCreatedEvent', order_id: id, status: 'SERVED', total_amount: '12.50', created_at: `${DAY}T12:00:00Z`,
+	currency: 'EUR', customer_id: customer, ...more })
+const booking = (id, user, more) => ({ type: 'booking.created', booking_id: id, event_id: 17, user_id: user, seats: 2, amount: '58.00', status: 'confirmed', occurred_at: `${DAY}T11:00:00Z`, ...more })
+
+// All ways in which an id could stand somewhere.
+function spellings(id) {
+	const bytes = Buffer.from(id)
+	const base64 = [0, 1, 2].map((skip) => Buffer.concat([Buffer.alloc(skip), bytes]).toString('base64').slice(skip ? 4 : 0).replace(/[=]+$/, '').slice(0, -1))
+	return [id, encodeURIComponent(id), encodeURIComponent(id).toLowerCase(), JSON.stringify(id).slice(1, -1), bytes.toString('hex'), ...base64]
+}
+
+// Tables of figures, and what they hold.
+const FIGURES = ['activity_sum', 'activity_session_sum', 'activity_user_sum', 'activity_person_day', 'live_day', 'live_status', 'live_hour', 'live_minute', 'live_item',
+	'live_product', 'event_day', 'category_day', 'booking_day', 'booking_hour', 'booking_lead', 'event_stats']
+
+let made, db, web, kafka, stream, reports, key
+const env = () => ({ env: { ...cleanEnv, ...made.settings }, cwd: emptyCwd() })
+before(async () => {
+	made = await accessDatabase('person-pg', { PUBLIC_ORIGIN: 'http://takings.test', RATE_LIMIT_USERS: '0', BUSINESS_TIMEZONE: 'Europe/Berlin' })
+	db = made.db
+	const orders = db.server.database('order_db')
+	await orders.exec(orderTables('postgresql'))
+	assert.equal((await run(program, ['run'], { ...env(), env: { ...env().env, DATABASE_URL: orders.url() } })).code, 0)
+	kafka = await Kafka.start({ orders: 1 })
+	reports = path.join(scratch(), 'person-reports')
+	mkdirSync(reports)
+	web = await startWeb({ ...made.web, RATE_LIMIT_KEYS: '0' })
+	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst']]) await addUser(made.settings, name, role)
+	key = /tk_[\w-]+/.exec(await takings(made.settings, ['key', 'add', 'in', '--scope', 'ingest']))[0]
+}, { timeout: 120_000 })
+afterEach(() => stream?.kill())
+after(async () => {
+	await stream?.kill()
+	await kafka?.stop()
+	await web?.stop()
+})
+
+const start = async (more = {}) => { stream = await Stream.start(db, { ...made.settings, ...kafka.settings({ KAFKA_TOPICS: 'orders', REPORT_DIR: reports, FLUSH_INTERVAL: '1' }), ...more }) }
+const send = (body) => web.get('/api/v1/ingest', { method: 'POST', body: JSON.stringify(body),
+	params: { CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${key}` } })
+const quiet = () => until(async () => await db.value('SELECT count(*)::int FROM event_log WHERE NOT processed AND dead_at IS NULL') === 0, { what: 'bookings' })
+async function orders(list) {
+	const were = await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position')
+	for (const o of list) kafka.put('orders', 0, 'k', o)
+	await kafka.flush()
+	await until(async () => await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position') === were + list.length, { what: 'orders' })
+}
+
+// A session of two pages as the processor would have left it; the person's visitor, day and figures.
+async function visit(user, anonymous, session, page) {
+	await db.exec(activityInsert([0, 1].map((i) => ({ at: `${DAY}T10:0${i}:00Z`, user_id: user, anonymous_id: anonymous, session_id: session, dims: { page }, properties: { page, note: `for ${user}` } }))))
+	await db.exec(`TRUNCATE activity_batch;
+		WITH u AS (INSERT INTO activity_visitor (kind, id, person_id, first_at, first_day, last_at, last_received_at) VALUES ('user', '${user}', 0, '${DAY}T10:00Z', '${DAY}', '${DAY}T10:01Z', '${DAY}T10:01Z') RETURNING visitor_id)
+		INSERT INTO activity_visitor (kind, id, person_id, linked_at) SELECT k, i, visitor_id, now() FROM u, (VALUES ('anonymous', '${anonymous}'), ('session', '${session}')) v (k, i);
+		UPDATE activity_visitor SET person_id = visitor_id WHERE person_id = 0;
+		INSERT INTO activity_session (session_key, session_id, bot, person_id, started_at, last_at, last_received_at, ended, business_date, hour_at, events, page_views, steps, landing, leaving, source, device, cart, cart_unpriced, groups)
+		SELECT DISTINCT e.session_key, '${session}', false, v.person_id, '${DAY}T10:00Z'::timestamptz, '${DAY}T10:01Z'::timestamptz, now(), false, '${DAY}'::date, '${DAY}T10:00Z'::timestamptz, 2, 2, 0, '${page}', '${page}', '', '', 0, 0, ARRAY['1:${page}']
+		FROM activity_event e, activity_visitor v WHERE e.session_id = '${session}' AND v.id = '${user}';
+		INSERT INTO activity_person_day SELECT '${DAY}', false, person_id, ARRAY['1:${page}'] FROM activity_visitor WHERE id = '${user}';
+		INSERT INTO activity_value VALUES (1, '${page}') ON CONFLICT DO NOTHING;
+		INSERT INTO activity_sum VALUES ('day', false, 1, '${DAY}', 'page_view', '${page}', 2), ('day', false, 0, '${DAY}', 'page_view', '', 2) ON CONFLICT (grain, bot, dimension_id, bucket_at, event_type, value) DO UPDATE SET events = activity_sum.events + 2;
+		INSERT INTO activity_session_sum VALUES ('day', false, 1, '${DAY}', '${page}', 1, 0, 0, 2, 60) ON CONFLICT DO NOTHING;
+		INSERT INTO activity_user_sum VALUES (false, 1, '${DAY}', '${page}', 1) ON CONFLICT DO NOTHING`)
+}
+
+// Bookings and orders of somebody, with some that cannot be read.
+async function buy(user, session) {
+	const replies = [await send(booking(`B-${session.length}`, user)), await send({ ...booking(`C-${session.length}`, user), seats: 'two' }), await send({ type: 'user.created', user_id: user, occurred_at: `${DAY}T09:00:00Z` })]
+	await quiet()
+	await orders([order(`o1-${session.length}`, user), order(`o2-${session.length}`, user, { total_amount: '7.00' }), order(`o3-${session.length}`, user, { total_amount: 'much' })])
+	return replies.map((r) => r.status)
+}
+
+// Everything about somebody, in every place where it can come in.
+async function live(user, { anonymous, session }) {
+	await visit(user, anonymous, session, `/users/${user}/basket`)
+	await db.exec(`INSERT INTO activity_quarantine (source, event_type, reason, field, detail, payload) VALUES ('key:1', 'page_view', 'too_old', 'timestamp', 'it is old',
+		'{"event_type": "page_view", "user_id": ${JSON.stringify(user)}}'), ('key:1', 'page_view', 'too_old', 'timestamp', 'it is old', '{"session_id": "${session}"}'), ('key:1', 'page_view', 'too_old', 'timestamp', 'it is old', '{"user_id": "longer-than-that"}');
+		INSERT INTO activity_warning VALUES (now(), 'key:1', 'page_view', 'late', 'timestamp', 1, '{"by": ${JSON.stringify(user)}}') ON CONFLICT DO NOTHING`)
+	return buy(user, session)
+}
+
+// What is left of them anywhere: the whole database as pg_dump writes it, and the reports.
+async function traces(ids) {
+	const dump = (await must('pg_dump', ['--inserts', db.url()], { env: db.server.env }))
+	const files = readdirSync(reports, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => [f.name, readFileSync(path.join(f.parentPath ?? f.path, f.name), 'utf8')])
+	const found = []
+	for (const id of ids)
+		for (const spelling of spellings(id)) {
+			for (const line of dump.split('\n')) if (line.includes(spelling)) found.push(`${spelling}: ${line.slice(0, 300)}`)
+			for (const [name, text] of files) if (text.includes(spelling)) found.push(`${spelling}: ${name}`)
+		}
+	return found
+}
+
+// Rows of each table of figures, without the values' names where they could name somebody.
+async function figures() {
+	const all = {}
+	for (const table of FIGURES)
+		all[table] = (await db.query(`SELECT (to_jsonb(t) - 'value' - 'groups' - 'changed_at' - 'updated_at')::text AS row FROM ${table} t ORDER BY 1`)).map((r) => r.row)
+	all.customers = (await db.query('SELECT currency, placed, counted, revenue_minor FROM live_customer ORDER BY 1, 2, 3, 4')).map((r) => JSON.stringify(r))
+	all.users = await db.value('SELECT count(*)::int FROM user_state')
+	all.metrics = (await db.query(`SELECT to_jsonb(m) - 'updated_at' AS row FROM system_metrics m`)).map((r) => JSON.stringify(r.row))
+	return all
+}
+
+const person = async (...args) => {
+	const done = await run(program, ['person', ...args], env())
+	assert.equal(done.code, 0, done.stderr)
+	return done.stdout
+}
+
+describe('erasing', () => {
+	const who = { anonymous: 'anon-4c1b77e0', session: 'sess-99ab12cd' }
+	for (const user of ['ms.erna+mail@example.org', 'user_8842_kappa'])
+		it(`takes ${user} away, and nothing brings it back`, { timeout: 120_000 }, async () => {
+			const ids = [user, `${who.anonymous}-${user.length}`, `${who.session}-${user.length}`]
+			const [, anonymous, session] = ids
+			await start()
+			await visit(`else_${user.length}`, `anon-else-${user.length}`, `sess-else-${user.length}`, '/shared')
+			assert.deepEqual(await live(user, { anonymous, session }), [202, 422, 202])
+			await until(async () => readdirSync(reports, { recursive: true }).some((f) => /customer_metrics.*json/.test(f)), { what: 'reports' })
+			assert.ok((await traces(ids)).length > 20, 'it was everywhere')
+			const was = await figures()
+			const others = await db.value("SELECT count(*)::int FROM activity_event WHERE user_id LIKE 'else_%'")
+
+			const held = JSON.parse(await person('export', '--anonymous', anonymous))
+			assert.deepEqual(held.ids.map((i) => i.id).sort(), [...ids].sort(), 'linked ids are the same person')
+			for (const table of ['activity_event', 'activity_session', 'activity_person_day', 'activity_quarantine', 'booking_state', 'booking_message', 'user_state', 'event_log', 'order_state', 'live_customer', 'dead_letter'])
+				assert.ok(held.held[table].length > 0, `${table} is exported`)
+			assert.match(held.held.dead_letter[0].payload, /much/)
+
+			const paper = JSON.parse(await person('erase', '--anonymous', anonymous, '--yes', '--json'))
+			assert.deepEqual(paper.ids, { user: 1, anonymous: 1, session: 1 })
+			assert.ok(paper.files.length > 0 && paper.files.every((f) => /^analytics\/customer_metrics\/\d{8}_\d{6}(_\d+)?\.json$/.test(f)))
+			for (const file of paper.files) rmSync(path.join(reports, file))
+			assert.deepEqual(await traces(ids), [])
+			assert.deepEqual(await figures(), was)
+			assert.equal(await db.value("SELECT count(*)::int FROM activity_event WHERE user_id LIKE 'else_%'"), others)
+			assert.equal(await db.value('SELECT count(*)::int FROM activity_quarantine'), 1, 'that of somebody whose id is a longer one stays')
+
+			// the same messages, orders and dead letters once more; the last of them from the first offset on
+			await buy(user, session)
+			await db.exec('UPDATE dead_letter SET replay_wanted_at = now()')
+			await until(async () => await db.value('SELECT count(*)::int FROM dead_letter WHERE replay_wanted_at IS NOT NULL') === 0, { what: 'the second reading' })
+			await stream.kill()
+			await db.exec('DELETE FROM stream_position')
+			await start()
+			await until(async () => await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position') >= 6, { what: 'the topic, read again' })
+			await send(booking(`D-${user}`, user, { booking_id: `N-${session.length}` }))
+			await orders([order('o-new', user), order('o-bad', user, { total_amount: 'little' })])
+			await quiet()
+			assert.deepEqual(await traces(ids), [])
+			assert.equal(await db.value("SELECT customer_id LIKE 'erased-%' FROM order_state WHERE order_id = 'o-new'"), true)
+
+			// again: nothing is left to do
+			const second = JSON.parse(await person('erase', '--user', user, '--yes', '--json'))
+			assert.ok(second.tables.every((t) => t.rows === 0), JSON.stringify(second.tables.filter((t) => t.rows)))
+			assert.equal(await db.value("SELECT count(*)::int FROM activity_erasure WHERE how = 'erase' AND certificate ->> 'subject' = encode(id_hash, 'hex')"), await db.value('SELECT count(*)::int FROM activity_erasure'))
+			assert.deepEqual(await db.one("SELECT actor, action, object ~ '^person:[0-9a-f]{64}$' AS hashed FROM audit_log ORDER BY audit_id DESC LIMIT 1"), { actor: 'command line', action: 'person_erase', hashed: true })
+			await stream.stop()
+			await db.exec('TRUNCATE stream_position, order_state, live_customer, dead_letter, report_flush CASCADE')
+			rmSync(reports, { recursive: true })
+			mkdirSync(reports)
+			await kafka.stop()
+			kafka = await Kafka.start({ orders: 1 })
+		})
+})
