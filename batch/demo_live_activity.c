@@ -13,7 +13,7 @@
 
 enum {
 	VISITORS = 128,    /* at once */
-	GAP_MS = 1600,     /* between two who come, about */
+	GAP_MS = 600,      /* between two who come, about */
 	SPEED_MAX = 8,     /* more than so many times as many do not come */
 	TOGETHER_MS = 250, /* what is due within that is stored together */
 	DAY_S = 86400,

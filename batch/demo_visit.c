@@ -328,23 +328,23 @@ static void put_text(struct script *s, int i, const char *user, int64_t clock_us
 	                 member(s, "sent_at", sent), at, s->properties[i]);
 }
 
-/* What goes wrong on the way now and then. */
+/* What goes wrong on the way now and then. Nothing does to what is bought. */
 static void disturb(struct script *s)
 {
 	struct demo_visit *v = s->out;
-	int last = v->n - 1;
+	struct demo_touch *first = &v->touches[0];
 	if (demo_random_chance(&s->r, IS_SENT_TWICE)) {
-		v->touches[v->n] = v->touches[last];
+		v->touches[v->n] = v->touches[v->n - 1];
 		v->touches[v->n].after_us += 2 * (int64_t)S;
 		v->touches[v->n++].odd = true;
 	} else if (demo_random_chance(&s->r, IS_BROKEN)) {
-		put_text(s, last, "undefined", 0);
-		v->touches[last].odd = true;
+		put_text(s, 0, "undefined", 0);
+		first->odd = true;
 	} else if (demo_random_chance(&s->r, IS_OLD)) {
-		v->touches[last].at_us -= OLD_DAYS * DAY_US;
-		put_text(s, last, "", 0);
-		v->touches[last].at_us += OLD_DAYS * DAY_US;
-		v->touches[last].odd = true;
+		first->at_us -= OLD_DAYS * DAY_US;
+		put_text(s, 0, "", 0);
+		first->at_us += OLD_DAYS * DAY_US;
+		first->odd = true;
 	}
 }
 
