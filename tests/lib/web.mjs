@@ -31,9 +31,8 @@ export class Web {
 		writeFileSync(path.join(web.dir, 'nginx.conf'), conf.replaceAll('@DIR@', web.dir).replaceAll('@PORT@', web.port)
 			.replaceAll('@LIMIT_LOOPBACK@', limited ? '1' : '0'))
 		web.log = ''
-		web.program = spawn(path.join(binDir, 'takings-web'), [],
-			{ cwd: web.dir, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(web.dir, 'web.sock'), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] })
-		web.program.stderr.on('data', (d) => { web.log += d })
+		web.settings = settings
+		web.startProgram()
 		web.startNginx()
 		process.once('exit', () => { web.program.kill('SIGKILL'); web.nginx.kill('SIGTERM') })
 		await until(async () => {
@@ -44,6 +43,13 @@ export class Web {
 			return (await web.get('/health/live').catch(() => ({}))).status === 200
 		}, { what: 'takings-web' })
 		return web
+	}
+
+	// Again, after it was killed, as a supervisor does.
+	startProgram() {
+		this.program = spawn(path.join(binDir, 'takings-web'), [],
+			{ cwd: this.dir, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(this.dir, 'web.sock'), ...this.settings }, stdio: ['ignore', 'ignore', 'pipe'] })
+		this.program.stderr.on('data', (d) => { this.log += d })
 	}
 
 	startNginx() {
