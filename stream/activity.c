@@ -148,7 +148,7 @@ static enum err take(struct activity *a, struct errbuf *eb)
 	enum err rc = db_query(a->db, "activity_people", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_people);
 	if (rc == ERR_OK)
-		rc = db_query(a->db, "activity_sessions", DB_NO_PARAMS, NULL, eb);
+		rc = db_query(a->db, "activity_apply_sessions", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_sessions);
 	if (rc == ERR_OK)
 		rc = db_query(a->db, "activity_figures", DB_NO_PARAMS, NULL, eb);
@@ -322,7 +322,7 @@ static enum err open_db(struct activity *a, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = analytics_schema_check(a->db, eb);
 	if (rc == ERR_OK)
-		rc = db_script(a->db, "activity_session", eb);
+		rc = db_script(a->db, "activity_apply_session", eb);
 	return rc == ERR_OK ? db_listen(a->db, "takings_activity_stored", eb) : rc;
 }
 

@@ -1,7 +1,7 @@
 -- activity_apply.sql: events that are stored take effect. What they do is said by the functions of migration 014; here
 -- stands which events, and in what order.
 
--- name: activity_session
+-- name: activity_apply_session
 -- Events are read and summed in memory; what is stuck ends.
 SET work_mem = '64MB';
 SET idle_in_transaction_session_timeout = '10s';
@@ -41,7 +41,7 @@ SELECT batches, events FROM activity_claim(:most::int, :but::bigint[])
 -- name: activity_people
 SELECT activity_people_take()
 
--- name: activity_sessions
+-- name: activity_apply_sessions
 SELECT activity_sessions_take()
 
 -- name: activity_figures
