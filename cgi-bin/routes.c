@@ -135,12 +135,6 @@
 #define BANDS(m) m " " m "_lo80 " m "_hi80 " m "_lo95 " m "_hi95"
 #define P_SHOWN(m, fb, what) {.name = "metric", .type = PARAM_WORD, .words = (m), .fallback = (fb), .example = "orders", .meaning = (what)}
 #define P_BODY(n, t, ...) {.name = (n), .type = (t), .place = IN_BODY, __VA_ARGS__}
-#define FORECAST_ONE                                                                               \
-	{.statement = "forecast_one", .shape = PART_FIELDS, .missing = "there is no such forecast",    \
-	 .columns = "as_of forecast_id made_at origin metric granularity location_id item_id currency tz cutoff horizon_days horizon " \
-	            "status reason first_target model weights flags train_from train_to train_n backtest total errors"}, \
-	{.statement = "forecast_one_points", .shape = PART_ROWS, .key = "points",                      \
-	 .columns = "lead date hour closed value lo80 hi80 lo95 hi95 naive base season_effect trend_effect holiday_effect holiday why actual error"}
 
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .handler = home_handle, .doc = "The pages"},
@@ -367,90 +361,7 @@ static const struct route routes[] = {
                {.statement = "report_item_days", .shape = PART_ROWS, .key = "series", .columns = "date to_date quantity revenue orders"}},
 	 .doc = "One item on each day of a range, newest first"},
 
-	{.method = "GET",
-	 .path = "/api/admin/analytics/forecast/daily",
-	 READ_API, .feature = CONF_ENABLE_FORECASTING, .handler = forecast_daily_handle,
-	 .params = {{.name = "days", .type = PARAM_INT, .min = 1, .max = ML_HORIZON_DAYS, .fallback = "7", .example = "7",
-                 .meaning = "How many days from the first one; FORECAST_HORIZON_DAYS at most"},
-                P_SHOWN("revenue|orders", "revenue", "What the model, its parts and its errors are of"), P_LOCATION, P_CURRENCY,
-                P_FIXED("granularity", "day"), P_FIXED("quarter", NULL), P_FORMAT},
-	 .parts = {{.statement = "forecast_daily", .shape = PART_FIELDS, .feeds = true, .missing = "there is no forecast", .why = "forecast_missing",
-                .columns = "as_of tz cutoff currency location_id metric today first_day first_day_is first_day_reason days_asked days_n "
-                           "status stale_reason forecast_id made_at horizon model weights flags train_from train_to train_n backtest "
-                           "total total_reason track"},
-               {.statement = "forecast_daily_days", .shape = PART_ROWS, .key = "days",
-                .columns = "date weekday lead closed " BANDS("revenue") " " BANDS("orders") " "
-                           "base season_effect trend_effect holiday_effect holiday why"},
-               {.statement = "forecast_track", .shape = PART_ROWS, .key = "track_record",
-                .columns = "lead n wape bias mase coverage80 coverage95 naive_wape naive_mase naive_wins"}},
-	 .doc = "Revenue and orders of the next days, from the forecast of the last night"},
-	{.method = "GET",
-	 .path = "/api/admin/analytics/forecast/hourly",
-	 READ_API, .feature = CONF_ENABLE_FORECASTING, .handler = forecast_hourly_handle,
-	 .params = {P_LOCATION, P_CURRENCY, P_FIXED("metric", "orders"), P_FIXED("granularity", "hour"), P_FIXED("days", "1"), P_FIXED("quarter", NULL), P_FORMAT},
-	 .parts = {{.statement = "forecast_hourly", .shape = PART_FIELDS, .missing = "there is no forecast", .why = "forecast_missing",
-                .columns = "as_of tz cutoff currency location_id from to hours_known status stale_reason"},
-               {.statement = "forecast_hourly_hours", .shape = PART_ROWS, .key = "hours",
-                .columns = "starts_at date hour weekday business_date closed " BANDS("orders") " forecast_id why"},
-               {.statement = "forecast_hourly_runs", .shape = PART_ROWS, .key = "forecasts",
-                .columns = "forecast_id made_at hours_n model weights flags train_from train_to train_n backtest"}},
-	 .doc = "Orders of the next 24 hours, from the next full one, by the forecasts of the last nights"},
-	{.method = "POST",
-	 .path = "/ml/forecast",
-	 READ_API, .body = BODY_JSON, .uncached = true, .feature = CONF_ENABLE_FORECASTING, .handler = ml_forecast_handle,
-	 .params = {P_BODY("metric", PARAM_WORD, .words = "revenue|orders|placed_orders|items_sold", .required = true, .example = "revenue",
-                       .meaning = "What is forecast; only what adds up over days can be"),
-                P_BODY("horizon_days", PARAM_INT, .min = 1, .max = ML_HORIZON_DAYS, .example = "30",
-                       .meaning = "How many days; FORECAST_HORIZON_DAYS at most and if absent, of hours 14 at most; of weeks whole ones"),
-                P_BODY("granularity", PARAM_WORD, .words = "hourly|daily|weekly", .fallback = "daily", .example = "daily",
-                       .meaning = "What one point is; weeks begin on Monday"),
-                P_BODY("location_id", PARAM_INT, .max = 2147483647, .meaning = "One location; all if absent"),
-                P_BODY("currency", PARAM_CURRENCY, .example = "EUR", .meaning = "ISO 4217 code; the site's if absent"),
-                P_BODY("item_id", PARAM_TEXT, .min = 1, .max = 200, .meaning = "One item; not for hours"),
-                P_FIXED("stored_metric", NULL), P_FIXED("stored_granularity", NULL), P_FIXED("horizon", NULL), P_FIXED("forecast_id", NULL)},
-	 .parts = {FORECAST_ONE}, .also = "404",
-	 .doc = "Make a forecast, or find the one that was made of the same figures"},
-	{.method = "GET",
-	 .path = "/ml/forecast/{forecast_id}",
-	 READ_API, .feature = CONF_ENABLE_FORECASTING,
-	 .params = {{.name = "forecast_id", .type = PARAM_INT, .place = IN_PATH, .min = 1, .max = INT64_MAX, .required = true, .example = "1",
-                 .meaning = "The forecast, as an answer named it"}, P_FORMAT,
-                P_FIXED("currency", NULL), P_FIXED("location_id", NULL)},
-	 .parts = {FORECAST_ONE},
-	 .doc = "One forecast as it was made, and what came of it"},
-	{.method = "GET",
-	 .path = "/ml/anomalies",
-	 READ_API, .feature = CONF_ENABLE_ANOMALY_DETECTION, .handler = ml_anomalies_handle,
-	 .params = {P_SHOWN("revenue|orders", "revenue", "What was unusual"),
-                {.name = "lookback_hours", .type = PARAM_INT, .min = 1, .max = 8760, .fallback = "24", .example = "24",
-                 .meaning = "Hours and days that ended in the last so many hours"},
-                {.name = "granularity", .type = PARAM_WORD, .words = "hourly|daily", .example = "hourly",
-                 .meaning = "Which steps; if absent days, but hours of orders where 168 or fewer are looked at. Hours are judged by their orders alone"},
-                P_LOCATION, P_CURRENCY, P_FIXED("sensitivity", NULL), P_FIXED("quarter", NULL), P_FORMAT},
-	 .parts = {{.statement = "anomaly_scope", .shape = PART_FIELDS, .feeds = true, .missing = "the batch has not run yet: takings-batch run",
-                .columns = "as_of tz cutoff currency location_id metric granularity lookback_hours status reason evaluated_from evaluated_to "
-                           "steps_judged steps_flagged sensitivity"},
-               {.statement = "anomaly_incidents", .shape = PART_ROWS, .key = "incidents",
-                .columns = "anomaly_id kind from to first_date first_hour last_date last_hour worst_date worst_hour steps actual expected "
-                           "lo hi deviation score p reason contribution holiday alert noticed_at"}},
-	 .doc = "What was not as expected, of the hours or days that are over and computed"},
-	{.method = "GET",
-	 .path = "/ml/trends",
-	 READ_API, .feature = CONF_ENABLE_FORECASTING, .handler = ml_trends_handle,
-	 .params = {P_SHOWN("revenue|orders|placed_orders|items_sold", "revenue", "What goes up or down"), P_FROM, P_TO,
-                {.name = "days", .type = PARAM_INT, .min = 1, .max = 4000, .fallback = "90", .example = "90",
-                 .meaning = "The last so many computed days, where neither from nor to is given"},
-                {.name = "granularity", .type = PARAM_WORD, .words = "daily|weekly", .fallback = "daily", .example = "daily",
-                 .meaning = "What one step is: a day in ranges of 1100 at most, or a whole week from Monday"},
-                P_LOCATION, P_CURRENCY, P_FIXED("first_step", NULL), P_FIXED("last_step", NULL), P_FIXED("steps", NULL),
-                P_FIXED("direction", NULL), P_FIXED("slope", NULL), P_FIXED("slope_lo", NULL), P_FIXED("slope_hi", NULL),
-                P_FIXED("mean", NULL), P_FIXED("p", NULL), P_FIXED("changes", NULL)},
-	 .parts = {{.statement = "trend_answer", .shape = PART_FIELDS,
-                .columns = "as_of tz cutoff currency location_id metric granularity from_date to_date steps direction words slope slope_lo slope_hi "
-                           "slope_week slope_week_lo slope_week_hi slope_percent slope_week_percent slope_week_percent_lo slope_week_percent_hi mean p"},
-               {.statement = "trend_changes", .shape = PART_ROWS, .key = "changes", .columns = "date before after change"}},
-	 .also = "404",
-	 .doc = "Whether a figure goes up or down, how surely, and where its level changed"},
+#include "cgi-bin/routes_forecast.def"
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/live",

@@ -1,9 +1,8 @@
 -- Bookings: from messages to states (booking_states_take), from states to figures (booking_figures_take), from figures to
 -- ranks (booking_ranks_make). Each batch of stream/bookings.c calls the first two; what they cost goes with the batch.
 --
--- Plans must be right for millions of rows from the first batch on, when all tables are empty: those of the functions
--- that each batch calls are driven by its rows, with a look-up in an index for each of them (OFFSET 0 keeps the planner
--- from turning that around), and are made once.
+-- Plans must be right for millions of rows from the first batch on, when all tables are empty: they are driven by a
+-- batch's rows, with a look-up in an index for each (OFFSET 0 keeps the planner from turning that around).
 
 -- ---- from messages to states --------------------------------------------------------
 
