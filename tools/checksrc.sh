@@ -90,6 +90,7 @@ check_statements() {
 	statements | while IFS=: read -r file at name; do
 		grep -qF "\"$name\"" $all /dev/null || echo "$file:$at: statement $name is used nowhere" >>"$offences"
 	done
+	statements | sort -t: -k3,3 -s | awk -F: 'seen[$3]++ {print $1 ":" $2 ": statement " $3 " is there twice"}' >>"$offences"
 	for file in $all; do
 		for name in $(asked "$file"); do
 			grep -qxF "$name" <<<"$names" || echo "$file:$(grep -nF "\"$name\"" "$file" | head -n 1 | cut -d: -f1): there is no statement $name" >>"$offences"
@@ -97,7 +98,14 @@ check_statements() {
 	done
 }
 
+# Two branches may have taken the same number.
+check_migrations() {
+	find sql/migrations -name '[0-9]*.sql' 2>/dev/null | sort |
+		awk -F'[/_]' 'seen[$3]++ {print $0 ":1: there is another migration " $3}' >>"$offences"
+}
+
 check_statements
+check_migrations
 for file in $(sources lib batch cgi-bin stream); do
 	check_banned "$file"
 	check_layers "$file"

@@ -59,6 +59,12 @@ describe('checksrc', () => {
 		assert.deepEqual(done.stdout.trim().split('\n'), ['batch/a.c:7: there is no statement absent', 'cgi-bin/r.c:1: there is no statement gone', 'sql/queries/a.sql:9: statement lonely is used nowhere'])
 	})
 
+	it('finds two migrations of one number, and two statements of one name', async () => {
+		const done = await check(tree({ 'sql/migrations/007_a.sql': '', 'sql/migrations/007_b.sql': '', 'sql/migrations/008_b.sql': '',
+			'sql/queries/a.sql': '-- name: one\nSELECT 1\n', 'sql/queries/b.sql': '-- name: one\nSELECT 2\n', 'batch/a.c': 'db_query(db, "one", p);\n' }))
+		assert.deepEqual(done.stdout.trim().split('\n'), ['sql/migrations/007_b.sql:1: there is another migration 007', 'sql/queries/b.sql:1: statement one is there twice'])
+	})
+
 	it('takes no comment, string or longer name for an offence', async () => {
 		const dir = tree({ 'batch/a.c': `/* strcpy(a, b)\n * system("x") */\nstatic const char *s = "atoi(1) /* ";\n// rand()\nint my_strcpy(void), strtok_r(void), gmtime_r(void);\nint f(struct x *p) { return p->system(1) + PQexecParams(0) + '"' + operand(2); }\n`,
 			'batch/b.c': '#include "db/source.h"\n#include "domain/format.h"\n', 'lib/db/source_mysql.c': '#include <mysql.h>\n', 'stream/a.c': '\n'.repeat(700),
