@@ -2,8 +2,9 @@
 -- activity_claim(), activity_people_take(), activity_sessions_take(), activity_figures_take(), activity_done(), in this
 -- order; activity_rebuild() makes everything anew by the same functions and is the definition.
 --
--- They hand rows to each other in temporary tables (w_...), which belong to a connection and are empty after each
--- COMMIT. Plans are made each time: what was small a minute ago may have grown. OFFSET 0 keeps look-ups look-ups.
+-- They hand rows to each other in temporary tables (w_...), which belong to a connection. Plans are made each time
+-- (activity_fill() forgets those there are), by the settings of these functions: what was small a minute ago may have
+-- grown. OFFSET 0 keeps look-ups look-ups.
 
 -- In whose currency carts are; and before when raw events may be gone: whoever drops partitions raises raw_from in
 -- the same transaction, and a rebuild leaves business days that began before it as they are.
@@ -51,23 +52,23 @@ BEGIN
 		properties text,                 -- of the first 200
 		business_date date, hour_at timestamptz, groups text[],
 		person_id bigint                 -- NULL until activity_people_take()
-	) ON COMMIT DELETE ROWS;
+	);
 	-- every id in them, and whom it was first seen with
 	CREATE TEMP TABLE w_who (
 		kind text, id text, to_kind text, to_id text,
-		visitor_id bigint, person_id bigint, linked boolean, fresh boolean
-	) ON COMMIT DELETE ROWS;
+		visitor_id bigint, person_id bigint, linked boolean, fresh boolean, PRIMARY KEY (kind, id)
+	);
 	-- people who turned out to be others
-	CREATE TEMP TABLE w_move (old_id bigint, new_id bigint) ON COMMIT DELETE ROWS;
+	CREATE TEMP TABLE w_move (old_id bigint, new_id bigint);
 	-- whose sessions are touched: by client's id, or found by gaps (session_id NULL)
 	CREATE TEMP TABLE w_key (
 		k integer, session_key bigint, session_id text, bot boolean, person_id bigint,
 		from_at timestamptz, to_at timestamptz, -- what has to be looked at
 		after_at timestamptz,            -- events up to here are left out (rebuild: of sessions that are kept)
 		appended boolean                 -- all is later than what is known: raw events are not needed
-	) ON COMMIT DELETE ROWS;
-	CREATE TEMP TABLE w_was (LIKE activity_session, k integer) ON COMMIT DELETE ROWS;
-	CREATE TEMP TABLE w_is (LIKE activity_session, k integer) ON COMMIT DELETE ROWS;
+	);
+	CREATE TEMP TABLE w_was (LIKE activity_session, k integer);
+	CREATE TEMP TABLE w_is (LIKE activity_session, k integer);
 	ALTER TABLE w_was ALTER activity_session_id DROP NOT NULL;
 	ALTER TABLE w_is ALTER activity_session_id DROP NOT NULL;
 	-- what sessions are put together from, in the order of first_at, seq: events, and what was a session before
@@ -76,10 +77,30 @@ BEGIN
 		events integer, page_views integer, steps integer, landing text, leaving text, source text, device text,
 		cart numeric, cart_unpriced integer, groups text[],
 		begin_at timestamptz             -- of its session
-	) ON COMMIT DELETE ROWS;
+	);
 	-- what is added to activity_session_sum and activity_user_sum
-	CREATE TEMP TABLE w_session_sum (LIKE activity_session_sum) ON COMMIT DELETE ROWS;
-	CREATE TEMP TABLE w_user_sum (LIKE activity_user_sum) ON COMMIT DELETE ROWS;
+	CREATE TEMP TABLE w_session_sum (LIKE activity_session_sum);
+	CREATE TEMP TABLE w_user_sum (LIKE activity_user_sum);
+END
+$$;
+
+-- Empties them. What is deleted stays in their files, which are cut off when that takes less time than to read them.
+CREATE FUNCTION activity_work_clear() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF pg_relation_size('w_event') > 1000000 OR pg_relation_size('w_session_sum') > 1000000 THEN
+		TRUNCATE w_event, w_who, w_move, w_key, w_was, w_is, w_piece, w_session_sum, w_user_sum;
+	ELSE
+		DELETE FROM w_event;
+		DELETE FROM w_who;
+		DELETE FROM w_move;
+		DELETE FROM w_key;
+		DELETE FROM w_was;
+		DELETE FROM w_is;
+		DELETE FROM w_piece;
+		DELETE FROM w_session_sum;
+		DELETE FROM w_user_sum;
+	END IF;
 END
 $$;
 
@@ -87,7 +108,7 @@ $$;
 
 -- The first 1,000 values of a dimension count as themselves, in order of arrival; others in w_event as '(other)'.
 CREATE FUNCTION activity_values_take() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
 	others text[];
 BEGIN
@@ -132,6 +153,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	site activity_site;
 BEGIN
+	EXECUTE 'DISCARD PLANS';
+	PERFORM activity_work_clear();
 	SELECT * INTO STRICT site FROM activity_site;
 	-- (with constants: only the partitions they are in are thought of)
 	EXECUTE format($sql$
@@ -154,7 +177,7 @@ $$;
 
 -- Takes the next batches, as many as have so many events and one that may have more, but for these; NULL: there is none.
 CREATE FUNCTION activity_claim(most integer, but bigint[]) RETURNS TABLE (batches bigint[], events bigint)
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET random_page_cost = 1.1 AS $$
 #variable_conflict use_column
 DECLARE
 	from_at timestamptz;
@@ -176,7 +199,7 @@ $$;
 
 -- Ids of w_event, and whose they are.
 CREATE FUNCTION activity_who_take() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO w_who
 	SELECT s.kind, s.id, s.with_whom[1][1], s.with_whom[1][2], coalesce(v.visitor_id, activity_visitor_number()), v.person_id,
@@ -196,7 +219,7 @@ $$;
 
 -- What a person who turned out to be another has done is the other's.
 CREATE FUNCTION activity_move() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE activity_session s SET person_id = m.new_id FROM w_move m WHERE s.person_id = m.old_id;
 	UPDATE activity_visitor v SET person_id = m.new_id FROM w_move m WHERE v.person_id = m.old_id AND v.visitor_id <> m.old_id;
@@ -219,7 +242,7 @@ $$;
 
 -- Says of each event of w_event whose it is: new ids, links, and when people were first and last there.
 CREATE FUNCTION activity_people_take() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET random_page_cost = 1.1 AS $$
 BEGIN
 	PERFORM activity_who_take();
 	UPDATE w_who SET person_id = visitor_id WHERE fresh;
@@ -259,7 +282,7 @@ $$;
 -- that end before them, so that what comes in order needs the last session alone; what comes late needs its session, or
 -- the one before it, up to the next true gap.
 CREATE FUNCTION activity_keys_take(rebuilding boolean, timeout interval) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO w_key
 	SELECT row_number() OVER (), e.session_key, e.session_id, e.bot, coalesce(w.person_id, e.person_id), e.from_at, e.to_at,
@@ -317,7 +340,7 @@ $sql$ $fn$;
 -- Fills w_piece. Sessions of which raw events are gone, by age or because somebody was erased, are left alone: the
 -- number of their events shows it.
 CREATE FUNCTION activity_pieces_take(code text) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
 	span record;
 	others text[];
@@ -364,7 +387,7 @@ $$;
 -- Where the sessions of pieces begin: with a client's id there is one; else after each gap, and where a session
 -- would be of more than 24 hours.
 CREATE FUNCTION activity_pieces_split(timeout interval) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE w_piece p SET begin_at = s.begin_at
 	FROM (SELECT row, min(first_at) OVER (PARTITION BY k, n) AS begin_at
@@ -385,7 +408,7 @@ $$;
 
 -- Fills w_is: the sessions that the pieces make.
 CREATE FUNCTION activity_sessions_make(site activity_site) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO w_is
 	SELECT w.activity_session_id, k.session_key, k.session_id, k.bot, k.person_id, p.begin_at, p.last_at, p.received_at, p.ended,
@@ -416,7 +439,7 @@ $$;
 -- The sessions that events of w_event are in. rebuilding: events come in order of time, and sessions that are there
 -- already stay as they are but for what comes after them.
 CREATE FUNCTION activity_sessions_take(rebuilding boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET random_page_cost = 1.1 AS $$
 DECLARE
 	site activity_site;
 	timeout interval;
@@ -459,7 +482,7 @@ $$;
 
 -- activity_session_sum follows from w_was to w_is.
 CREATE FUNCTION activity_session_sums_take(site activity_site) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	WITH moved AS (
 		SELECT -1 AS sign, * FROM w_was UNION ALL SELECT 1, * FROM w_is
@@ -496,10 +519,13 @@ $$;
 
 -- On which days people did something, and activity_user_sum with it.
 CREATE FUNCTION activity_days_take() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	WITH gone AS (
-		DELETE FROM activity_person_day p USING w_move m WHERE p.person_id = m.old_id
+		DELETE FROM activity_person_day p USING w_move m
+		WHERE p.person_id = m.old_id
+		  AND p.ctid = ANY (ARRAY(SELECT z.ctid
+		                          FROM w_move o, LATERAL (SELECT ctid FROM activity_person_day d WHERE d.person_id = o.old_id OFFSET 0) z))
 		RETURNING p.business_date, p.bot, m.new_id AS person_id, p.groups
 	), wanted AS (
 		SELECT business_date, bot, person_id, array_agg(DISTINCT x.g COLLATE "C") AS groups
@@ -540,7 +566,7 @@ $$;
 
 -- What the events add to the figures, to the dictionary, and to what is known of products.
 CREATE FUNCTION activity_figures_take() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET random_page_cost = 1.1 AS $$
 DECLARE
 	site activity_site;
 BEGIN
@@ -635,7 +661,7 @@ $$;
 -- the tables should be. Who is whom stays as it was found, and so do the values that dimensions count, and all
 -- days of which raw events are gone.
 CREATE FUNCTION activity_rebuild() RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET work_mem = '64MB' AS $$
+LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 DECLARE
 	site activity_site;
 	from_day date := '-infinity';
@@ -659,7 +685,6 @@ BEGIN
 		EXECUTE format('SELECT count(*) FROM %s', part.name) INTO n;
 		step := interval '24 hours' / (n / 20000 + 1)::int;
 		FOR i IN 0 .. n / 20000 LOOP
-			TRUNCATE w_event, w_who, w_move, w_key, w_was, w_is, w_piece, w_session_sum, w_user_sum;
 			PERFORM activity_fill(greatest(part.from_at + i * step, from_at),
 			                      CASE i WHEN n / 20000 THEN part.from_at + interval '24 hours' ELSE part.from_at + (i + 1) * step END
 			                          - interval '1 microsecond', 0, 9223372036854775807, NULL);
