@@ -71,13 +71,13 @@ static enum err rebuild(struct db *db, const struct conf *conf, struct errbuf *e
 	bool fits = false;
 	enum err rc = db_command(db, "BEGIN", eb);
 	if (rc == ERR_OK)
-		rc = db_query(db, "activity_lock_wait", DB_NO_PARAMS, NULL, eb);
+		rc = db_query(db, "activity_apply_lock_wait", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK)
-		rc = ask_bool(db, "activity_fits", "fits", clock, &fits, eb);
+		rc = ask_bool(db, "activity_apply_fits", "fits", clock, &fits, eb);
 	if (rc == ERR_OK && !fits)
-		rc = db_query(db, "activity_settle", clock, NULL, eb);
+		rc = db_query(db, "activity_apply_settle", clock, NULL, eb);
 	if (rc == ERR_OK && !fits)
-		rc = db_query(db, "activity_rebuild", DB_NO_PARAMS, NULL, eb);
+		rc = db_query(db, "activity_apply_rebuild", DB_NO_PARAMS, NULL, eb);
 	if (rc == ERR_OK)
 		rc = db_command(db, "COMMIT", eb);
 	return rc == ERR_OK ? rc : apply_passing(db, rc, eb);
@@ -91,7 +91,8 @@ static enum err settle(struct activity *a, struct errbuf *eb)
 	struct db *db = NULL;
 	bool fits = false;
 	struct db_param params[5];
-	enum err rc = ask_bool(a->db, "activity_fits", "fits", clock_params(conf, params), &fits, eb);
+	enum err rc =
+		ask_bool(a->db, "activity_apply_fits", "fits", clock_params(conf, params), &fits, eb);
 	if (rc != ERR_OK || fits)
 		return rc;
 	int64_t begun_ms = clock_mono_ms();
@@ -114,7 +115,7 @@ static enum err begin(struct activity *a, struct errbuf *eb)
 	bool mine = false;
 	enum err rc = db_command(a->db, "BEGIN", eb);
 	if (rc == ERR_OK)
-		rc = ask_bool(a->db, "activity_lock", "mine", DB_NO_PARAMS, &mine, eb);
+		rc = ask_bool(a->db, "activity_apply_lock", "mine", DB_NO_PARAMS, &mine, eb);
 	a->busy = rc == ERR_OK && !mine;
 	return a->busy ? ERR_LOCKED : rc;
 }
@@ -130,7 +131,7 @@ static enum err claim(struct activity *a, int most, struct errbuf *eb)
 	for (int i = 0; i < a->skipped_n; i++)
 		buf_printf(&but, "%c%s", i ? ',' : '{', a->skipped[i]);
 	buf_puts(&but, a->skipped_n ? "}" : "{}");
-	enum err rc = db_query(a->db, "activity_claim",
+	enum err rc = db_query(a->db, "activity_apply_claim",
 	                       DB_PARAMS({"most", number}, {"but", buf_str(&but)}), &rs, eb);
 	buf_fini(&but);
 	const char *batches = rc == ERR_OK && rowset_rows(&rs) ? rowset_get(&rs, 0, "batches") : NULL;
@@ -145,17 +146,17 @@ static enum err claim(struct activity *a, int most, struct errbuf *eb)
 
 static enum err take(struct activity *a, struct errbuf *eb)
 {
-	enum err rc = db_query(a->db, "activity_people", DB_NO_PARAMS, NULL, eb);
+	enum err rc = db_query(a->db, "activity_apply_people", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_people);
 	if (rc == ERR_OK)
 		rc = db_query(a->db, "activity_apply_sessions", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_sessions);
 	if (rc == ERR_OK)
-		rc = db_query(a->db, "activity_figures", DB_NO_PARAMS, NULL, eb);
+		rc = db_query(a->db, "activity_apply_figures", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_figures);
 	if (rc == ERR_OK)
-		rc = db_query(a->db, "activity_done", DB_PARAMS({"batches", buf_str(&a->batches)}), NULL,
-		              eb);
+		rc = db_query(a->db, "activity_apply_done", DB_PARAMS({"batches", buf_str(&a->batches)}),
+		              NULL, eb);
 	return rc;
 }
 
@@ -262,7 +263,7 @@ static enum err look(struct activity *a, struct errbuf *eb)
 	struct rowset rs;
 	if (clock_mono_ms() - a->looked_ms < LOOK_MS)
 		return ERR_OK;
-	enum err rc = db_query(a->db, "activity_look", DB_NO_PARAMS, &rs, eb);
+	enum err rc = db_query(a->db, "activity_apply_look", DB_NO_PARAMS, &rs, eb);
 	if (rc == ERR_OK) {
 		a->looked_ms = clock_mono_ms();
 		a->lag_ms = rowset_int(&rs, 0, "lag_ms");

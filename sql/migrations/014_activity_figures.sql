@@ -16,21 +16,16 @@ CREATE INDEX activity_person_day_person ON activity_person_day (person_id);
 CREATE FUNCTION activity_lock_key() RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT hashtext('takings activity')::bigint $$;
 
--- A row of activity_visitor gets its number before it is written. Whoever asks needs no right to the sequence.
-CREATE FUNCTION activity_visitor_number() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-	SELECT nextval('activity_visitor_visitor_id_seq')
-$$;
-
 -- The groups an event is in, by its dims: 'dimension_id:value', '' not set. Of the dimensions 1 to 8 always, of
--- others where the event knows them.
+-- others where the event knows them. In the order of "C", as all lists of groups.
 CREATE FUNCTION activity_groups(dims text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT ARRAY['1:' || coalesce(dims[1], ''), '2:' || coalesce(dims[2], ''), '3:' || coalesce(dims[3], ''),
-	             '4:' || coalesce(dims[4], ''), '5:' || coalesce(dims[5], ''), '6:' || coalesce(dims[6], ''),
-	             '7:' || coalesce(dims[7], ''), '8:' || coalesce(dims[8], '')]
-	       || CASE WHEN cardinality(dims) > 8
-	               THEN ARRAY(SELECT d || ':' || coalesce(dims[d], '') FROM generate_series(9, cardinality(dims)) d) END
+	SELECT CASE WHEN cardinality(dims) > 8
+	            THEN ARRAY(SELECT d || ':' || coalesce(dims[d], '') FROM generate_series(1, cardinality(dims)) d
+	                       ORDER BY (d || ':') COLLATE "C")
+	            ELSE ARRAY['1:' || coalesce(dims[1], ''), '2:' || coalesce(dims[2], ''), '3:' || coalesce(dims[3], ''),
+	                       '4:' || coalesce(dims[4], ''), '5:' || coalesce(dims[5], ''), '6:' || coalesce(dims[6], ''),
+	                       '7:' || coalesce(dims[7], ''), '8:' || coalesce(dims[8], '')] END
 $$;
 CREATE FUNCTION activity_group_dimension(g text) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT split_part(g, ':', 1)::smallint $$;
@@ -91,14 +86,8 @@ BEGIN
 	IF pg_relation_size('w_event') > 1000000 OR pg_relation_size('w_session_sum') > 1000000 THEN
 		TRUNCATE w_event, w_who, w_move, w_key, w_was, w_is, w_piece, w_session_sum, w_user_sum;
 	ELSE
-		DELETE FROM w_event;
-		DELETE FROM w_who;
-		DELETE FROM w_move;
-		DELETE FROM w_key;
-		DELETE FROM w_was;
-		DELETE FROM w_is;
-		DELETE FROM w_piece;
-		DELETE FROM w_session_sum;
+		WITH a AS (DELETE FROM w_event), b AS (DELETE FROM w_who), c AS (DELETE FROM w_move), d AS (DELETE FROM w_key),
+		     e AS (DELETE FROM w_was), f AS (DELETE FROM w_is), g AS (DELETE FROM w_piece), h AS (DELETE FROM w_session_sum)
 		DELETE FROM w_user_sum;
 	END IF;
 END
@@ -202,7 +191,7 @@ CREATE FUNCTION activity_who_take() RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO w_who
-	SELECT s.kind, s.id, s.with_whom[1][1], s.with_whom[1][2], coalesce(v.visitor_id, activity_visitor_number()), v.person_id,
+	SELECT s.kind, s.id, s.with_whom[1][1], s.with_whom[1][2], coalesce(v.visitor_id, nextval('activity_visitor_visitor_id_seq')), v.person_id,
 	       coalesce(v.linked_at IS NOT NULL, false), v.visitor_id IS NULL
 	FROM (SELECT 'user' AS kind, user_id AS id, NULL::text[] AS with_whom FROM w_event WHERE user_id IS NOT NULL GROUP BY user_id
 	      UNION ALL
@@ -240,6 +229,17 @@ BEGIN
 END
 $$;
 
+-- When people of w_event were there. Bots are nobody.
+CREATE FUNCTION activity_people_seen()
+RETURNS TABLE (person_id bigint, first_at timestamptz, first_day date, last_at timestamptz, last_received_at timestamptz)
+LANGUAGE plpgsql ROWS 200 AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY SELECT person_id, min(occurred_at), min(business_date), max(occurred_at), max(received_at)
+	             FROM w_event WHERE NOT bot GROUP BY person_id;
+END
+$$;
+
 -- Says of each event of w_event whose it is: new ids, links, and when people were first and last there.
 CREATE FUNCTION activity_people_take() RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET random_page_cost = 1.1 AS $$
@@ -256,21 +256,21 @@ BEGIN
 	WHERE w.kind = 'session' AND w.to_kind IS NOT NULL AND NOT w.linked;
 	UPDATE w_who w SET person_id = m.new_id FROM w_move m WHERE w.person_id = m.old_id;
 
-	INSERT INTO activity_visitor (visitor_id, kind, id, person_id, linked_at) OVERRIDING SYSTEM VALUE
-	SELECT visitor_id, kind, id, person_id, CASE WHEN person_id <> visitor_id THEN now() END
-	FROM w_who WHERE fresh ORDER BY kind, id COLLATE "C";
+	UPDATE w_event e SET person_id = w.person_id FROM w_who w WHERE w.kind = e.by_kind AND w.id = e.by_id;
+	INSERT INTO activity_visitor (visitor_id, kind, id, person_id, linked_at, first_at, first_day, last_at, last_received_at)
+	OVERRIDING SYSTEM VALUE
+	SELECT w.visitor_id, w.kind, w.id, w.person_id, CASE WHEN w.person_id <> w.visitor_id THEN now() END,
+	       e.first_at, e.first_day, e.last_at, e.last_received_at
+	FROM w_who w LEFT JOIN activity_people_seen() e ON e.person_id = w.visitor_id
+	WHERE w.fresh ORDER BY w.kind, w.id COLLATE "C";
 	DELETE FROM w_move m USING w_who w WHERE w.visitor_id = m.old_id AND w.fresh;
 	IF EXISTS (SELECT FROM w_move) THEN
 		PERFORM activity_move();
 	END IF;
-
-	UPDATE w_event e SET person_id = w.person_id FROM w_who w WHERE w.kind = e.by_kind AND w.id = e.by_id;
 	UPDATE activity_visitor v
 	SET first_at = least(v.first_at, e.first_at), first_day = least(v.first_day, e.first_day),
 	    last_at = greatest(v.last_at, e.last_at), last_received_at = greatest(v.last_received_at, e.last_received_at)
-	FROM (SELECT person_id, min(occurred_at) AS first_at, min(business_date) AS first_day, max(occurred_at) AS last_at,
-	             max(received_at) AS last_received_at
-	      FROM w_event WHERE NOT bot GROUP BY person_id) e
+	FROM activity_people_seen() e
 	WHERE v.visitor_id = e.person_id
 	  AND (v.first_at IS NULL OR e.first_at < v.first_at OR e.last_at > v.last_at OR e.last_received_at > v.last_received_at);
 END
@@ -415,7 +415,7 @@ BEGIN
 	       booking_date(p.begin_at, site.timezone, site.cutoff_hours),
 	       p.begin_at - (p.begin_at AT TIME ZONE site.timezone - date_trunc('hour', p.begin_at AT TIME ZONE site.timezone)),
 	       p.events, p.page_views, p.steps, coalesce(p.landing, ''), coalesce(p.leaving, ''), coalesce(p.source, ''),
-	       coalesce(p.device, ''), p.cart, p.cart_unpriced, g.groups, k.k
+	       coalesce(p.device, ''), p.cart, p.cart_unpriced, coalesce(g.groups, p.groups), k.k
 	FROM (SELECT k, begin_at, max(last_at) AS last_at, max(received_at) AS received_at,
 	             (array_agg(ended ORDER BY first_at DESC, seq DESC))[1] AS ended,
 	             sum(events)::int AS events, sum(page_views)::int AS page_views, bit_or(steps) AS steps,
@@ -424,13 +424,15 @@ BEGIN
 	             (array_agg(source ORDER BY first_at, seq) FILTER (WHERE source <> ''))[1] AS source,
 	             (array_agg(device ORDER BY first_at, seq) FILTER (WHERE device <> ''))[1] AS device,
 	             coalesce(sum(cart) FILTER (WHERE bought_later IS NOT TRUE), 0) AS cart,
-	             coalesce(sum(cart_unpriced) FILTER (WHERE bought_later IS NOT TRUE), 0) AS cart_unpriced
+	             coalesce(sum(cart_unpriced) FILTER (WHERE bought_later IS NOT TRUE), 0) AS cart_unpriced, min(groups) AS groups
 	      FROM (SELECT *, bool_or(steps & 8 <> 0) OVER (PARTITION BY k, begin_at ORDER BY first_at DESC, seq DESC
 	                                                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bought_later
 	            FROM w_piece) x
 	      GROUP BY k, begin_at) p
-	JOIN (SELECT k, begin_at, array_agg(DISTINCT x.g COLLATE "C") AS groups FROM w_piece, unnest(groups) x(g) GROUP BY k, begin_at) g
-	     USING (k, begin_at)
+	LEFT JOIN (SELECT k, begin_at, array_agg(DISTINCT x.g COLLATE "C") AS groups
+	           FROM (SELECT k, begin_at, groups, min(groups) OVER s <> max(groups) OVER s AS differ
+	                 FROM w_piece WINDOW s AS (PARTITION BY k, begin_at)) w, unnest(groups) x(g)
+	           WHERE differ GROUP BY k, begin_at) g USING (k, begin_at)
 	JOIN w_key k USING (k)
 	LEFT JOIN w_was w ON w.k = p.k AND (w.started_at = p.begin_at OR k.session_id IS NOT NULL);
 END
@@ -659,14 +661,14 @@ $$;
 
 -- All that raw events still say, made anew from them: what a clock that changed asks for, and the definition of what
 -- the tables should be. Who is whom stays as it was found, and so do the values that dimensions count, and all
--- days of which raw events are gone.
+-- days before raw_from. Events of people who were erased are not there any more and count no longer.
 CREATE FUNCTION activity_rebuild() RETURNS void
 LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 DECLARE
 	site activity_site;
 	from_day date := '-infinity';
 	from_at timestamptz := '-infinity';
-	part record;
+	part_at timestamptz;
 	step interval;
 	n bigint;
 BEGIN
@@ -677,16 +679,17 @@ BEGIN
 		from_at := business_day_start(site.timezone, site.cutoff_hours, from_day);
 	END IF;
 	PERFORM activity_clear(from_day, site);
-	FOR part IN
-		SELECT x[1]::date::timestamp AT TIME ZONE 'UTC' AS from_at, c.oid::regclass AS name
+	FOR part_at IN
+		SELECT x[1]::date::timestamp AT TIME ZONE 'UTC'
 		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, regexp_match(c.relname, '_(\d{8})$') x
 		WHERE i.inhparent = 'activity_event'::regclass ORDER BY 1
 	LOOP
-		EXECUTE format('SELECT count(*) FROM %s', part.name) INTO n;
+		EXECUTE format('SELECT count(*) FROM activity_event WHERE occurred_at >= %L AND occurred_at < %L', part_at,
+		               part_at + interval '24 hours') INTO n;
 		step := interval '24 hours' / (n / 20000 + 1)::int;
 		FOR i IN 0 .. n / 20000 LOOP
-			PERFORM activity_fill(greatest(part.from_at + i * step, from_at),
-			                      CASE i WHEN n / 20000 THEN part.from_at + interval '24 hours' ELSE part.from_at + (i + 1) * step END
+			PERFORM activity_fill(greatest(part_at + i * step, from_at),
+			                      CASE i WHEN n / 20000 THEN part_at + interval '24 hours' ELSE part_at + (i + 1) * step END
 			                          - interval '1 microsecond', 0, 9223372036854775807, NULL);
 			PERFORM activity_people_take(), activity_sessions_take(true), activity_figures_take();
 		END LOOP;

@@ -44,7 +44,7 @@ BEGIN
 			  activity_warning activity_type activity_property activity_visitor activity_session activity_person_day
 			  activity_value activity_sum activity_session_sum activity_user_sum activity_product location_region
 			  activity_suppressed activity_secret activity_question', NULL),
-			('analytics_rw', 'USAGE', 'activity_batch_id', NULL),
+			('analytics_rw', 'USAGE', 'activity_batch_id activity_visitor_visitor_id_seq', NULL),
 			('analytics_web', 'USAGE', 'activity_batch_id', NULL),
 			('analytics_web', 'INSERT', 'activity_batch activity_event activity_id activity_quarantine', NULL),
 			('analytics_web', 'INSERT UPDATE', 'activity_account activity_warning', NULL),

@@ -97,13 +97,14 @@ async function store(database, rnd, events, { size, mixed }) {
 	}
 	const numbers = cut.map((_, i) => i + 1)
 	const order = mixed ? shuffled(rnd, numbers) : numbers
-	const arrival = []
+	const arrival = [], session = database.session()
 	for (const [i, list] of cut.entries()) {
 		list.forEach((e, place) => { e.seq = order[i] * 65536 + place })
 		arrival.push(...list)
-		await database.exec(activityInsert(list, { batch: order[i] }))
-		if (mixed) await activityApplied(database, until)
+		await session.ask(activityInsert(list, { batch: order[i] }))
+		if (mixed) await until(async () => await session.ask('SELECT count(*) FROM activity_batch') === '0', { what: 'it to take effect', every: 10 })
 	}
+	await session.close()
 	await activityApplied(database, until)
 	return arrival
 }
