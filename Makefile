@@ -50,12 +50,16 @@ CLIENT_SRC := $(wildcard tests/api/*.c tests/stream/*.c)
 EMBEDDED := $(sort $(wildcard sql/migrations/*.sql sql/queries/*.sql templates/*.html))
 STATIC := $(sort $(wildcard static/css/*.css static/js/*.js))
 
+# What other sites load is small: without comments, indentation and spaces.
+static/tracker.js: static/js/tracker.src.js
+	$(QUIET)sed -E '/^[[:space:]]*\/\//d; s/^\t+//; s/ ?([]=+?:{}(),;<>&|![]+) ?/\1/g' $< > $@
+
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/gen/assets.o
 PROGRAMS := $(B)/takings-batch $(B)/takings-web $(B)/takings-stream
 
 .PHONY: build help
-build: $(PROGRAMS) ## compile the three programs into build/
+build: $(PROGRAMS) static/tracker.js ## compile the three programs into build/
 
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
