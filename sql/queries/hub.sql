@@ -20,7 +20,7 @@ SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS as_
                          'partial', true, 'elapsed_s', floor(extract(epoch FROM now() - d.starts_at))::int) AS range,
        'order_date' AS basis, :window_s::int AS window_s, :customers::boolean AS customers, r.has_orders,
        :bookings::boolean AND EXISTS (SELECT FROM booking_site WHERE timezone IS NOT NULL AND processed_at IS NOT NULL) AS has_bookings,
-       EXISTS (SELECT FROM activity_site WHERE timezone IS NOT NULL AND applied_at IS NOT NULL) AS has_activity,
+       EXISTS (SELECT FROM activity_visitor) AND EXISTS (SELECT FROM activity_site WHERE timezone IS NOT NULL AND applied_at IS NOT NULL) AS has_activity,
        :user_s::int AS user_s, :user_s::int / 60 AS user_min, :session_s::int AS session_s
 FROM (SELECT * FROM (
           SELECT timezone, cutoff_hours, revenue_profile, counted_statuses, default_currency, true AS has_orders FROM site JOIN rules USING (rules_id)

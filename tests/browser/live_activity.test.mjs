@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { activityInsert } from '../lib/activity.mjs'
-import { applied, day, session, visitor } from '../lib/activity_now.mjs'
 import { Live } from '../lib/live.mjs'
 import { until } from '../lib/process.mjs'
 import { PHONE, WIDE, assertAccessible, assertNoSidewaysScroll, launch, openPage, signIn } from './browser.mjs'
@@ -24,7 +23,7 @@ describe('activity on the live page', () => {
 	}
 	const isSaid = (state) => page.waitForSelector(`#state[data-state="${state}"]`, { timeout: 20_000 })
 	const textOf = async (selector) => (await page.locator(selector).first().textContent()).replace(/\s+/g, (t) => t === NNBSP ? t : ' ').trim()
-	const happens = (sql, events = []) => live.db.exec(`${applied}; ${sql}; ${events.length ? activityInsert(events) : ''}; NOTIFY takings_live, '1'`)
+	const happens = (...events) => live.db.exec(activityInsert(events.map((e) => ({ at: Date.now(), currency: 'EUR', ...e }))))
 
 	before(async () => {
 		await signIn(null)
@@ -41,12 +40,11 @@ describe('activity on the live page', () => {
 		await open()
 		await isSaid('live')
 		assert.equal(await page.locator('#feed').count(), 0)
-		await happens(`${visitor(1, 'user', 'anna', 0)}; ${session(1, 1, 0, { page: '/shoes', cart: '30.10' })};
-			INSERT INTO activity_session_sum VALUES ('day', false, 0, ${day}, '', 4, 1, 0, 9, 90)`, [{ at: Date.now(), type: 'page_view', user_id: 'anna', dims: { page: '/shoes' } }])
+		await happens({ type: 'page_view', user_id: 'anna', dims: { page: '/shoes' } }, { type: 'add_to_cart', user_id: 'anna', price: '15.05', quantity: 2, dims: { page: '/shoes', product: '7' } })
 		await page.waitForSelector('#feed [data-entry]', { timeout: 10_000 })
 		assert.equal(await textOf('#active-users'), '1')
 		assert.equal(await textOf('#cart'), `€${NNBSP}30.10`)
-		assert.equal(await textOf('#conversion'), `25.0${NNBSP}%`)
+		assert.equal(await textOf('#conversion'), `0.0${NNBSP}%`)
 		await close()
 	})
 
@@ -54,14 +52,14 @@ describe('activity on the live page', () => {
 		await open()
 		await isSaid('live')
 		const begun = Date.now()
-		await happens(`${visitor(2, 'anonymous', 'a-2', 0)}; ${session(2, 2, 0, { page: '/<b>', cart: '10.00' })}`,
-			[{ at: Date.now(), type: 'add_to_cart', anonymous_id: 'a-2', dims: { page: '/<b>', product: 'P&1' } }, { at: Date.now(), type: 'page_view', user_id: 'bot', flags: 16 }])
-		await page.waitForFunction(() => document.querySelectorAll('#feed [data-entry]').length === 2, null, { timeout: 5000 })
+		await happens({ type: 'purchase', user_id: 'bob', dims: { page: '/paid' } }, { type: 'add_to_cart', anonymous_id: 'a-2', price: '10.00', dims: { page: '/<b>', product: 'P&1' } }, { user_id: 'bot', flags: 16 })
+		await page.waitForFunction(() => document.querySelectorAll('#feed [data-entry]').length === 4, null, { timeout: 5000 })
 		assert.ok(Date.now() - begun < 2000, `${Date.now() - begun} ms`)
 		assert.match(await textOf('#feed tr'), /^\d s agoadd_to_cartP&1a-2$/)
-		assert.deepEqual([await textOf('#active-users'), await textOf('#active-users-5m'), await textOf('#active-sessions'), await textOf('#carts')], ['2', '2', '2', '2'])
+		assert.deepEqual([await textOf('#active-users'), await textOf('#active-users-5m'), await textOf('#active-sessions'), await textOf('#carts')], ['3', '3', '3', '2'])
 		assert.equal(await textOf('#cart'), `€${NNBSP}20.05`)
-		assert.deepEqual(await page.$$eval('#pages th', (list) => list.map((e) => e.textContent)), ['/<b>', '/shoes'])
+		assert.equal(await textOf('#conversion'), `33.3${NNBSP}%`)
+		assert.deepEqual(await page.$$eval('#pages th', (list) => list.map((e) => e.textContent)), ['/<b>', '/paid', '/shoes'])
 		await until(async () => /^[1-9]/.test(await textOf('#feed time')), { what: 'time to go by' })
 		await close()
 	})
@@ -84,9 +82,10 @@ describe('activity on the live page', () => {
 		await isSaid('live')
 		await live.endStream('SIGKILL')
 		await isSaid('polling')
-		await happens(visitor(3, 'user', 'carl', 0))
-		await until(async () => await textOf('#active-users') === '3', { what: 'the third' })
+		await happens({ user_id: 'carl', type: 'page_view' })
+		await until(async () => /page_view/.test(await textOf('#feed tr')), { what: 'the event' })
 		await live.startStream()
+		await until(async () => await textOf('#active-users') === '4', { what: 'the fourth' })
 		await close(/WebSocket|Failed to load resource|net::/)
 	})
 

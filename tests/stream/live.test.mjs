@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PASSWORD, SECRET, csrfOf, forge } from '../lib/access.mjs'
 import { activityInsert } from '../lib/activity.mjs'
-import { applied, session, visitor } from '../lib/activity_now.mjs'
 import { Live } from '../lib/live.mjs'
 import { must, run, sleep, until } from '../lib/process.mjs'
 import { emptyCwd, program } from '../lib/shop.mjs'
@@ -208,10 +207,9 @@ test('activity is for everybody, who did it for those who may see customers, and
 		return data
 	}
 	assert.ok(!('activity' in await of('analyst')) && !('activity_feed' in await of('analyst')))
-	await live.db.exec(`${applied}; ${visitor(1, 'user', 'anna', 3)}; ${session(1, 1, 3, { page: '/shoes' })}; ${activityInsert([{ at: Date.now(), type: 'add_to_cart', user_id: 'anna', dims: { page: '/shoes', product: '7' } }])};
-		NOTIFY takings_live, '1'`)
+	await live.db.exec(activityInsert([{ at: Date.now(), type: 'add_to_cart', user_id: 'anna', dims: { page: '/shoes', product: '7' } }]))
 	const told = await until(async () => { const data = await of('analyst'); return data.activity && data }, { what: 'activity in the picture' })
-	assert.deepEqual([told.activity.active_users, told.activity.active_users_5m, told.activity.active_sessions, told.activity.conversion_rate], [1, 1, 1, null])
+	assert.deepEqual([told.activity.active_users, told.activity.active_users_5m, told.activity.active_sessions, told.activity.conversion_rate], [1, 1, 1, 0])
 	assert.deepEqual(told.activity_pages, [{ page: '/shoes', users: 1 }])
 	for (const [name, id] of [['analyst', 'anna'], ['admin', 'anna'], ['viewer', null], ['read', null]]) {
 		const { activity_feed: [{ event_type: type, product, page, who: by }] } = await of(name)
@@ -220,12 +218,9 @@ test('activity is for everybody, who did it for those who may see customers, and
 	await takings(['user', 'add', 'chief', '--role', 'admin'], `${PASSWORD}\n`)
 	// How long that takes is measured of what came after the first picture and has taken effect.
 	const delay = async () => Number(/^analytics_live_delay_ms (\S+)$/m.exec((await live.web.get('/metrics')).text)?.[1])
-	assert.equal(await delay(), -1)
-	await live.db.exec(`${activityInsert([{ at: Date.now() - 5000, user_id: 'anna' }])}; NOTIFY takings_live, '2'`)
-	await sleep(1500)
-	await live.db.exec("DELETE FROM activity_batch; NOTIFY takings_live, '3'")
-	const ms = await until(async () => { const n = await delay(); return n > 0 && n }, { what: 'the delay', limit: 20_000 })
-	assert.ok(ms > 5000 && ms < 12_000, `${ms} ms`)
+	await live.db.exec(activityInsert([{ at: Date.now() - 5000, user_id: 'anna' }]))
+	const ms = await until(async () => { const n = await delay(); return n > 4000 && n }, { what: 'the delay', limit: 20_000 })
+	assert.ok(ms < 9000, `${ms} ms`)
 	assert.match((await live.web.get('/admin/system', { headers: { Cookie: await logIn('chief') } })).text, /id="live-delay">[\d,\u202f]+ ms/)
 })
 
