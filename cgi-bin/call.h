@@ -16,6 +16,7 @@ struct cache;
 struct cached;
 struct fcgi_server;
 struct group_commit;
+struct sink_kafka;
 struct identities;
 struct limits;
 struct tv;
@@ -32,6 +33,7 @@ struct web {
 	struct limits *visitors; /* what they do in a minute */
 	struct activity_setups *setups;
 	struct group_commit *group;
+	struct sink_kafka *sink; /* NULL: tracked events go into the database */
 	struct cache *cache;
 	struct fcgi_server *server;
 	int64_t start_ms; /* monotonic */

@@ -16,6 +16,7 @@
 #include "cgi-bin/metrics.h"
 #include "cgi-bin/openapi.h"
 #include "cgi-bin/pages.h"
+#include "cgi-bin/sink_kafka.h"
 #include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
 #include "db/analytics.h"
@@ -114,6 +115,8 @@ static enum err serve(struct web *w, struct errbuf *eb)
 		return rc;
 	fcgi_on_hup(w->server, reload, w);
 	rc = pages_init(w, eb);
+	if (rc == ERR_OK && strcmp(conf_str(w->conf, CONF_EVENTS_SINK), "kafka") == 0)
+		rc = sink_kafka_open(&w->sink, w->conf, eb);
 	if (rc == ERR_OK)
 		rc = check_budget(w, eb);
 	if (rc == ERR_OK) {
@@ -125,6 +128,7 @@ static enum err serve(struct web *w, struct errbuf *eb)
 		_exit(1);
 	}
 	watch_stop(w->watch);
+	sink_kafka_close(w->sink);
 	fcgi_close(w->server);
 	pages_fini();
 	return rc;

@@ -7,8 +7,10 @@
 #include "base/cidr.h"
 #include "base/clock.h"
 #include "base/jnode.h"
+#include "base/log.h"
 #include "cgi-bin/activity_setup.h"
 #include "cgi-bin/group_commit.h"
+#include "cgi-bin/sink_kafka.h"
 #include "cgi-bin/stats.h"
 #include "domain/activity_store.h"
 #include "web/json.h"
@@ -30,6 +32,8 @@ struct tracking {
 	struct activity_setup *setup;
 	struct activity_sender sender;
 	struct activity_rows *rows;
+	struct sink_batch *batch; /* what goes into Kafka; NULL: all is among the rows */
+	bool aside;               /* something was refused or warned of: it is among the rows */
 	const char *source;
 	struct fate *fates;
 	int n;
@@ -143,6 +147,7 @@ static void refuse(struct tracking *t, const struct jnode *event, struct fate *f
                    const char *reason, const struct errbuf *why)
 {
 	because(t, f, ACTIVITY_REFUSED, reason, why);
+	t->aside = true;
 	activity_rows_refuse(t->rows, t->source, type_of(event), reason, why, t->sender.received_us);
 }
 
@@ -150,7 +155,10 @@ static void quarantine(struct tracking *t, const struct activity_event *e, struc
                        const char *reason, const struct errbuf *why)
 {
 	because(t, f, ACTIVITY_QUARANTINED, reason, why);
-	activity_rows_quarantine(t->rows, e, t->source, reason, why);
+	if (t->batch)
+		sink_batch_put(t->batch, e, t->source, reason, why);
+	else
+		activity_rows_quarantine(t->rows, e, t->source, reason, why);
 }
 
 /* One that can be read. */
@@ -168,6 +176,11 @@ static void keep(struct tracking *t, struct activity_event *e, struct fate *f)
 	}
 	if (!fits)
 		activity_rows_warn(t->rows, t->source, e->type, "schema", &why, e->received_us);
+	t->aside = t->aside || !fits;
+	if (t->batch) {
+		sink_batch_put(t->batch, e, t->source, NULL, NULL);
+		return;
+	}
 	f->place = activity_rows_n(t->rows);
 	activity_rows_put(t->rows, e, t->source);
 }
@@ -231,6 +244,19 @@ static enum err store(struct tracking *t, struct errbuf *eb)
 	return ERR_OK;
 }
 
+/* What is in Kafka is acknowledged: which of it was there before, the stream finds out. What stays
+ * aside is counted as well as can be. */
+static enum err send(struct tracking *t, struct errbuf *eb)
+{
+	enum activity_outcome none;
+	struct errbuf away = {0};
+	enum err rc = sink_kafka_send(t->c->web->sink, t->batch, eb);
+	if (rc == ERR_OK && t->aside &&
+	    group_commit_store(t->c->web->group, t->rows, &none, &away) != ERR_OK)
+		log_err("track_not_counted", &away);
+	return rc;
+}
+
 static enum err track(struct tracking *t, const struct jnode *list, const struct jnode *one,
                       struct errbuf *eb)
 {
@@ -240,12 +266,14 @@ static enum err track(struct tracking *t, const struct jnode *list, const struct
 	t->n = list ? (int)list->n : 1;
 	t->fates = arena_array(t->c->req->arena, (size_t)t->n, sizeof *t->fates);
 	t->rows = activity_rows_new();
+	t->batch = t->c->web->sink ? sink_batch_new() : NULL;
 	fill_sender(t);
 	int at = 0;
 	for (const struct jnode *e = list ? list->first : one; e; e = list ? e->next : NULL)
 		take_event(t, e, &t->fates[at++]);
-	rc = store(t, eb);
+	rc = t->batch ? send(t, eb) : store(t, eb);
 	activity_rows_free(t->rows);
+	sink_batch_free(t->batch);
 	activity_setup_release(t->c, t->setup);
 	return rc;
 }
