@@ -86,8 +86,8 @@ $$;
 
 -- What answers for which part of each bucket bounds[n] to bounds[n + 1]: the figures of a grain, which are all
 -- within, or (grain NULL) single rows. Days are those of the pieces of days and months.
-CREATE FUNCTION activity_pieces(bounds timestamptz[], zone text, cutoff_hours int)
-RETURNS TABLE (bucket int, grain activity_grain, from_at timestamptz, to_at timestamptz, from_day date, to_day date)
+CREATE TYPE activity_piece AS (bucket int, grain activity_grain, from_at timestamptz, to_at timestamptz, from_day date, to_day date);
+CREATE FUNCTION activity_pieces(bounds timestamptz[], zone text, cutoff_hours int) RETURNS SETOF activity_piece
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	tick constant interval := '1 microsecond';
@@ -191,7 +191,7 @@ CREATE FUNCTION activity_group(value text, q activity_asked) RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN q.groups = '{}' THEN '{}'::text[] ELSE ARRAY[value] END $$;
 
 -- Events of a type in a bucket and group, and the three values of the group.
-CREATE FUNCTION activity_event_sums(q activity_asked, bounds timestamptz[])
+CREATE FUNCTION activity_event_sums(q activity_asked, pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], event_type text, n bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -200,7 +200,7 @@ DECLARE
 BEGIN
 	RETURN QUERY
 	SELECT p.bucket, activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q), s.event_type, sum(s.events)::bigint
-	FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p
+	FROM unnest(pieces) p
 	JOIN activity_sum s ON s.grain = p.grain AND s.bot = q.bot AND s.dimension_id = id AND s.bucket_at >= p.from_at AND s.bucket_at < p.to_at
 	WHERE (q.types IS NULL OR s.event_type = ANY (q.types)) AND (q.filters = '{}' OR s.value = ANY (wanted))
 	GROUP BY 1, 2, 3;
@@ -236,19 +236,19 @@ END
 $$;
 
 -- Pieces without figures, neighbours joined: what is left for single rows.
-CREATE FUNCTION activity_left(bounds timestamptz[], zone text, cutoff_hours int, hours boolean)
+CREATE FUNCTION activity_left(pieces activity_piece[], hours boolean)
 RETURNS TABLE (froms timestamptz[], tos timestamptz[])
 LANGUAGE sql STABLE ROWS 1 AS $$
 	WITH piece AS (
 		SELECT from_at, to_at, lag(to_at) OVER (ORDER BY from_at) IS DISTINCT FROM from_at AS fresh
-		FROM activity_pieces(bounds, zone, cutoff_hours) WHERE grain IS NULL OR (hours AND grain = 'hour')
+		FROM unnest(pieces) p WHERE grain IS NULL OR (hours AND grain = 'hour')
 	), span AS (
 		SELECT min(from_at) AS a, max(to_at) AS z FROM (SELECT *, count(*) FILTER (WHERE fresh) OVER (ORDER BY from_at) AS k FROM piece) x GROUP BY k
 	)
 	SELECT coalesce(array_agg(a ORDER BY a), '{}'), coalesce(array_agg(z ORDER BY a), '{}') FROM span
 $$;
 
-CREATE FUNCTION activity_events_of(q activity_asked, bounds timestamptz[])
+CREATE FUNCTION activity_events_of(q activity_asked, bounds timestamptz[], pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], event_type text, n bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -256,8 +256,8 @@ DECLARE
 	tos timestamptz[] := bounds[cardinality(bounds):];
 BEGIN
 	IF cardinality(activity_dimensions_of(q)) <= 1 THEN
-		RETURN QUERY SELECT * FROM activity_event_sums(q, bounds);
-		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(bounds, q.zone, q.cutoff_hours, false) l;
+		RETURN QUERY SELECT * FROM activity_event_sums(q, pieces);
+		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(pieces, false) l;
 	END IF;
 	IF froms <> '{}' THEN
 		RETURN QUERY SELECT * FROM activity_event_rows(q, bounds, froms, tos);
@@ -268,7 +268,7 @@ $$;
 -- ---- sessions ------------------------------------------------------------------------
 
 -- n: sessions, with a purchase, with one event, their events, their seconds.
-CREATE FUNCTION activity_session_sums(q activity_asked, bounds timestamptz[])
+CREATE FUNCTION activity_session_sums(q activity_asked, pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], n bigint[])
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -278,7 +278,7 @@ BEGIN
 	RETURN QUERY
 	SELECT p.bucket, activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q),
 	       ARRAY[sum(s.sessions), sum(s.converted), sum(s.bounced), sum(s.events), sum(s.seconds)]::bigint[]
-	FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p
+	FROM unnest(pieces) p
 	JOIN activity_session_sum s ON s.grain = p.grain AND s.bot = q.bot AND s.dimension_id = id AND s.bucket_at >= p.from_at AND s.bucket_at < p.to_at
 	WHERE q.filters = '{}' OR s.value = ANY (wanted)
 	GROUP BY 1, 2;
@@ -342,7 +342,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION activity_sessions_of(q activity_asked, bounds timestamptz[])
+CREATE FUNCTION activity_sessions_of(q activity_asked, bounds timestamptz[], pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], n bigint[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -354,8 +354,8 @@ BEGIN
 		RETURN;
 	END IF;
 	IF activity_is_simple(q) THEN
-		RETURN QUERY SELECT * FROM activity_session_sums(q, bounds);
-		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(bounds, q.zone, q.cutoff_hours, false) l;
+		RETURN QUERY SELECT * FROM activity_session_sums(q, pieces);
+		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(pieces, false) l;
 	END IF;
 	IF froms <> '{}' THEN
 		RETURN QUERY SELECT * FROM activity_session_rows(q, bounds, froms, tos);
@@ -366,7 +366,7 @@ $$;
 -- ---- people ---------------------------------------------------------------------------
 
 -- People of a business day each.
-CREATE FUNCTION activity_user_sums(q activity_asked, bounds timestamptz[])
+CREATE FUNCTION activity_user_sums(q activity_asked, pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], n bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -375,7 +375,7 @@ DECLARE
 BEGIN
 	RETURN QUERY
 	SELECT p.bucket, activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q), s.users
-	FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p
+	FROM unnest(pieces) p
 	JOIN activity_user_sum s ON s.bot = q.bot AND s.dimension_id = id AND s.business_date = p.from_day
 	WHERE q.filters = '{}' OR s.value = ANY (wanted);
 END
@@ -383,7 +383,7 @@ $$;
 
 -- Sets of people, of whole days by their groups, of the spans given by events. n: how many, and of them those
 -- whose first event ever is in the bucket.
-CREATE FUNCTION activity_user_sets(q activity_asked, bounds timestamptz[], by_day boolean, froms timestamptz[], tos timestamptz[], news boolean)
+CREATE FUNCTION activity_user_sets(q activity_asked, bounds timestamptz[], pieces activity_piece[], by_day boolean, froms timestamptz[], tos timestamptz[], news boolean)
 RETURNS TABLE (bucket int, g text[], n bigint[])
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -395,7 +395,7 @@ BEGIN
 	RETURN QUERY
 	WITH days AS (
 		SELECT p.bucket, activity_group(v, q) AS g, d.person_id
-		FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p
+		FROM unnest(pieces) p
 		JOIN activity_person_day d ON d.business_date BETWEEN p.from_day AND p.to_day AND d.bot = q.bot
 		CROSS JOIN LATERAL activity_values_of(d.groups, q) v
 		WHERE by_day AND p.grain IN ('day', 'month')
@@ -422,7 +422,7 @@ END
 $$;
 
 -- n: people, and those who are new; where `news` is false these are 0.
-CREATE FUNCTION activity_users_of(q activity_asked, bounds timestamptz[], news boolean)
+CREATE FUNCTION activity_users_of(q activity_asked, bounds timestamptz[], pieces activity_piece[], news boolean)
 RETURNS TABLE (bucket int, g text[], n bigint[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -434,14 +434,14 @@ DECLARE
 	single boolean;
 BEGIN
 	IF by_day THEN
-		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(bounds, q.zone, q.cutoff_hours, true) l;
+		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(pieces, true) l;
 		SELECT count(*) = last - 1 AND bool_and(p.grain IN ('day', 'month') AND p.from_day = p.to_day) INTO single
-		FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p;
+		FROM unnest(pieces) p;
 	END IF;
 	IF single AND activity_is_simple(q) AND (whole OR NOT news) THEN
-		RETURN QUERY SELECT s.bucket, s.g, ARRAY[s.n, 0] FROM activity_user_sums(q, bounds) s;
+		RETURN QUERY SELECT s.bucket, s.g, ARRAY[s.n, 0] FROM activity_user_sums(q, pieces) s;
 	ELSE
-		RETURN QUERY SELECT * FROM activity_user_sets(q, bounds, by_day, froms, tos, news AND NOT whole);
+		RETURN QUERY SELECT * FROM activity_user_sets(q, bounds, pieces, by_day, froms, tos, news AND NOT whole);
 	END IF;
 	IF whole AND news AND NOT q.bot THEN
 		RETURN QUERY

@@ -5,12 +5,12 @@
 -- Orders are known by business day, and without items by hour. How they are laid over a range: where its bounds are
 -- those of days, by days; where they are those of hours, and no item is asked for, by hours; else by the days
 -- that lie in it with their middles, which is not `exact`.
-CREATE FUNCTION activity_order_grain(bounds timestamptz[], q activity_asked)
+CREATE FUNCTION activity_order_grain(pieces activity_piece[], by_day boolean)
 RETURNS TABLE (grain text, exact boolean)
 LANGUAGE sql STABLE ROWS 1 AS $$
-	SELECT CASE WHEN NOT days AND hours AND NOT q.by_day THEN 'hour' ELSE 'day' END, days OR (hours AND NOT q.by_day)
+	SELECT CASE WHEN NOT days AND hours AND NOT by_day THEN 'hour' ELSE 'day' END, days OR (hours AND NOT by_day)
 	FROM (SELECT bool_and(p.grain IS NOT NULL AND p.grain <> 'hour') AS days, bool_and(p.grain IS NOT NULL) AS hours
-	      FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p) x
+	      FROM unnest(pieces) p) x
 $$;
 
 -- n: revenue in minor units, orders placed, orders counted, items, item sales in minor units.
@@ -59,7 +59,7 @@ LANGUAGE sql STABLE AS $$
 	WHERE r.last_day IS NOT NULL
 $$;
 
-CREATE FUNCTION activity_orders_of(q activity_asked, bounds timestamptz[])
+CREATE FUNCTION activity_orders_of(q activity_asked, bounds timestamptz[], pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], n numeric[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -68,7 +68,7 @@ DECLARE
 	final_day date := (bounds[last] AT TIME ZONE 'UTC')::date + 2;
 	profile text := (SELECT r.revenue_profile FROM site JOIN rules r USING (rules_id));
 	items boolean := q.groups || q.filters && ARRAY[6, 7]::smallint[];
-	by_hour boolean := (SELECT o.grain = 'hour' FROM activity_order_grain(bounds, q) o);
+	by_hour boolean := (SELECT o.grain = 'hour' FROM activity_order_grain(pieces, q.by_day) o);
 BEGIN
 	RETURN QUERY
 	WITH fact AS (
@@ -105,6 +105,8 @@ CREATE TYPE activity_found AS (bucket int, g text[], e bigint[], s bigint[], u b
 -- `families`: events, sessions, users, new_users, orders.
 CREATE FUNCTION activity_find(q activity_asked, bounds timestamptz[], families text[]) RETURNS SETOF activity_found
 LANGUAGE plpgsql STABLE ROWS 1000 AS $$
+DECLARE
+	pieces activity_piece[] := ARRAY(SELECT p FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p);
 BEGIN
 	-- each family only where it is wanted: what is false from the start is not even begun
 	RETURN QUERY
@@ -114,15 +116,15 @@ BEGIN
 		                        sum(n) FILTER (WHERE event_type = 'checkout_start'), sum(n) FILTER (WHERE event_type = 'purchase'),
 		                        sum(n) FILTER (WHERE event_type = 'search'), sum(n) FILTER (WHERE event_type = 'filter')]::bigint[] AS e,
 		       NULL::bigint[] AS s, NULL::bigint[] AS u, NULL::numeric[] AS o
-		FROM activity_events_of(q, bounds) WHERE 'events' = ANY (families) GROUP BY bucket, g
+		FROM activity_events_of(q, bounds, pieces) WHERE 'events' = ANY (families) GROUP BY bucket, g
 		UNION ALL
 		SELECT bucket, g, NULL, ARRAY[sum(n[1]), sum(n[2]), sum(n[3]), sum(n[4]), sum(n[5])]::bigint[], NULL, NULL
-		FROM activity_sessions_of(q, bounds) WHERE 'sessions' = ANY (families) GROUP BY bucket, g
+		FROM activity_sessions_of(q, bounds, pieces) WHERE 'sessions' = ANY (families) GROUP BY bucket, g
 		UNION ALL
 		SELECT bucket, g, NULL, NULL, ARRAY[sum(n[1]), sum(n[2])]::bigint[], NULL
-		FROM activity_users_of(q, bounds, 'new_users' = ANY (families)) WHERE 'users' = ANY (families) GROUP BY bucket, g
+		FROM activity_users_of(q, bounds, pieces, 'new_users' = ANY (families)) WHERE 'users' = ANY (families) GROUP BY bucket, g
 		UNION ALL
-		SELECT bucket, g, NULL, NULL, NULL, n FROM activity_orders_of(q, bounds) WHERE 'orders' = ANY (families)
+		SELECT bucket, g, NULL, NULL, NULL, n FROM activity_orders_of(q, bounds, pieces) WHERE 'orders' = ANY (families)
 	)
 	SELECT bucket, g, max(e), max(s), max(u), max(o) FROM part GROUP BY bucket, g;
 END
@@ -176,14 +178,14 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- What answered for a family, for whoever wants to know.
-CREATE FUNCTION activity_sources(q activity_asked, bounds timestamptz[], family text) RETURNS text[]
+CREATE FUNCTION activity_sources(q activity_asked, pieces activity_piece[], family text) RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	flat boolean := cardinality(activity_dimensions_of(q)) <= 1;
 	grains text[];
 BEGIN
 	IF family = 'orders' THEN
-		RETURN ARRAY[(SELECT o.grain FROM activity_order_grain(bounds, q) o)];
+		RETURN ARRAY[(SELECT o.grain FROM activity_order_grain(pieces, q.by_day) o)];
 	ELSIF NOT flat OR (q.types IS NOT NULL AND family <> 'events') THEN
 		RETURN ARRAY['raw'];
 	ELSIF family = 'sessions' AND NOT activity_is_simple(q) THEN
@@ -192,7 +194,7 @@ BEGIN
 	SELECT array_agg(DISTINCT CASE WHEN family = 'sessions' THEN coalesce(p.grain::text, 'session')
 	                               WHEN family = 'events' THEN coalesce(p.grain::text, 'raw')
 	                               WHEN p.grain IN ('day', 'month') THEN 'person_day' ELSE 'raw' END) INTO grains
-	FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p;
+	FROM unnest(pieces) p;
 	RETURN grains;
 END
 $$;
@@ -267,6 +269,7 @@ DECLARE
 	bounds timestamptz[] := activity_bounds(range_from, range_to, step, step_zone, step_cutoff, week_start);
 	q activity_asked := activity_ask_of(question);
 	flat activity_asked := activity_ask_of(question || '{"groups": []}');
+	pieces activity_piece[] := ARRAY(SELECT p FROM activity_pieces(bounds, q.zone, q.cutoff_hours) p);
 	whole activity_found[];
 	cells activity_found[];
 	total activity_found;
@@ -325,9 +328,9 @@ BEGIN
 	rows := coalesce(text_of, '[]')::json;
 	SELECT json_agg(json_build_object('bucket', x.name, 'from', x.from_at, 'to', x.to_at, 'whole', x.whole) ORDER BY x.n) INTO buckets
 	FROM activity_buckets(range_from, range_to, step, step_zone, step_cutoff, week_start) x WHERE step <> 'none';
-	SELECT json_object_agg(u.family, to_json(activity_sources(q, bounds, u.family)) ORDER BY u.i) INTO sources
+	SELECT json_object_agg(u.family, to_json(activity_sources(q, pieces, u.family)) ORDER BY u.i) INTO sources
 	FROM unnest(families) WITH ORDINALITY u(family, i) WHERE u.family <> 'new_users';
-	exact := NOT 'orders' = ANY (families) OR (SELECT o.exact FROM activity_order_grain(bounds, q) o);
+	exact := NOT 'orders' = ANY (families) OR (SELECT o.exact FROM activity_order_grain(pieces, q.by_day) o);
 	is_live := range_to > business_day_start(q.zone, q.cutoff_hours, business_date(now(), q.zone, q.cutoff_hours));
 	RETURN NEXT;
 END

@@ -166,3 +166,51 @@ export class Clock {
 }
 
 export const addDays = (date, n) => new Date(Date.parse(date) + n * DAY).toISOString().slice(0, 10)
+
+// ---- questions ---------------------------------------------------------------------------------
+
+const ZONES = ['Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'UTC']
+const UNIT = { hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY }
+
+// A question that can be answered, about the days from `start` on.
+export function makeQuestion(chance, { start, days, zone, cutoff, metrics, dimensions, values }) {
+	const q = { metrics: chance.some(chance.is(40) ? metrics.all : chance.one(metrics.families), 1 + chance.below(4)) }
+	const of = (family) => q.metrics.some((m) => metrics[family].includes(m))
+	const orders = of('orders')
+	const allowed = q.metrics.includes('avg_order_value') ? ['region'] : orders ? ['category', 'product', 'region'] : dimensions
+	q.dimensions = chance.some(allowed, chance.one([0, 0, 1, 1, 2, 3]))
+	const filters = chance.some(allowed, chance.one([0, 0, 0, 1, 1, 2]))
+	if (filters.length) q.filters = {}
+	for (const name of filters) q.filters[name] = chance.is(50) ? chance.one(values[name]) : chance.some(values[name], 1 + chance.below(4))
+	if (!orders && chance.is(15)) q.filters = { ...q.filters, event_type: chance.some(['page_view', 'purchase', 'note.read', 'never'], 1 + chance.below(2)) }
+	const byItem = orders && ([...q.dimensions, ...filters].some((d) => d !== 'region') || q.metrics.some((m) => ['items_sold', 'item_sales'].includes(m)))
+	q.granularity = chance.one(['none', 'none', 'hour', 'day', 'day', 'week', 'month'].filter((g) => g !== 'hour' || !byItem))
+	if (chance.is(25)) q.timezone = chance.one(ZONES)
+	const clock = q.timezone && q.timezone !== zone ? new Clock(q.timezone, 0) : new Clock(zone, cutoff)
+	const long = q.granularity === 'hour' ? chance.below(3) : chance.below(days + 10)
+	const from = start - 5 * DAY + chance.below(days * DAY / 1000) * 1000
+	const [a, z] = [clock.date(from), clock.date(from + (long + 1) * DAY)]
+	switch (chance.below(4)) {
+	case 0: // any instants
+		q.start_date = new Date(from).toISOString()
+		q.end_date = new Date(from + long * DAY + 1000 + chance.below(UNIT.day)).toISOString()
+		break
+	case 1: // midnights of Greenwich
+		q.start_date = `${a}T00:00:00Z`
+		q.end_date = `${z}T00:00:00Z`
+		break
+	case 2: // months
+		q.start_date = `${a.slice(0, 8)}01`
+		q.end_date = `${z < '2026-12' && z.slice(0, 7) > a.slice(0, 7) ? z.slice(0, 8) : addDays(`${a.slice(0, 8)}28`, 5).slice(0, 8)}01`
+		if (q.granularity === 'hour') [q.start_date, q.end_date] = [a, addDays(a, 1)]
+		break
+	default:
+		q.start_date = a
+		q.end_date = z
+	}
+	if (chance.is(40)) q.compare = chance.one(['previous', 'year'])
+	if (chance.is(30)) q.limit = 1 + chance.below(5)
+	if (chance.is(30)) q.order = chance.is(50) ? chance.one(q.metrics) : { metric: chance.one(q.metrics), desc: chance.is(50) }
+	if (chance.is(15) && !orders && !q.metrics.some((m) => ['new_users', 'returning_users'].includes(m))) q.bots = 'only'
+	return q
+}
