@@ -51,15 +51,17 @@ BEGIN
 END
 $$;
 
--- The range that another is compared with: `previous`, as long and just before it; `year`, 364 days before, or a
--- multiple, so that weekdays meet. Whole months are compared with whole months.
+-- The range that another is compared with: `previous`, as long and just before it, or, where it begins with a day that
+-- is not over when it ends, as many days before as it has, so that both end at the same time of day; `year`, 364 days
+-- before, or a multiple, so that weekdays meet. Whole months are compared with whole months.
 CREATE FUNCTION activity_base(range_from timestamptz, range_to timestamptz, compare text, step text, zone text, cutoff_hours int)
 RETURNS TABLE (base_from timestamptz, base_to timestamptz)
 LANGUAGE plpgsql STABLE ROWS 1 AS $$
 DECLARE
 	a date := business_date(range_from, zone, cutoff_hours);
 	z date := business_date(range_to, zone, cutoff_hours);
-	whole_days boolean := business_day_start(zone, cutoff_hours, a) = range_from AND business_day_start(zone, cutoff_hours, z) = range_to;
+	from_day boolean := business_day_start(zone, cutoff_hours, a) = range_from;
+	whole_days boolean := from_day AND business_day_start(zone, cutoff_hours, z) = range_to;
 	months int := (extract(year FROM age(z, a)) * 12 + extract(month FROM age(z, a)))::int;
 	back interval;
 BEGIN
@@ -70,8 +72,8 @@ BEGIN
 		back := make_interval(months => CASE compare WHEN 'year' THEN (months + 11) / 12 * 12 ELSE months END);
 	ELSIF compare = 'year' THEN
 		back := make_interval(days => (ceil(extract(epoch FROM range_to - range_from) / 86400)::int + 363) / 364 * 364);
-	ELSIF whole_days THEN
-		back := make_interval(days => z - a);
+	ELSIF from_day THEN
+		back := make_interval(days => z - a + (NOT whole_days)::int);
 	ELSE
 		RETURN QUERY SELECT range_from - (range_to - range_from), range_from;
 		RETURN;
@@ -79,7 +81,8 @@ BEGIN
 	IF whole_days THEN
 		RETURN QUERY SELECT business_day_start(zone, cutoff_hours, (a - back)::date), business_day_start(zone, cutoff_hours, (z - back)::date);
 	ELSE
-		RETURN QUERY SELECT ((range_from AT TIME ZONE zone) - back) AT TIME ZONE zone, ((range_to AT TIME ZONE zone) - back) AT TIME ZONE zone;
+		RETURN QUERY SELECT CASE WHEN from_day THEN business_day_start(zone, cutoff_hours, (a - back)::date)
+		                         ELSE ((range_from AT TIME ZONE zone) - back) AT TIME ZONE zone END, ((range_to AT TIME ZONE zone) - back) AT TIME ZONE zone;
 	END IF;
 END
 $$;

@@ -94,7 +94,9 @@ export class Oracle {
 		const clock = this.clock(q)
 		if ((q.compare ?? 'none') === 'none') return null
 		const [a, z] = [clock.date(from), clock.date(to)]
-		const days = clock.start(a) === from && clock.start(z) === to
+		const begins = clock.start(a) === from
+		const days = begins && clock.start(z) === to
+		const back = (at, n) => { const wall = clock.wall(at) - n * DAY; return wall - clock.offset(wall - clock.offset(at)) }
 		const months = (Number(z.slice(0, 4)) - Number(a.slice(0, 4))) * 12 + Number(z.slice(5, 7)) - Number(a.slice(5, 7))
 		const monthsBack = (date, n) => {
 			const at = Number(date.slice(0, 4)) * 12 + Number(date.slice(5, 7)) - 1 - n
@@ -107,10 +109,11 @@ export class Oracle {
 		if (q.compare === 'year') {
 			const n = Math.ceil(Math.ceil((to - from) / DAY) / 364) * 364
 			if (days) return [clock.start(addDays(a, -n)), clock.start(addDays(z, -n))]
-			return [from, to].map((at) => { const wall = clock.wall(at) - n * DAY; return wall - clock.offset(wall - clock.offset(at)) })
+			return [begins ? clock.start(addDays(a, -n)) : back(from, n), back(to, n)]
 		}
-		if (!days) return [from - (to - from), from]
-		const n = Math.round((Date.parse(z) - Date.parse(a)) / DAY)
+		if (!begins) return [from - (to - from), from]
+		const n = Math.round((Date.parse(z) - Date.parse(a)) / DAY) + !days
+		if (!days) return [clock.start(addDays(a, -n)), back(to, n)]
 		return [clock.start(addDays(a, -n)), clock.start(addDays(z, -n))]
 	}
 

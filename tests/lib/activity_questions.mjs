@@ -190,7 +190,7 @@ export function makeQuestion(chance, { start, days, zone, cutoff, metrics, dimen
 	const long = q.granularity === 'hour' ? chance.below(3) : chance.below(days + 10)
 	const from = start - 5 * DAY + chance.below(days * DAY / 1000) * 1000
 	const [a, z] = [clock.date(from), clock.date(from + (long + 1) * DAY)]
-	switch (chance.below(4)) {
+	switch (chance.below(5)) {
 	case 0: // any instants
 		q.start_date = new Date(from).toISOString()
 		q.end_date = new Date(from + long * DAY + 1000 + chance.below(UNIT.day)).toISOString()
@@ -203,6 +203,10 @@ export function makeQuestion(chance, { start, days, zone, cutoff, metrics, dimen
 		q.start_date = `${a.slice(0, 8)}01`
 		q.end_date = `${z < '2026-12' && z.slice(0, 7) > a.slice(0, 7) ? z.slice(0, 8) : addDays(`${a.slice(0, 8)}28`, 5).slice(0, 8)}01`
 		if (q.granularity === 'hour') [q.start_date, q.end_date] = [a, addDays(a, 1)]
+		break
+	case 3: // a day that goes on
+		q.start_date = a
+		q.end_date = new Date(from + long * DAY + DAY).toISOString()
 		break
 	default:
 		q.start_date = a
