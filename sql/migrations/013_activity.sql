@@ -88,6 +88,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
 	day date;
 	part text;
+	lent record;
 BEGIN
 	FOR day IN SELECT DISTINCT d FROM unnest(days) d WHERE to_regclass('activity_event_' || to_char(d, 'YYYYMMDD')) IS NULL ORDER BY d LOOP
 		PERFORM pg_advisory_xact_lock(hashtextextended('activity_partition', 0));
@@ -95,6 +96,11 @@ BEGIN
 		CONTINUE WHEN to_regclass(part) IS NOT NULL;
 		EXECUTE format('CREATE TABLE %I PARTITION OF activity_event FOR VALUES FROM (%L) TO (%L)', part,
 		               day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+		-- who asks for a partition by its name needs rights on it: those on the whole
+		FOR lent IN SELECT r.rolname AS role, a.privilege_type AS word FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+		            WHERE c.oid = 'activity_event'::regclass AND a.grantee <> c.relowner LOOP
+			EXECUTE format('GRANT %s ON %I TO %I', lent.word, part, lent.role);
+		END LOOP;
 	END LOOP;
 END
 $$;

@@ -4,7 +4,6 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { accessDatabase, addUser, csrfOf, loggedIn, startWeb, takings } from '../lib/access.mjs'
-import { activityInsert } from '../lib/activity.mjs'
 import { cleanEnv, must, run, until } from '../lib/process.mjs'
 import { scratch } from '../lib/servers.mjs'
 import { Kafka, Stream } from '../lib/stream.mjs'
@@ -41,7 +40,7 @@ before(async () => {
 	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst']]) await addUser(made.settings, name, role)
 	key = /tk_[\w-]+/.exec(await takings(made.settings, ['key', 'add', 'in', '--scope', 'ingest']))[0]
 }, { timeout: 120_000 })
-afterEach(() => stream?.kill())
+afterEach(async () => { if (process.env.LOUD) console.log(stream.log); await stream?.kill() })
 after(async () => {
 	await stream?.kill()
 	await kafka?.stop()
@@ -53,27 +52,22 @@ const send = (body) => web.get('/api/v1/ingest', { method: 'POST', body: JSON.st
 	params: { CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${key}` } })
 const quiet = () => until(async () => await db.value('SELECT count(*)::int FROM event_log WHERE NOT processed AND dead_at IS NULL') === 0, { what: 'bookings' })
 async function orders(list) {
-	const were = await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position')
+	const were = await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position WHERE topic = \'orders\'')
 	for (const o of list) kafka.put('orders', 0, 'k', o)
 	await kafka.flush()
-	await until(async () => await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position') === were + list.length, { what: 'orders' })
+	await until(async () => await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position WHERE topic = \'orders\'') === were + list.length, { what: 'orders' })
 }
 
-// A session of two pages as the processor would have left it; the person's visitor, day and figures.
+// Two pages of a session; what became of each event.
+const AT = Date.now() - 86_400_000
 async function visit(user, anonymous, session, page) {
-	await db.exec(activityInsert([0, 1].map((i) => ({ at: `${DAY}T10:0${i}:00Z`, user_id: user, anonymous_id: anonymous, session_id: session, dims: { page }, properties: { page, note: `for ${user}` } }))))
-	await db.exec(`TRUNCATE activity_batch;
-		WITH u AS (INSERT INTO activity_visitor (kind, id, person_id, first_at, first_day, last_at, last_received_at) VALUES ('user', '${user}', 0, '${DAY}T10:00Z', '${DAY}', '${DAY}T10:01Z', '${DAY}T10:01Z') RETURNING visitor_id)
-		INSERT INTO activity_visitor (kind, id, person_id, linked_at) SELECT k, i, visitor_id, now() FROM u, (VALUES ('anonymous', '${anonymous}'), ('session', '${session}')) v (k, i);
-		UPDATE activity_visitor SET person_id = visitor_id WHERE person_id = 0;
-		INSERT INTO activity_session (session_key, session_id, bot, person_id, started_at, last_at, last_received_at, ended, business_date, hour_at, events, page_views, steps, landing, leaving, source, device, cart, cart_unpriced, groups)
-		SELECT DISTINCT e.session_key, '${session}', false, v.person_id, '${DAY}T10:00Z'::timestamptz, '${DAY}T10:01Z'::timestamptz, now(), false, '${DAY}'::date, '${DAY}T10:00Z'::timestamptz, 2, 2, 0, '${page}', '${page}', '', '', 0, 0, ARRAY['1:${page}']
-		FROM activity_event e, activity_visitor v WHERE e.session_id = '${session}' AND v.id = '${user}';
-		INSERT INTO activity_person_day SELECT '${DAY}', false, person_id, ARRAY['1:${page}'] FROM activity_visitor WHERE id = '${user}';
-		INSERT INTO activity_value VALUES (1, '${page}') ON CONFLICT DO NOTHING;
-		INSERT INTO activity_sum VALUES ('day', false, 1, '${DAY}', 'page_view', '${page}', 2), ('day', false, 0, '${DAY}', 'page_view', '', 2) ON CONFLICT (grain, bot, dimension_id, bucket_at, event_type, value) DO UPDATE SET events = activity_sum.events + 2;
-		INSERT INTO activity_session_sum VALUES ('day', false, 1, '${DAY}', '${page}', 1, 0, 0, 2, 60) ON CONFLICT DO NOTHING;
-		INSERT INTO activity_user_sum VALUES (false, 1, '${DAY}', '${page}', 1) ON CONFLICT DO NOTHING`)
+	const events = [0, 1].map((i) => ({ event_type: 'page_view', event_id: `00000000-0000-4000-8000-${Buffer.from(`${session}${i}`).toString('hex').slice(-12)}`, timestamp: AT + i * 60_000,
+		user_id: user, anonymous_id: anonymous, session_id: session, properties: { page, note: `for ${user}` } }))
+	events.push({ event_type: 'page_view', event_id: `00000000-0000-4000-8000-${Buffer.from(`${session}2`).toString('hex').slice(-12)}`, timestamp: AT + 120_000, anonymous_id: anonymous, properties: { page } },
+		{ event_type: 'page_view', event_id: `00000000-0000-4000-8000-${Buffer.from(`${session}3`).toString('hex').slice(-12)}`, timestamp: AT + 130_000, session_id: session, properties: { page } })
+	const reply = await web.get('/events/batch', { method: 'POST', body: JSON.stringify({ events }), params: { CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${key}` } })
+	await until(async () => await db.value('SELECT count(*)::int FROM activity_batch') === 0, { what: 'activity to take effect' })
+	return JSON.parse(reply.text)
 }
 
 // Bookings and orders of somebody, with some that cannot be read.
@@ -86,7 +80,7 @@ async function buy(user, session) {
 
 // Everything about somebody, in every place where it can come in.
 async function live(user, { anonymous, session }) {
-	await visit(user, anonymous, session, `/users/${user}/basket`)
+	assert.equal((await visit(user, anonymous, session, `/users/${user}/basket`)).accepted, 4)
 	await db.exec(`INSERT INTO activity_quarantine (source, event_type, reason, field, detail, payload) VALUES ('key:1', 'page_view', 'too_old', 'timestamp', 'it is old',
 		'{"event_type": "page_view", "user_id": ${JSON.stringify(user)}}'), ('key:1', 'page_view', 'too_old', 'timestamp', 'it is old', '{"session_id": "${session}"}'), ('key:1', 'page_view', 'too_old', 'timestamp', 'it is old', '{"user_id": "longer-than-that"}');
 		INSERT INTO activity_warning VALUES (now(), 'key:1', 'page_view', 'late', 'timestamp', 1, '{"by": ${JSON.stringify(user)}}') ON CONFLICT DO NOTHING`)
@@ -154,12 +148,14 @@ describe('erasing', () => {
 
 			// the same messages, orders and dead letters once more; the last of them from the first offset on
 			await buy(user, session)
+			assert.deepEqual((await visit(user, anonymous, session, `/users/${user}/basket`)).results.map((r) => r.reason), Array(4).fill('suppressed'))
+			await db.exec('SELECT activity_rebuild()')
 			await db.exec('UPDATE dead_letter SET replay_wanted_at = now()')
 			await until(async () => await db.value('SELECT count(*)::int FROM dead_letter WHERE replay_wanted_at IS NOT NULL') === 0, { what: 'the second reading' })
 			await stream.kill()
 			await db.exec('DELETE FROM stream_position')
 			await start()
-			await until(async () => await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position') >= 6, { what: 'the topic, read again' })
+			await until(async () => await db.value('SELECT coalesce(max(next), 0)::int FROM stream_position WHERE topic = \'orders\'') >= 6, { what: 'the topic, read again' })
 			await send(booking(`D-${user}`, user, { booking_id: `N-${session.length}` }))
 			await orders([order('o-new', user), order('o-bad', user, { total_amount: 'little' })])
 			await quiet()
