@@ -165,10 +165,10 @@ BEGIN
 		RETURN t;
 	END IF;
 	SELECT array_agg(w.word), array_agg(s.mark) INTO ids, marks
-	FROM (SELECT btrim(m[1], ':.') AS word FROM regexp_matches(t, '[^[:space:]"'',;&=?/{}()<>\[\]\\|]{1,300}', 'g') m
+	FROM (SELECT btrim(m[1], ':.') AS word FROM regexp_matches(t, '[^[:space:]"'',;&=?/{}()<>\[\]\\|]+', 'g') m
 	      UNION
 	      SELECT CASE WHEN m[1] LIKE '%\\%' THEN person_unescaped(m[1]) ELSE m[1] END
-	      FROM regexp_matches(t, '"((?:[^"\\]|\\.){1,300})"', 'g') m) w
+	      FROM regexp_matches(t, '"((?:[^"\\]|\\.)+)"', 'g') m) w
 	CROSS JOIN activity_secret k
 	JOIN activity_suppressed s ON s.id_hash IN (person_hash(k.key, 'user', w.word), person_hash(k.key, 'anonymous', w.word));
 	RETURN person_text(t, ids, marks);

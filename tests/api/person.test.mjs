@@ -168,7 +168,7 @@ describe('erasing', () => {
 			assert.equal(await db.value("SELECT count(*)::int FROM activity_erasure WHERE how = 'erase' AND certificate ->> 'subject' = encode(id_hash, 'hex')"), await db.value('SELECT count(*)::int FROM activity_erasure'))
 			assert.deepEqual(await db.one("SELECT actor, action, object ~ '^person:[0-9a-f]{64}$' AS hashed FROM audit_log ORDER BY audit_id DESC LIMIT 1"), { actor: 'command line', action: 'person_erase', hashed: true })
 			await stream.stop()
-			await db.exec('TRUNCATE stream_position, order_state, live_customer, dead_letter, report_flush CASCADE')
+			await db.exec('TRUNCATE activity_quarantine, stream_position, order_state, live_customer, dead_letter, report_flush CASCADE')
 			rmSync(reports, { recursive: true })
 			mkdirSync(reports)
 			await kafka.stop()
