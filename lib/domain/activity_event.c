@@ -251,6 +251,7 @@ int64_t activity_session_key(const struct activity_event *e)
 	static const unsigned char key[crypto_shorthash_KEYBYTES] = "takings session";
 	const char *id = e->session_id ? e->session_id : e->user_id ? e->user_id : e->anonymous_id;
 	unsigned char text[1 + ACTIVITY_ID_BYTES], hash[crypto_shorthash_BYTES];
+	must(id);
 	size_t n = strlen(id);
 	must(n <= ACTIVITY_ID_BYTES);
 	text[0] = e->session_id ? 's' : e->user_id ? 'u' : 'a';

@@ -311,7 +311,7 @@ static enum err read_event(const char *bytes, size_t n, struct activity_event *o
 static void check_ways(const struct activity_event *e)
 {
 	struct buf once, twice;
-	struct activity_event back, again;
+	struct activity_event back = {0}, again = {0};
 	struct errbuf eb = {0};
 	buf_init(&once);
 	buf_init(&twice);
@@ -340,7 +340,7 @@ static void check_ways(const struct activity_event *e)
 
 static void try_event(const char *bytes, size_t n)
 {
-	struct activity_event e;
+	struct activity_event e = {0};
 	struct errbuf eb = {0};
 	enum err rc = read_event(bytes, n, &e, &eb);
 	outcomes[rc == ERR_OK ? 0 : rc == ERR_NOTHING ? 1 : rc == ERR_INVALID ? 2 : 3]++;
@@ -355,7 +355,7 @@ static void try_event(const char *bytes, size_t n)
 
 static void try_saved(const char *bytes, size_t n)
 {
-	struct activity_event e;
+	struct activity_event e = {0};
 	struct errbuf eb = {0};
 	enum err rc = activity_event_restore(&arena, bytes, n, &e, &eb);
 	if (rc != ERR_OK) {
@@ -419,7 +419,7 @@ static void try_beside(struct sample *s, const struct buf *saved)
 /* What a broker holds. */
 static void save_one(struct buf *saved)
 {
-	struct activity_event e;
+	struct activity_event e = {0};
 	struct errbuf eb = {0};
 	must(read_event(events[2], strlen(events[2]), &e, &eb) == ERR_OK);
 	e.price = "1.50";
