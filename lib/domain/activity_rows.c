@@ -262,6 +262,16 @@ static void put_tuple(struct buf *b, const struct activity_event *e)
 	put_text(b, e->properties);
 }
 
+void activity_rows_copy_id(const struct activity_item *item, int64_t seq, struct buf *out)
+{
+	put_u16(out, 4);
+	put_u32(out, sizeof item->event_id);
+	buf_put(out, item->event_id, sizeof item->event_id);
+	put_int64(out, seq);
+	put_time(out, item->occurred_us);
+	put_int64(out, item->digest);
+}
+
 /* ---- putting ----------------------------------------------------------------------------- */
 
 static void put_id(struct activity_rows *r, const char *kind, const char *id)

@@ -58,6 +58,9 @@ struct activity_rows {
 	int items_n, aparts_n, sources_n;
 };
 
+/* A row of activity_id, likewise. */
+void activity_rows_copy_id(const struct activity_item *item, int64_t seq, struct buf *out);
+
 void activity_sums_fini(struct activity_sums *s);
 void activity_sums_count(struct activity_sums *s, const char *source, int64_t received_us,
                          enum activity_outcome outcome, int64_t n);

@@ -16,6 +16,15 @@ static const char COPY_EVENTS[] =
 	" user_id, anonymous_id, session_id, session_key, dims, price, quantity, currency, properties)"
 	" FROM STDIN (FORMAT binary)";
 
+static const char COPY_IDS[] =
+	"COPY activity_id (event_id, seq, occurred_at, digest) FROM STDIN (FORMAT binary)";
+
+static const char COPY_HEADER[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
+static const char COPY_END[] = "\377\377";
+
+/* From so many rows on it pays to take all ids for new ones, but for a while after they were not. */
+enum { NEW_IDS = 48, KNOWN_PAUSE = 16 };
+
 enum { DAYS = 1 << 16, WORD_BITS = 64, IDS = 3, KEY_BYTES = 32 };
 
 static const int64_t DAY_US = INT64_C(86400000000);
@@ -237,6 +246,36 @@ static int put_columns(const struct store *s, int n, struct columns *c)
 	return leading;
 }
 
+/* How often it is not tried any more; a mere hint, shared by all threads. */
+static atomic_int known_pause;
+
+/* All ids as new ones, in half the time; *known: they are not, and nothing is written. */
+static enum err copy_ids(struct store *s, int n, bool *known, struct errbuf *eb)
+{
+	struct buf rows = {0};
+	struct errbuf why = {0};
+	enum err rc = db_command(s->db, "SAVEPOINT ids", eb);
+	if (rc == ERR_OK)
+		rc = db_copy_begin(s->db, COPY_IDS, eb);
+	if (rc != ERR_OK)
+		return rc;
+	buf_put(&rows, COPY_HEADER, sizeof COPY_HEADER);
+	for (int k = 0; k < n; k++)
+		if (leads(s, k))
+			activity_rows_copy_id(&s->r->items[s->sorted[k].at],
+			                      s->batch_id << 16 | s->sorted[k].at, &rows);
+	buf_put(&rows, COPY_END, sizeof COPY_END - 1);
+	rc = db_copy_bytes(s->db, rows.data, rows.len, &why);
+	buf_fini(&rows);
+	enum err ended = db_copy_end(s->db, rc == ERR_OK, &why);
+	*known = ended == ERR_DB && strcmp(db_sqlstate(s->db), "23505") == 0;
+	if (*known) {
+		known_pause = KNOWN_PAUSE;
+		return db_command(s->db, "ROLLBACK TO SAVEPOINT ids", eb);
+	}
+	return rc == ERR_OK && ended == ERR_OK ? ERR_OK : err_set(eb, why.code, "%s", why.text);
+}
+
 /* Some ids were there: what is stored under them. */
 static enum err look_up_known(struct store *s, const struct columns *c, const char *seq,
                               struct errbuf *eb)
@@ -279,26 +318,21 @@ static void judge_followers(struct store *s, int n)
 	}
 }
 
-static enum err store_ids(struct store *s, struct errbuf *eb)
+static enum err insert_ids(struct store *s, int n, struct errbuf *eb)
 {
 	struct columns c = {0};
 	struct rowset rs = {0};
-	int n = sort_places(s), leading = put_columns(s, n, &c);
+	int leading = put_columns(s, n, &c);
 	const char *seq = arena_printf(&s->arena, "%lld", (long long)(s->batch_id << 16));
-	s->digests = arena_array(&s->arena, (size_t)s->r->items_n, sizeof *s->digests);
-	for (int i = 0; i < s->r->items_n; i++)
-		s->digests[i] = s->r->items[i].digest;
-	enum err rc = ERR_OK;
-	if (leading > 0)
-		rc = db_query(s->db, "activity_store_ids",
-		              DB_PARAMS({"seq", seq}, {"ids", buf_str(&c.ids)},
-		                        {"places", buf_str(&c.places)}, {"occurred", buf_str(&c.occurred)},
-		                        {"digests", buf_str(&c.digests)}),
-		              &rs, eb);
-	if (rc == ERR_OK && leading > 0 && rowset_int(&rs, 0, "added") < leading)
+	enum err rc = db_query(s->db, "activity_store_ids",
+	                       DB_PARAMS({"seq", seq}, {"ids", buf_str(&c.ids)},
+	                                 {"places", buf_str(&c.places)},
+	                                 {"occurred", buf_str(&c.occurred)},
+	                                 {"digests", buf_str(&c.digests)}),
+	                       &rs, eb);
+	if (rc == ERR_OK && rowset_int(&rs, 0, "added") < leading)
 		rc = look_up_known(s, &c, seq, eb);
 	rowset_fini(&rs);
-	judge_followers(s, n);
 	buf_fini(&c.ids);
 	buf_fini(&c.places);
 	buf_fini(&c.occurred);
@@ -306,12 +340,27 @@ static enum err store_ids(struct store *s, struct errbuf *eb)
 	return rc;
 }
 
+static enum err store_ids(struct store *s, struct errbuf *eb)
+{
+	int n = sort_places(s);
+	bool known = true;
+	enum err rc = ERR_OK;
+	s->digests = arena_array(&s->arena, (size_t)s->r->items_n, sizeof *s->digests);
+	for (int i = 0; i < s->r->items_n; i++)
+		s->digests[i] = s->r->items[i].digest;
+	if (n >= NEW_IDS && (known_pause <= 0 || known_pause-- <= 0))
+		rc = copy_ids(s, n, &known, eb);
+	if (rc == ERR_OK && known && n > 0)
+		rc = insert_ids(s, n, eb);
+	judge_followers(s, n);
+	return rc;
+}
+
 /* ---- events ---------------------------------------------------------------------------------------- */
 
 static enum err copy_rows(struct store *s, struct errbuf *eb)
 {
-	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", end[] = "\377\377";
-	enum err rc = db_copy_bytes(s->db, header, sizeof header - 1, eb);
+	enum err rc = db_copy_bytes(s->db, COPY_HEADER, sizeof COPY_HEADER, eb);
 	for (int i = 0; rc == ERR_OK && i < s->r->items_n; i++) {
 		const struct activity_item *item = &s->r->items[i];
 		char *tuple = s->r->tuples.data + item->tuple;
@@ -322,7 +371,7 @@ static enum err copy_rows(struct store *s, struct errbuf *eb)
 			tuple[ACTIVITY_SEQ_AT + k] = (char)(seq >> (56 - 8 * k));
 		rc = db_copy_bytes(s->db, tuple, item->tuple_n, eb);
 	}
-	return rc == ERR_OK ? db_copy_bytes(s->db, end, sizeof end - 1, eb) : rc;
+	return rc == ERR_OK ? db_copy_bytes(s->db, COPY_END, sizeof COPY_END - 1, eb) : rc;
 }
 
 static enum err store_events(struct store *s, struct errbuf *eb)

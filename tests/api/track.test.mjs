@@ -96,7 +96,7 @@ describe('tracked events', () => {
 		assert.deepEqual([other.status, other.json.code, other.json.field], [409, 'conflict', 'event_id'], other.text)
 		const many = await batch([two, one, two, { ...two, user_id: 'somebody' }, { ...one, event_type: 'search' }])
 		assert.equal(many.status, 200, many.text)
-		assert.deepEqual(many.json.results.map((r) => [r.index, r.status, r.reason]),
+		assert.deepEqual(many.json.results.map((r) => [r.index, r.status, r.reason ?? '']),
 			[[0, 'accepted', ''], [1, 'duplicate', ''], [2, 'duplicate', ''], [3, 'rejected', 'conflict'], [4, 'rejected', 'conflict']])
 		assert.deepEqual([many.json.accepted, many.json.duplicates, many.json.rejected, many.json.quarantined], [1, 2, 2, 0])
 		assert.equal(await stored(), n + 2)
@@ -107,7 +107,7 @@ describe('tracked events', () => {
 		const was = await accounts(), good = event(), old = event({ timestamp: daysAgo(200) })
 		const answer = await batch({ events: [good, event({ event_type: 'No Good' }), old, 17, event({ user_id: 'undefined', session_id: undefined })] })
 		assert.equal(answer.status, 200, answer.text)
-		assert.deepEqual(answer.json.results.map((r) => [r.status, r.reason, r.field]),
+		assert.deepEqual(answer.json.results.map((r) => [r.status, r.reason ?? '', r.field ?? '']),
 			[['accepted', '', ''], ['rejected', 'invalid', 'event_type'], ['quarantined', 'too_old', 'timestamp'], ['rejected', 'invalid', ''], ['rejected', 'invalid', 'user_id']])
 		assert.equal(answer.json.results[0].event_id, good.event_id)
 		assert.deepEqual(since(await accounts(), was), { received: 5, stored: 1, duplicate: 0, quarantined: 1, refused: 3 })
