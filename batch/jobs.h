@@ -24,6 +24,8 @@ enum job_exit job_forecast(const struct conf *conf, int argc, char **argv);
 enum job_exit job_anomalies(const struct conf *conf, int argc, char **argv);
 enum job_exit job_holiday(const struct conf *conf, int argc, char **argv);
 enum job_exit job_replay(const struct conf *conf, int argc, char **argv);
+enum job_exit job_region(const struct conf *conf, int argc, char **argv);
+enum job_exit job_dimension(const struct conf *conf, int argc, char **argv);
 enum job_exit job_inbox(const struct conf *conf, int argc, char **argv);
 enum job_exit job_person(const struct conf *conf, int argc, char **argv);
 enum job_exit job_failpoints(const struct conf *conf, int argc, char **argv);

@@ -62,6 +62,10 @@ static const struct job jobs[] = {
      "CSV\n"
      "      file: ds,holiday); one name is one effect, learned over the years",
      false},
+	{"region", job_region, NULL, "region list | set LOCATION REGION | remove LOCATION",
+     "which region a location is in: what revenue is told apart by beside activity", false},
+	{"dimension", job_dimension, NULL, "dimension list | add NAME --property PROPERTY",
+     "what tracked events are told apart by; one that is added counts from then on", false},
 	{"replay", job_replay, NULL, "replay list [--reason R] | --id N | --reason R | --all",
      "messages the stream refused; having them read again and waiting for what comes of it", false},
 	{"inbox", job_inbox, NULL,

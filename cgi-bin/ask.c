@@ -83,8 +83,8 @@ static const char *dimension_names(const struct ask *a, unsigned bits)
 	const char *text = "";
 	for (int i = 0; i < a->known_n; i++)
 		if (bits & 1u << a->known[i].id)
-			text = arena_printf(a->c->req->arena, "%s%s%s", text, *text ? ", " : "",
-			                    a->known[i].name);
+			text =
+				arena_printf(a->c->req->arena, "%s%s%s", text, *text ? ", " : "", a->known[i].name);
 	return text;
 }
 
@@ -168,8 +168,7 @@ static enum err find_dimension(const struct ask *a, const char *name, const char
 			return ERR_OK;
 		}
 	return err_set_field(eb, ERR_INVALID, field, "there is no dimension %.64s: %s",
-	                     name ? name : "of another kind than a text",
-	                     dimension_names(a, ~0u));
+	                     name ? name : "of another kind than a text", dimension_names(a, ~0u));
 }
 
 /* Whether every metric can be asked by it. */
@@ -560,7 +559,8 @@ static enum err read_question(struct ask *a, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = ask_site(a,
 		              DB_PARAMS({"from_day", from_day}, {"from_at", from_at}, {"to_day", to_day},
-		                        {"to_at", to_at}, {"to_more", "0"}, {"timezone", a->zone}, {"code", a->currency}),
+		                        {"to_at", to_at}, {"to_more", "0"}, {"timezone", a->zone},
+		                        {"code", a->currency}),
 		              eb);
 	if (rc == ERR_OK)
 		rc = check_range(a, "end_date", eb);
@@ -637,7 +637,8 @@ void ask_days_handle(struct call *c)
 	rowset_fini(&a.scope);
 }
 
-/* ---- what can be asked ------------------------------------------------------------------------ */
+/* ---- what can be asked ------------------------------------------------------------------------
+ */
 
 static void put_allowed(const struct ask *a, unsigned bits, struct json *j)
 {
@@ -659,8 +660,9 @@ static void put_catalogue(const struct ask *a, struct json *j)
 		json_pair_text(j, "label", m->metric->label);
 		json_pair_text(j, "unit", activity_metric_unit(m));
 		json_pair_text(j, "formula", m->metric->formula);
-		json_pair_bool(j, "additive", m->families & (ACTIVITY_OF_EVENTS | ACTIVITY_OF_ORDERS) &&
-		                                  m->metric->additive);
+		json_pair_bool(j, "additive",
+		               m->families & (ACTIVITY_OF_EVENTS | ACTIVITY_OF_ORDERS) &&
+		                   m->metric->additive);
 		json_pair_text(j, "family",
 		               activity_family_name((enum activity_family)(m->families & -m->families)));
 		put_allowed(a, m->dimensions, j);
@@ -674,8 +676,10 @@ void ask_catalogue_handle(struct call *c)
 {
 	struct ask a = {.c = c};
 	struct errbuf eb = {0};
-	if (ask_site(&a, DB_PARAMS({"from_day", NULL}, {"from_at", NULL}, {"to_day", NULL},
-	                           {"to_at", NULL}, {"to_more", "1"}, {"timezone", NULL}, {"code", NULL}), &eb) == ERR_OK) {
+	if (ask_site(&a,
+	             DB_PARAMS({"from_day", NULL}, {"from_at", NULL}, {"to_day", NULL}, {"to_at", NULL},
+	                       {"to_more", "1"}, {"timezone", NULL}, {"code", NULL}),
+	             &eb) == ERR_OK) {
 		set_json(&a, "metrics", put_catalogue);
 	} else {
 		call_refuse(c, 0, NULL, &eb);

@@ -1,7 +1,7 @@
 /* ask.h: questions about activity: POST /dashboard/metrics and the answers beside it.
  *
- * A question is checked here, word by word, and becomes one parameter of a fixed statement: what the
- * database gets are values only, whatever was asked. */
+ * A question is checked here, word by word, and becomes one parameter of a fixed statement: what
+ * the database gets are values only, whatever was asked. */
 #ifndef TAKINGS_CGI_ASK_H
 #define TAKINGS_CGI_ASK_H
 
@@ -19,7 +19,8 @@ enum {
 
 /* Reads a question (JSON, a body of POST /dashboard/metrics) and sets the parameters `question`,
  * `metrics`, `dimensions` and `granularity` of the call's route, for the statement ask_answer.
- * ERR_INVALID names the field; ERR_MALFORMED: no JSON; ERR_NOT_FOUND: nothing is known of activity. */
+ * ERR_INVALID names the field; ERR_MALFORMED: no JSON; ERR_NOT_FOUND: nothing is known of activity.
+ */
 MUST_CHECK enum err ask_read(struct call *c, const char *body, size_t n, struct errbuf *eb);
 
 /* Handlers that come before the parts of their route. */

@@ -31,6 +31,7 @@ static const struct {
 	{"Access", "Who asks: tokens for programs"},
 	{"Analytics", "Figures of business days"},
 	{"Live", "Figures as they happen"},
+	{"Activity", "What people do on the site, and questions about it and about orders"},
 	{"Bookings",
      "Events, and what is booked of them; the setting BOOKINGS_ROLE lets lower roles read, too"},
 	{"Admin", "Users, keys and what was done"},

@@ -14,12 +14,12 @@
 #include "cgi-bin/call.h"
 
 struct watch_state {
-	bool listening;        /* false: remember nothing */
-	uint64_t data_epoch;   /* figures */
-	uint64_t live_epoch;   /* figures as they happen */
+	bool listening;          /* false: remember nothing */
+	uint64_t data_epoch;     /* figures */
+	uint64_t live_epoch;     /* figures as they happen */
 	uint64_t activity_epoch; /* figures of tracked events */
-	uint64_t access_epoch; /* users, sessions, keys */
-	int64_t data_version;  /* site.data_version as last heard; 0 before */
+	uint64_t access_epoch;   /* users, sessions, keys */
+	int64_t data_version;    /* site.data_version as last heard; 0 before */
 };
 
 /* The thread begins; it may take a moment until it listens. */

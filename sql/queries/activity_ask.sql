@@ -65,3 +65,28 @@ SELECT now() AS as_of,
        a.rows AS series, a.totals AS total, CASE WHEN a.base IS NOT NULL THEN json_build_object('from', a.base -> 'from', 'to', a.base -> 'to', 'totals', a.base_totals) END AS comparison,
        u.daily AS daily_users, u.weekly AS weekly_users, u.monthly AS monthly_users, half_even(u.daily_exact * 100 / nullif(u.monthly, 0), 1) AS stickiness, a.is_live
 FROM (SELECT :question::jsonb AS question OFFSET 0) q, activity_answer(q.question) a, activity_active((q.question ->> 'to')::timestamptz) u
+
+-- name: region_list
+SELECT location_id, region FROM location_region ORDER BY location_id
+
+-- name: region_set
+-- Answers about orders change with it: whoever remembers them hears of it.
+INSERT INTO location_region (location_id, region) VALUES (:location::int, :region)
+ON CONFLICT (location_id) DO UPDATE SET region = excluded.region
+RETURNING pg_notify('takings_activity', (SELECT version::text FROM activity_site))
+
+-- name: region_remove
+DELETE FROM location_region WHERE location_id = :location::int RETURNING pg_notify('takings_activity', (SELECT version::text FROM activity_site))
+
+-- name: dimension_list
+SELECT dimension_id, name, CASE property WHEN '' THEN '-' ELSE property END AS property, meaning FROM activity_dimension ORDER BY dimension_id
+
+-- name: dimension_add
+-- In the next free place; no row where there is none, or the name is taken.
+WITH put AS (
+	INSERT INTO activity_dimension (dimension_id, name, property, declared_by)
+	SELECT greatest(max(dimension_id), 8) + 1, :name, :property, :by FROM activity_dimension
+	HAVING max(dimension_id) < 16 AND NOT bool_or(name = :name)
+	RETURNING dimension_id
+)
+SELECT dimension_id, pg_notify('takings_activity_rules', '') FROM put
