@@ -57,8 +57,8 @@ void activity_session_page_handle(struct call *c)
 /* What was typed stands in the forms again. */
 static struct tv *dictionary_page(struct call *c)
 {
-	static const char *const typed[] = {"event_type", "owner", "description", "name", "property",
-	                                    "meaning"};
+	static const char *const typed[] = {"event_type", "owner",    "description",
+	                                    "name",       "property", "meaning"};
 	struct arena *m = c->req->arena;
 	bool fresh = c->more == NULL;
 	struct tv *more = admin_page(c);
@@ -93,7 +93,7 @@ static enum err write_type(struct call *c, struct db *db, const char *type, cons
                            const char *enforce, struct errbuf *eb)
 {
 	struct arena *m = c->req->arena;
-	enum err rc = db_query(db, "activity_type_write",
+	enum err rc = db_query(db, "activity_page_type_write",
 	                       DB_PARAMS({"event_type", type}, {"owner", call_param(c, "owner")},
 	                                 {"description", call_param(c, "description")},
 	                                 {"schema", schema}, {"enforce", enforce}),
@@ -120,7 +120,7 @@ void activity_type_add_handle(struct call *c)
 	if (!db)
 		return;
 	enum err rc =
-		db_query(db, "activity_type_known", DB_PARAMS({"event_type", type}), &known, &eb);
+		db_query(db, "activity_page_type_known", DB_PARAMS({"event_type", type}), &known, &eb);
 	bool is_known = rowset_rows(&known) > 0;
 	rowset_fini(&known);
 	if (rc == ERR_OK && !is_known)
@@ -181,7 +181,7 @@ void activity_type_write_handle(struct call *c)
 	if (!db)
 		return;
 	enum err rc =
-		db_query(db, "activity_type_known", DB_PARAMS({"event_type", type}), &known, &eb);
+		db_query(db, "activity_page_type_known", DB_PARAMS({"event_type", type}), &known, &eb);
 	bool is_known = rowset_rows(&known) > 0;
 	rowset_fini(&known);
 	if (rc == ERR_OK && is_known)
@@ -223,14 +223,14 @@ static enum err write_dimension(struct call *c, struct db *db, const char *place
 	buf_puts(&detail, "{\"property\": ");
 	json_text_put(&detail, property, strlen(property));
 	buf_putc(&detail, '}');
-	enum err rc = db_query(db, "activity_dimension_write",
-	                       DB_PARAMS({"place", place}, {"name", name}, {"property", property},
-	                                 {"meaning", call_param(c, "meaning")},
-	                                 {"by", buf_str(&actor)}),
-	                       NULL, eb);
+	enum err rc =
+		db_query(db, "activity_page_dimension_write",
+	             DB_PARAMS({"place", place}, {"name", name}, {"property", property},
+	                       {"meaning", call_param(c, "meaning")}, {"by", buf_str(&actor)}),
+	             NULL, eb);
 	if (rc == ERR_OK)
-		rc = audit_note(c, db, "dimension_add",
-		                arena_printf(c->req->arena, "dimension:%s", name), buf_str(&detail), eb);
+		rc = audit_note(c, db, "dimension_add", arena_printf(c->req->arena, "dimension:%s", name),
+		                buf_str(&detail), eb);
 	buf_fini(&actor);
 	buf_fini(&detail);
 	return rc;
@@ -254,9 +254,9 @@ void activity_dimension_add_handle(struct call *c)
 	struct db *db = admin_begin(c);
 	if (!db)
 		return;
-	enum err rc = db_query(db, "activity_dimension_lock", DB_NO_PARAMS, NULL, &eb);
+	enum err rc = db_query(db, "activity_page_dimension_lock", DB_NO_PARAMS, NULL, &eb);
 	if (rc == ERR_OK)
-		rc = db_query(db, "activity_dimension_taken",
+		rc = db_query(db, "activity_page_dimension_taken",
 		              DB_PARAMS({"name", name}, {"property", property}), &taken, &eb);
 	if (rc == ERR_OK)
 		problem = dimension_objection(c->req->arena, &taken);

@@ -32,7 +32,10 @@ static void decision_end(struct call *c, struct db *db, enum err rc, struct errb
 		return;
 	}
 	pool_give(c->web->pool, db);
-	admin_refuse(c, rc == ERR_NOT_FOUND ? 404 : rc == ERR_BUSY ? 409 : 422,
+	admin_refuse(c,
+	             rc == ERR_NOT_FOUND ? 404
+	             : rc == ERR_BUSY    ? 409
+	                                 : 422,
 	             rc == ERR_INVALID ? arena_strdup(c->req->arena, eb->text)
 	                               : "It was decided on already, or is not there any more.");
 }
@@ -89,11 +92,11 @@ static enum err note_all(struct call *c, struct db *db, const char *action, int6
 static enum err count_confirmed(struct call *c, struct db *db, bool *right, struct errbuf *eb)
 {
 	struct rowset rs = {0};
-	enum err rc = db_query(db, "quality_reason_count",
-	                       DB_PARAMS({"reason", call_param(c, "reason")},
-	                                 {"field", call_param(c, "field")},
-	                                 {"until", call_param(c, "until")}),
-	                       &rs, eb);
+	enum err rc =
+		db_query(db, "quality_reason_count",
+	             DB_PARAMS({"reason", call_param(c, "reason")}, {"field", call_param(c, "field")},
+	                       {"until", call_param(c, "until")}),
+	             &rs, eb);
 	*right = rc == ERR_OK && strcmp(rowset_get(&rs, 0, "n"), call_param(c, "confirm")) == 0;
 	rowset_fini(&rs);
 	return rc;

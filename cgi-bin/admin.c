@@ -29,6 +29,9 @@ static const struct {
 	{"quarantine_dropped", "The event is dropped. It counts for nothing."},
 	{"quarantine_stored_all", "The events are stored. What could not be is still here."},
 	{"quarantine_dropped_all", "The events are dropped. They count for nothing."},
+	{"question_added", "The question is kept."},
+	{"question_written", "Written down."},
+	{"question_deleted", "The question is deleted."},
 };
 
 static const char *done_sentence(const char *word)

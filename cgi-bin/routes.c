@@ -3,8 +3,8 @@
 
 #include "cgi-bin/activity_page.h"
 #include "cgi-bin/admin.h"
-#include "cgi-bin/ask.h"
 #include "cgi-bin/bookings.h"
+#include "cgi-bin/explorer.h"
 #include "cgi-bin/ingest.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_metrics.h"

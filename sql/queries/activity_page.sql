@@ -1,14 +1,16 @@
--- activity_page.sql: what the pages of activity ask: sessions, one session, the event dictionary. activity_scope comes
+-- activity_page.sql: what the pages of activity ask: sessions, one session, the event dictionary. activity_page_scope comes
 -- first on pages of days; its columns are the parameters of the statements after it. docs/ACTIVITY.md says what an
 -- event, a session and a figure mean.
 
--- name: activity_scope
+-- name: activity_page_scope
 -- The days a page is about; always one row. They end with today, which is there as far as it is over.
 SELECT s.applied_at IS NOT NULL AS has_activity, a.came_at IS NOT NULL AS has_events, p.from_day, p.to_day, p.last_day, p.days_n, p.newest_day, p.today, p.oldest_day AS first_day,
        z.tz, z.cutoff_hours, z.currency, s.version, CASE WHEN p.from_day = p.to_day THEN p.to_day END AS date, p.from_day AS "from", greatest(p.from_day, p.last_day) AS "to",
        p.from_day = p.to_day AS is_day, p.from_day <> p.to_day AS is_range, p.days_n > 0 AS has_days, p.last_day = p.today AND p.days_n > 0 AS so_far, false AS has_base,
        NULL::date AS base_from, NULL::date AS base_to, NULL::text AS base_words, p.from_day = p.to_day AND p.to_day = p.today AS is_today,
        business_day_start(z.tz, z.cutoff_hours, p.from_day) AS from_at, business_day_start(z.tz, z.cutoff_hours, greatest(p.from_day, p.last_day) + 1) AS until_at,
+       least(business_day_start(z.tz, z.cutoff_hours, greatest(p.from_day, p.last_day) + 1),
+             (SELECT min(h.hour_at) FROM real_hours(z.tz, z.cutoff_hours, a.today, a.today) h WHERE h.hour_at > now())) AS running_at,
        CASE WHEN :date::date IS NOT NULL OR :from::date IS NOT NULL THEN NULL
             WHEN :period = 'newest' THEN 'Today' WHEN :period = 'all' THEN 'All days' WHEN :period ~ 'd$' THEN 'Last ' || rtrim(:period, 'd') || ' days'
             WHEN :period IN ('week', 'month', 'year') THEN 'This ' || :period
@@ -24,7 +26,7 @@ CROSS JOIN LATERAL (SELECT booking_date(now(), z.tz, z.cutoff_hours) AS today, l
                                                                                      (SELECT min(c.hour_at) FROM activity_account c)) AS came_at) a
 CROSS JOIN LATERAL period_of(:period, :date::date, :from::date, :to::date, 'none', coalesce(booking_date(a.came_at, z.tz, z.cutoff_hours), a.today), a.today, a.today, 1) p
 
--- name: activity_session_totals
+-- name: activity_page_session_totals
 -- The sessions of the days together: out of the sums where at most one dimension is asked for.
 SELECT f.sessions, CASE WHEN f.sessions > 0 THEN half_even(f.converted * 100.0 / f.sessions, 1) END AS converted_share,
        CASE WHEN f.sessions > 0 THEN half_even(f.bounced * 100.0 / f.sessions, 1) END AS bounced_share, f.converted, f.sessions = 1 AS is_one,
@@ -46,7 +48,7 @@ FROM (SELECT coalesce(sum(x.sessions), 0)::bigint AS sessions, coalesce(sum(x.co
               AND (:device::text IS NULL OR '4:' || CASE :device WHEN '(not set)' THEN '' ELSE :device END = ANY (s.groups))
               AND (:converted::text IS NULL OR (s.steps & 8 <> 0) = (:converted = 'yes'))) x) f
 
--- name: activity_session_choices
+-- name: activity_page_session_choices
 -- Sources and devices of the days, to choose from: those of the most sessions first, 12 at most.
 SELECT kind = 'source' AS is_source, kind = 'device' AS is_device, value, value AS value_id, sessions, is_chosen
 FROM (SELECT kind, value, sessions, value = CASE kind WHEN 'source' THEN :source::text ELSE :device::text END AS is_chosen,
@@ -58,7 +60,7 @@ FROM (SELECT kind, value, sessions, value = CASE kind WHEN 'source' THEN :source
 WHERE n <= 12
 ORDER BY kind, n
 
--- name: activity_sessions
+-- name: activity_page_sessions
 -- Newest first, after the one of the cursor. `is_last`: the last of a full page, where older ones follow. Whose a
 -- session is stands there for those who may see it (:sees).
 WITH after AS MATERIALIZED (
@@ -88,7 +90,7 @@ CROSS JOIN LATERAL (SELECT floor(extract(epoch FROM p.last_at - p.started_at))::
 WHERE p.n <= :page_rows::int
 ORDER BY p.n
 
--- name: activity_session
+-- name: activity_page_session
 -- One session, its facts.
 SELECT s.activity_session_id AS id, s.session_key, s.bot, s.started_at, s.last_at, z.tz, z.currency, booking_date(now(), z.tz, z.cutoff_hours) AS today,
        (s.started_at AT TIME ZONE z.tz)::date AS started_date, to_char(s.started_at AT TIME ZONE z.tz, 'HH24:MI:SS') AS started_time,
@@ -115,7 +117,7 @@ CROSS JOIN LATERAL (SELECT (SELECT count(*) FROM activity_session x WHERE x.pers
                             ORDER BY x.started_at, x.activity_session_id LIMIT 1) AS later) o
 WHERE s.activity_session_id = :activity_session_id::bigint
 
--- name: activity_session_events
+-- name: activity_page_session_events
 -- Its events in their order, 1,000 at most. What tells who it was, and all properties, are for those who may see it.
 SELECT n, n = 1 AS is_first, event_type, event_id, to_char(occurred_at AT TIME ZONE :tz, 'HH24:MI:SS') AS at_time,
        CASE WHEN gap >= 3600 THEN to_char(make_interval(secs => gap), 'FMHH24:MI:SS') ELSE to_char(make_interval(secs => gap), 'FMMI:SS') END AS gap, gap >= 60 AS is_pause,
@@ -130,7 +132,7 @@ ORDER BY n
 
 -- ---- the event dictionary ------------------------------------------------------------
 
--- name: activity_dictionary
+-- name: activity_page_dictionary
 -- Always one row.
 SELECT a.applied_at IS NOT NULL AS has_activity, z.tz, ''::text AS currency, booking_date(now(), z.tz, z.cutoff_hours) AS today, booking_date(now(), z.tz, z.cutoff_hours) - 27 AS from_day, booking_date(now(), z.tz, z.cutoff_hours) AS to_day,
        z.cutoff_hours, d.n < 16 AS has_room, 16 - d.n AS room_n, t.n AS types_n, t.n = 1 AS is_one_type, t.n > 0 AS has_types
@@ -140,7 +142,7 @@ CROSS JOIN LATERAL (SELECT coalesce(a.timezone, r.timezone, 'UTC') AS tz, coales
 CROSS JOIN (SELECT count(*) AS n FROM activity_dimension) d
 CROSS JOIN (SELECT count(*) AS n FROM activity_type) t
 
--- name: activity_types
+-- name: activity_page_types
 -- Each type with what came of it in 28 days, today included, without bots; the line is 100 wide and 24 high. A property
 -- is unexpected where there is a schema with properties and it is in none of them, or is of another kind.
 WITH day AS MATERIALIZED (
@@ -167,7 +169,7 @@ CROSS JOIN LATERAL (
 	WHERE x.event_type = t.event_type) p
 ORDER BY f.events DESC, t.event_type
 
--- name: activity_dimensions
+-- name: activity_page_dimensions
 -- What events can be told apart by, with how many values and, of the events of 28 days, the share in (other).
 SELECT d.dimension_id, d.name, nullif(d.property, '') AS property, nullif(d.meaning, '') AS meaning, nullif(d.declared_by, '') AS declared_by, d.dimension_id > 8 AS is_declared,
        (d.declared_at AT TIME ZONE :tz)::date AS declared_date, v.n AS values_n, v.n >= 1000 AS is_full, half_even(o.other * 100.0 / nullif(w.whole, 0), 1) AS other_share, o.other > 0 AS has_other
@@ -179,7 +181,7 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(s.events), 0) AS other FROM business_day
                     JOIN activity_sum s ON s.grain = 'day' AND NOT s.bot AND s.dimension_id = d.dimension_id AND s.bucket_at = b.starts_at AND s.event_type = t.event_type AND s.value = '(other)') o
 ORDER BY d.dimension_id
 
--- name: activity_type
+-- name: activity_page_type
 SELECT t.event_type, t.event_type AS event_type_id, z.tz, ''::text AS currency, booking_date(now(), z.tz, z.cutoff_hours) AS today, (t.first_at AT TIME ZONE z.tz)::date AS first_date, (t.last_at AT TIME ZONE z.tz)::date AS last_date,
        to_char(t.first_at AT TIME ZONE z.tz, 'HH24:MI') AS first_time, to_char(t.last_at AT TIME ZONE z.tz, 'HH24:MI') AS last_time, t.last_at IS NULL AS is_unseen,
        nullif(t.owner, '') AS owner, nullif(t.description, '') AS description, jsonb_pretty(t.schema) AS schema, t.schema IS NOT NULL AS has_schema, t.enforce,
@@ -195,7 +197,7 @@ CROSS JOIN LATERAL (SELECT count(*) AS n FROM activity_quarantine x WHERE x.even
 CROSS JOIN LATERAL (SELECT coalesce(sum(x.events), 0)::bigint AS n FROM activity_warning x WHERE x.event_type = t.event_type AND x.reason = 'schema' AND x.hour_at > now() - interval '28 days') w
 WHERE t.event_type = :event_type
 
--- name: activity_properties
+-- name: activity_page_properties
 -- What its events carry, by how often, with the kinds of value each was seen with.
 SELECT x.property, string_agg(x.kind, ', ' ORDER BY x.events DESC, x.kind) AS kinds, count(*) > 1 AS is_mixed, sum(x.events)::bigint AS events,
        (min(x.first_at) AT TIME ZONE :tz)::date AS first_date, (max(x.last_at) AT TIME ZONE :tz)::date AS last_date,
@@ -211,32 +213,65 @@ WHERE x.event_type = :event_type
 GROUP BY x.property
 ORDER BY bool_or(w.is_unknown OR w.is_other_kind) DESC, sum(x.events) DESC, x.property
 
--- name: activity_type_write
+-- name: activity_page_type_write
 -- Describes a type; `known` where it was there before.
 INSERT INTO activity_type (event_type, owner, description, schema, enforce)
 VALUES (:event_type, :owner, :description, :schema::jsonb, :enforce::boolean)
 ON CONFLICT (event_type) DO UPDATE SET owner = excluded.owner, description = excluded.description, schema = excluded.schema, enforce = excluded.enforce
 RETURNING xmax <> 0 AS known, pg_notify('takings_activity_rules', '')::text AS told
 
--- name: activity_type_known
+-- name: activity_page_type_known
 SELECT FROM activity_type WHERE event_type = :event_type
 
--- name: activity_dimension_lock
+-- name: activity_page_dimension_lock
 SELECT pg_advisory_xact_lock(hashtext('takings'), hashtext('activity_dimension'))::text AS locked
 
--- name: activity_dimension_taken
+-- name: activity_page_dimension_taken
 -- Whether the name, or the property, is one of a dimension already, and the next free place; NULL: there is none.
 SELECT EXISTS (SELECT FROM activity_dimension WHERE name = :name) AS has_name,
        (SELECT max(name) FROM activity_dimension WHERE property = :property) AS same,
        (SELECT min(n) FROM generate_series(9, 16) n WHERE NOT EXISTS (SELECT FROM activity_dimension WHERE dimension_id = n)) AS place
 
--- name: activity_dimension_write
+-- name: activity_page_dimension_write
 INSERT INTO activity_dimension (dimension_id, name, property, meaning, declared_by)
 VALUES (:place::smallint, :name, :property, :meaning, :by)
 RETURNING pg_notify('takings_activity_rules', '')::text AS told
 
--- name: activity_no_session
+-- name: activity_page_no_session
 SELECT 'there is no such session: it may have become part of another, or be erased' AS detail, ''::text AS field
 
--- name: activity_no_type
+-- name: activity_page_no_type
 SELECT 'there is no such type of event in the dictionary' AS detail, ''::text AS field
+
+-- ---- questions that were kept ---------------------------------------------------------
+
+-- name: questions
+-- One's own, and those that others share with a role one has; :role is 1 viewer, 2 analyst, 3 admin.
+SELECT q.question_id, q.name, q.question ->> 'query' AS query, q.owner = :actor AS is_own, regexp_replace(q.owner, '^user:', '') AS owner_name, q.shared_with,
+       q.shared_with IS NULL AS is_private, q.shared_with = 'viewer' AS is_of_viewers, q.shared_with = 'analyst' AS is_of_analysts, q.shared_with = 'admin' AS is_of_admins,
+       (q.made_at AT TIME ZONE coalesce((SELECT timezone FROM activity_site), 'UTC'))::date AS made_date, q.owner = :actor OR :role::int >= 3 AS may_delete
+FROM activity_question q
+WHERE q.owner = :actor OR array_position(ARRAY['viewer', 'analyst', 'admin'], q.shared_with) <= :role::int
+ORDER BY q.owner <> :actor, lower(q.name), q.question_id
+
+-- name: question_add
+WITH made AS (
+	INSERT INTO activity_question (name, owner, shared_with, question) VALUES (:name, :actor, :shared_with, :question::jsonb)
+	ON CONFLICT (owner, name) DO NOTHING RETURNING question_id
+)
+SELECT (SELECT question_id FROM made) AS question_id, NOT EXISTS (SELECT FROM made) AS taken
+
+-- name: question_write
+-- No row where it is not the asker's.
+WITH it AS (
+	SELECT question_id, EXISTS (SELECT FROM activity_question o WHERE o.owner = q.owner AND o.name = :name AND o.question_id <> q.question_id) AS taken
+	FROM activity_question q WHERE q.question_id = :question_id::bigint AND q.owner = :actor
+), done AS (
+	UPDATE activity_question q SET name = :name, shared_with = :shared_with FROM it WHERE q.question_id = it.question_id AND NOT it.taken
+)
+SELECT question_id, taken FROM it
+
+-- name: question_delete
+DELETE FROM activity_question
+WHERE question_id = :question_id::bigint AND (owner = :actor OR :is_admin::boolean AND shared_with IS NOT NULL)
+RETURNING question_id, false AS taken

@@ -42,7 +42,7 @@
 	// ---- tables under charts
 
 	for (const details of document.querySelectorAll('details.data')) {
-		details.open = false
+		details.open = 'keep' in details.dataset
 		details.dataset.ready = ''
 	}
 	const printed = []

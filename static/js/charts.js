@@ -4,7 +4,7 @@
  * A column is drawn where its header says data-plot: line, step (a limit, as it was from a day on),
  * bar, base (what it is compared with), ahead (the line, as it is expected to go on), then (what was
  * expected of days that are over), mid (the middle of a grey band), or band80, band95, usual (a band
- * from this column to the next); all columns of figures are in the read-out. A row says data-state (closed, uncomputed), data-partial,
+ * from this column to the next); data-series is its colour, 1 to 6; all columns of figures are in the read-out. A row says data-state (closed, uncomputed), data-partial,
  * data-mark (the name of a special day) and data-flag (why it has a ring), which may also stand in
  * a list data-flags-of the chart; a click on its point follows the link in its first cell. */
 (function () {
@@ -24,11 +24,11 @@
 	function read(name) {
 		const table = tableOf(name)
 		const heads = [...table.tHead.rows[0].cells].map((th, i) => ({ th, i })).filter(({ th }) => th.classList.contains('n'))
-		const columns = heads.map(({ th, i }) => ({ i, label: th.textContent.trim(), plot: th.dataset.plot }))
+		const columns = heads.map(({ th, i }) => ({ i, label: th.textContent.trim(), plot: th.dataset.plot, series: th.dataset.series }))
 		const flags = new Map([...document.querySelectorAll(`[data-flags-of="${name}"] [data-date]`)].map((e) => [e.dataset.date, e.dataset.flag]))
 		const rows = [...table.tBodies[0].rows].map((row) => ({
 			mark: row.dataset.mark, flag: row.dataset.flag ?? flags.get(row.dataset.date),
-			label: row.cells[0].textContent.trim(), short: shortDay(row.cells[0].textContent.trim()), href: row.querySelector('th a')?.href,
+			label: row.dataset.name ?? row.cells[0].textContent.trim(), short: shortDay(row.dataset.name ?? row.cells[0].textContent.trim()), href: row.querySelector('th a')?.href,
 			state: row.dataset.state ?? 'open', shown: 'shown' in row.dataset, weekday: 'weekday' in row.dataset, partial: row.dataset.partial,
 			cells: columns.map(({ i, label }) => {
 				const cell = row.cells[i]
@@ -53,7 +53,7 @@
 		const style = getComputedStyle(document.documentElement)
 		const token = (name) => style.getPropertyValue(`--${name}`).trim()
 		return { ink: token('ink'), soft: token('ink-soft'), line: token('line'), edge: token('edge'), paper: token('paper'),
-			accent: token('accent'), bar: token('bar'), strong: token('bar-strong'), first: token('series-1'), warn: token('warn') }
+			accent: token('accent'), bar: token('bar'), strong: token('bar-strong'), first: token('series-1'), warn: token('warn'), series: [1, 2, 3, 4, 5, 6].map((n) => token(`series-${n}`)) }
 	}
 
 	// 15400 -> 15.4k; exact figures are in the read-out and the table.
@@ -79,6 +79,10 @@
 	function axisLabels({ box, rows, bars }) {
 		const marked = rows.flatMap((r, i) => (r.weekday ? [i] : []))
 		const list = marked.length ? marked : rows.map((_, i) => i)
+		// Names of groups are cut where there is some room for each.
+		const most = Math.floor(box.clientWidth / list.length / 7)
+		if (bars && tableOf(box.dataset.chart).tBodies[0].rows[0]?.dataset.date === undefined && !marked.length && most >= 8)
+			return new Map(list.map((i) => [i, rows[i].short.length > most ? `${rows[i].short.slice(0, most - 1)}…` : rows[i].short]))
 		const room = rows.reduce((n, r) => Math.max(n, r.short.length), 0) * 6.5 + (bars ? 16 : 36)
 		const every = Math.ceil(list.length * room / box.clientWidth)
 		return new Map(list.filter((_, k) => (list.length - 1 - k) % every === 0).map((i) => [i, rows[i].short]))
@@ -111,7 +115,7 @@
 	const valuesOf = (chart, k) => chart.rows.map((r) => (r.state === 'open' ? r.cells[k].value : null))
 
 	function endLabel(t, chart, name, color) {
-		return { endLabel: { show: chart.ends, formatter: name, distance: 8 + (chart.bars ? chart.box.clientWidth / chart.rows.length / 2 : 0), ...text(t, color) },
+		return { endLabel: { show: chart.ends && name !== '', formatter: name, width: 80, overflow: 'truncate', distance: 8 + (chart.bars ? chart.box.clientWidth / chart.rows.length / 2 : 0), ...text(t, color) },
 			labelLayout: { moveOverlap: 'shiftY' } }
 	}
 
@@ -122,15 +126,15 @@
 
 	// A week or month that still runs, or of which the days shown are a part only, is dotted.
 	function line(t, chart, k) {
-		const values = valuesOf(chart, k), last = values.length - 1
+		const values = valuesOf(chart, k), last = values.length - 1, color = t.series[chart.columns[k].series - 1] ?? t.first
 		const isPart = (i) => chart.rows[i]?.partial !== undefined
 		const isAlone = (i) => (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null
-		const look = { type: 'line', z: 3, symbol: 'circle', symbolSize: 5, showSymbol: true, itemStyle: { color: t.first }, emphasis: { scale: 1.6, lineStyle: { width: 2 } } }
+		const look = { type: 'line', z: 3, symbol: 'circle', symbolSize: 5, showSymbol: true, itemStyle: { color }, emphasis: { scale: 1.6, lineStyle: { width: 2 } } }
 		const solid = { ...look, data: values.map((v, i) => ({ value: isPart(i) ? null : v, symbolSize: isAlone(i) ? 5 : 0.01 })),
-			lineStyle: { color: t.first, width: 2 }, ...(chart.looksAhead ? {} : endLabel(t, chart, isPart(last) ? '' : chart.columns[k].label, t.first)) }
+			lineStyle: { color, width: 2 }, ...(chart.looksAhead ? {} : endLabel(t, chart, isPart(last) ? '' : chart.columns[k].label, color)) }
 		if (!isPart(0) && !isPart(last)) return [solid]
 		const dots = (near, name) => ({ ...look, data: values.map((v, i) => (near(i) ? v : null)), symbolSize: 0.01,
-			lineStyle: { color: t.first, width: 2, type: 'dotted' }, ...endLabel(t, chart, name, t.first) })
+			lineStyle: { color, width: 2, type: 'dotted' }, ...endLabel(t, chart, name, color) })
 		return [solid, ...(isPart(0) ? [dots((i) => i <= 1, '')] : []), ...(isPart(last) ? [dots((i) => i >= last - 1, chart.columns[k].label)] : [])]
 	}
 
@@ -219,7 +223,7 @@
 		const unit = sample.match(/^\u2212?([^\d\s\u202f\u2212–]+)\u202f/)?.[1]
 		chart.bars = chart.columns.some((c) => c.plot === 'bar')
 		chart.compared = chart.columns.some((c, k) => c.plot === 'base' && chart.rows.some((r) => r.cells[k].value !== null))
-		chart.ends = (chart.compared || chart.looksAhead) && wide.matches && chart.box.classList.contains('is-tall')
+		chart.ends = (chart.compared || chart.looksAhead || chart.columns.some((c) => c.series)) && wide.matches && chart.box.classList.contains('is-tall')
 		const option = frame(t, chart, scale(values, !unit && values.every(Number.isInteger)), unit ? `${unit}\u202f` : '')
 		option.series = [...drawn.flatMap((k) => kinds[chart.columns[k].plot](t, chart, k)), ...closed(t, chart), ...marks(t, chart), ...rings(t, chart)]
 		return option

@@ -44,7 +44,7 @@ SELECT n, max(session_id), bool_or(bot), (SELECT visitor_id FROM activity_visito
        CASE WHEN bool_or(event_type = 'purchase') THEN 0 ELSE coalesce(sum(price) FILTER (WHERE event_type = 'add_to_cart'), 0) END, 0,
        (SELECT array_agg(DISTINCT i || ':' || coalesce(r2.dims[i], '')) FROM raw r2, generate_series(1, 8) i WHERE r2.n = raw.n)
 FROM raw GROUP BY n;
-INSERT INTO activity_person_day SELECT s.business_date, s.bot, s.person_id, '{}' FROM activity_session s GROUP BY 1, 2, 3;
+INSERT INTO activity_person_day SELECT s.business_date, s.bot, s.person_id, array_agg(DISTINCT g) FROM activity_session s, unnest(s.groups) g GROUP BY 1, 2, 3;
 INSERT INTO activity_value (dimension_id, value) SELECT DISTINCT i, dims[i] FROM raw, generate_series(1, 8) i WHERE dims[i] IS NOT NULL;
 INSERT INTO activity_sum SELECT g, bot, i, CASE g WHEN 'hour' THEN date_trunc('hour', at) WHEN 'day' THEN business_day_start('${timezone}', ${cutoff}, day)
 		ELSE business_day_start('${timezone}', ${cutoff}, date_trunc('month', day)::date) END, event_type, CASE WHEN i > 0 THEN coalesce(dims[i], '') ELSE '' END, count(*)
@@ -56,7 +56,8 @@ INSERT INTO activity_session_sum SELECT g, s.bot, i, CASE g WHEN 'hour' THEN s.h
 FROM activity_session s CROSS JOIN LATERAL (SELECT 0 AS i, '' AS v UNION ALL SELECT split_part(x, ':', 1)::int, substr(x, strpos(x, ':') + 1) FROM unnest(s.groups) x) x,
 	unnest(enum_range(NULL::activity_grain)) g
 GROUP BY 1, 2, 3, 4, 5;
-INSERT INTO activity_user_sum SELECT bot, 0, business_date, '', count(*) FROM activity_person_day GROUP BY 1, 3;
+INSERT INTO activity_user_sum SELECT p.bot, i, p.business_date, v, count(*) FROM activity_person_day p
+	CROSS JOIN LATERAL (SELECT 0 AS i, '' AS v UNION ALL SELECT split_part(x, ':', 1)::int, substr(x, strpos(x, ':') + 1) FROM unnest(p.groups) x) x GROUP BY 1, 2, 3, 4;
 INSERT INTO activity_type (event_type, first_at, last_at, owner, description)
 SELECT event_type, min(at), max(at), CASE event_type WHEN 'purchase' THEN 'Shop team' ELSE '' END, CASE event_type WHEN 'purchase' THEN 'An order was placed and paid' ELSE '' END
 FROM raw GROUP BY 1;
