@@ -313,7 +313,7 @@ CREATE TABLE activity_question (
 	name text NOT NULL CHECK (name <> '' AND length(name) <= 100),
 	owner text NOT NULL,                 -- user:anna
 	shared_with text CHECK (shared_with IN ('viewer', 'analyst', 'admin')), -- least role; NULL: the owner alone
-	question jsonb NOT NULL,             -- a body of POST /dashboard/metrics
+	question jsonb NOT NULL,             -- {"query": ...}: what stands behind the ? of the explorer's address
 	made_at timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (owner, name)
 );

@@ -81,7 +81,7 @@
 		const list = marked.length ? marked : rows.map((_, i) => i)
 		// Names of groups are cut where there is some room for each.
 		const most = Math.floor(box.clientWidth / list.length / 7)
-		if (bars && tableOf(box.dataset.chart).tBodies[0].rows[0]?.dataset.date === undefined && !marked.length && most >= 8)
+		if (bars && tableOf(box.dataset.chart).tBodies[0].rows[0]?.dataset.date === undefined && !marked.length && most >= 12)
 			return new Map(list.map((i) => [i, rows[i].short.length > most ? `${rows[i].short.slice(0, most - 1)}…` : rows[i].short]))
 		const room = rows.reduce((n, r) => Math.max(n, r.short.length), 0) * 6.5 + (bars ? 16 : 36)
 		const every = Math.ceil(list.length * room / box.clientWidth)

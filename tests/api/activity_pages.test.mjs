@@ -2,16 +2,17 @@
 // tables are filled by SQL, as if events had taken effect.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { accessDatabase, addUser, loggedIn, startWeb } from '../lib/access.mjs'
+import { accessDatabase, addUser, loggedIn, startWeb, tokenOf } from '../lib/access.mjs'
 import { activitySql } from '../lib/activity_tables.mjs'
 
-let db, web, anna, alan, vera
+let db, web, anna, alan, vera, token
 before(async () => {
 	const made = await accessDatabase('activity-pages-pg', { PUBLIC_ORIGIN: 'http://takings.test', RATE_LIMIT_USERS: '0' })
 	db = made.db
 	web = await startWeb(made.web)
 	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst'], ['vera', 'viewer']]) await addUser(made.settings, name, role)
 	;[anna, alan, vera] = [await loggedIn(web, 'anna'), await loggedIn(web, 'alan'), await loggedIn(web, 'vera')]
+	token = JSON.parse((await tokenOf(web, 'vera')).text).access_token
 }, { timeout: 120_000 })
 after(() => web?.stop())
 
@@ -352,6 +353,146 @@ describe('pages of activity', () => {
 			assert.equal((await open()).length, 3)
 			assert.deepEqual((await lastAudit()).detail, { events: 6, until: 99, reason: 'schema', field: 'properties.price' })
 			assert.equal((await drop({ confirm: '0' })).status, 404)
+		})
+	})
+
+	describe('the explorer', () => {
+		const ask = async (query = '', browser = vera) => {
+			const reply = await browser.ask(`/admin/explorer?${query}`)
+			assert.equal(reply.status, 200, reply.text.slice(0, 600))
+			return reply
+		}
+		const tile = (reply, id) => /<data value="([^"]*)"/.exec(reply.text.slice(reply.text.indexOf(`data-metric="${id}"`)))?.[1]
+		const lines = async (query) => (await ask(`${query}&format=csv`)).text.replace(/^\ufeff/, '').trim().split('\r\n').map((line) => line.split(','))
+		const links = (reply) => [...reply.text.matchAll(/href="\/admin\/explorer(\?[^"]*)"/g)].map((m) => unescaped(m[1]))
+		const DAY = (back) => db.value(`SELECT (booking_date(now(), 'Europe/Berlin', 4) - ${back})::text`)
+
+		it('answers what it is asked without an address of its own', async () => {
+			const reply = await ask('period=7d')
+			const [sessions, converted, views] = await db.value(`SELECT ARRAY[count(*), count(*) FILTER (WHERE steps & 8 <> 0), sum(page_views)]::int[] FROM activity_session
+				WHERE NOT bot AND business_date > booking_date(now(), 'Europe/Berlin', 4) - 7`)
+			assert.equal(tile(reply, 'sessions'), String(sessions))
+			assert.equal(tile(reply, 'conversion_rate'), (await db.value(`SELECT half_even(${converted} * 100::numeric / ${sessions}, 1)::text`)))
+			assert.ok(Math.abs(Number(tile(reply, 'page_views')) - views) <= 3) // of sessions over the edge of the range
+			assert.match(reply.text, /Distinct people with an event in the bucket/)
+			assert.match(reply.text, /users: who was there on each day/)
+		})
+
+		it('says in its table what POST /dashboard/metrics says', async () => {
+			const [from, to] = [await DAY(6), await DAY(1)]
+			for (const [query, more] of [['metric=users,sessions', { metrics: ['users', 'sessions'], granularity: 'day' }],
+				['metric=sessions&by=source', { metrics: ['sessions'], dimensions: ['source'], granularity: 'none' }],
+				['metric=events,users&by=device,source&filter=device%3Dmobile&step=week', { metrics: ['events', 'users'], dimensions: ['device', 'source'], filters: { device: 'mobile' }, granularity: 'week' }],
+				['metric=events&by=page&filter=event_type%3Dpage_view&bots=only', { metrics: ['events'], dimensions: ['page'], filters: { event_type: 'page_view' }, bots: 'only', granularity: 'none' }]]) {
+				const end = await db.value(`SELECT business_day_start('Europe/Berlin', 4, '${to}'::date + 1)::text`)
+				const start = await db.value(`SELECT business_day_start('Europe/Berlin', 4, '${from}')::text`)
+				const body = JSON.stringify({ start_date: start, end_date: end, compare: 'previous', limit: 50, ...more })
+				const told = JSON.parse((await web.get('/dashboard/metrics', { method: 'POST', body, params: { REMOTE_ADDR: '192.0.2.9', CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${token}` } })).text)
+				const [head, ...rows] = await lines(`from=${from}&to=${to}&${query}`)
+				assert.deepEqual(rows.map((row) => Object.fromEntries(row.map((value, i) => [head[i], value]))), told.rows.map(({ compare, ...row }) =>
+					Object.fromEntries([...Object.entries(row), ...more.metrics.map((m) => [`base_${m}`, compare?.[m]])].map(([k, v]) => [k, v === null || v === undefined ? '' : String(v)]))), query)
+				assert.ok(rows.length > 1, query)
+			}
+		})
+
+		it('has links to questions that differ by one thing, and leads down', async () => {
+			const reply = await ask('period=7d&metric=sessions&by=source,device&filter=page%3D%252F')
+			const has = (link) => assert.ok(links(reply).includes(link), `${link}\n${links(reply).join('\n')}`)
+			has('?metric=sessions,users&by=source%2Cdevice&filter=page%3D%252F&period=7d'.replace(/,/g, '%2C'))
+			has('?metric=sessions&by=source&filter=page%3D%252F&period=7d')
+			has('?metric=sessions&by=source%2Cdevice&period=7d')
+			has('?metric=sessions&by=source%2Cdevice&filter=page%3D%252F&period=7d&compare=none')
+			has('?metric=sessions&by=device&filter=page%3D%252F%26source%3Dgoogle.com&period=7d')
+			const day = await DAY(2), days = await ask('period=7d&metric=sessions')
+			assert.ok(links(days).includes(`?metric=sessions&date=${day}&step=hour`))
+			const hours = await ask(`metric=sessions&date=${day}&step=hour`)
+			assert.equal(tile(hours, 'sessions'), await db.value(`SELECT count(*)::text FROM activity_session WHERE NOT bot AND business_date = '${day}'`))
+			// Every link of the page is a question that can be asked.
+			for (const link of [...new Set(links(reply))]) assert.ok([200, 422].includes((await vera.ask(`/admin/explorer${link}`)).status), link)
+		})
+
+		it('adds a filter by a form, and takes it away by a link', async () => {
+			const reply = await vera.ask('/admin/explorer?period=7d&metric=sessions&add=source&value=a%26b%3Dc+d')
+			assert.equal(reply.status, 303)
+			const there = reply.headers.location[0]
+			const shown = await vera.ask(there)
+			assert.equal(shown.status, 200)
+			assert.match(unescaped(shown.text), /source: a&b=c d</)
+			assert.equal(tile(shown, 'sessions'), '0')
+			assert.ok(links(shown).includes('?metric=sessions&period=7d'))
+		})
+
+		it('says what speaks against a question where it can be changed', async () => {
+			for (const [query, why] of [['metric=nothing', /There is no metric nothing/], ['by=nothing', /There is no dimension nothing/], ['metric=revenue&by=source', /cannot be told apart by source/],
+				['metric=users,users', /twice/], ['period=all&from=', /must be a date/], ['filter=a', /there is no dimension|must be like/i], ['by=source,device,page,region', /at most 3/], ['from=2000-01-01&to=2020-01-01&step=hour', /at most/]]) {
+				const reply = await vera.ask(`/admin/explorer?${query}`)
+				assert.equal(reply.status, 422, query)
+				assert.match(unescaped(reply.text), why, query)
+			}
+			assert.equal((await vera.ask('/admin/explorer?metric=nothing&format=csv')).status, 422)
+		})
+
+		describe('kept questions', () => {
+			beforeEach(() => db.exec('TRUNCATE activity_question RESTART IDENTITY'))
+			const keep = (browser, name, shared = 'nobody', query = 'metric=sessions&by=source') => browser.submit('/admin/explorer', '/admin/questions', { name, shared, ask: query })
+			const seen = async (browser) => [...(await browser.ask('/admin/questions')).text.matchAll(/data-question="\d+".*?href="\/admin\/explorer\?([^"]*)">([^<]*)</gs)].map((m) => [unescaped(m[2]), unescaped(m[1])])
+
+			it('are kept, seen by whom they are shared with, and lead to their question', async () => {
+				const n = await audits()
+				for (const [name, shared] of [['Mine <b>', 'nobody'], ['Ours', 'viewer'], ['Analysts', 'analyst'], ['Admins', 'admin']]) {
+					const reply = await keep(anna, name, shared)
+					assert.equal(reply.status, 303, reply.text.slice(0, 2000))
+					assert.match(await said(reply), /is kept/)
+				}
+				assert.equal(await audits(), n + 4)
+				const line = await lastAudit()
+				assert.deepEqual([line.actor, line.action, line.object, line.detail], ['user:anna', 'question_add', 'question:4', { name: 'Admins', shared_with: 'admin' }])
+				const names = async (browser) => (await seen(browser)).map(([name]) => name)
+				assert.deepEqual(await names(anna), ['Admins', 'Analysts', 'Mine <b>'.replaceAll('<b>', '<b>'), 'Ours'])
+				assert.deepEqual(await names(alan), ['Analysts', 'Ours'])
+				assert.deepEqual(await names(vera), ['Ours'])
+				const [[, query]] = await seen(vera)
+				assert.equal((await ask(query)).status, 200)
+			})
+
+			it('are renamed and shared by whose they are, and nobody else', async () => {
+				await keep(anna, 'A', 'viewer')
+				await keep(anna, 'B')
+				const write = (browser, id, name, shared) => browser.submit('/admin/questions', `/admin/questions/${id}`, { name, shared })
+				assert.equal((await write(anna, 1, 'A2', 'analyst')).status, 303)
+				assert.deepEqual(await db.one('SELECT name, shared_with FROM activity_question WHERE question_id = 1'), { name: 'A2', shared_with: 'analyst' })
+				assert.equal((await write(anna, 1, 'B', 'nobody')).status, 422)
+				for (const [browser, id] of [[alan, 1], [vera, 2], [anna, 99]]) assert.equal((await write(browser, id, 'X', 'viewer')).status, 404)
+				assert.equal(await db.value(`SELECT string_agg(name, ',' ORDER BY question_id) FROM activity_question`), 'A2,B')
+			})
+
+			it('are deleted by whose they are, shared ones by admins, too', async () => {
+				await keep(alan, 'shared', 'viewer')
+				await keep(alan, 'private')
+				await keep(anna, 'hers', 'viewer')
+				const drop = (browser, id) => browser.submit('/admin/questions', `/admin/questions/${id}/delete`, {})
+				assert.equal((await drop(vera, 1)).status, 404)
+				assert.equal((await drop(alan, 3)).status, 404)
+				assert.equal((await drop(anna, 2)).status, 404)
+				assert.equal((await drop(anna, 1)).status, 303)
+				assert.equal((await lastAudit()).action, 'question_delete')
+				assert.equal((await drop(alan, 2)).status, 303)
+				assert.equal(await db.value(`SELECT string_agg(name, ',') FROM activity_question`), 'hers')
+			})
+
+			it('have a name, and one name once', async () => {
+				await keep(anna, 'A')
+				const n = await audits()
+				for (const [name, why] of [['A', /name already/], [' ', /needs a name/], ['a\u0001b', /printable/]]) {
+					const reply = await keep(anna, name)
+					assert.equal(reply.status, 422)
+					assert.match(reply.text, why)
+				}
+				assert.equal((await keep(anna, 'evil', 'viewer', '"><script>')).status, 422)
+				assert.equal((await keep(anna, 'evil', 'everyone')).status, 422)
+				assert.equal(await audits(), n)
+				assert.equal((await keep(alan, 'A')).status, 303)
+			})
 		})
 	})
 })
