@@ -6,6 +6,7 @@
 
 #include "base/cidr.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/jnode.h"
 #include "base/json_text.h"
 #include "base/log.h"
@@ -252,6 +253,7 @@ static enum err send(struct tracking *t, struct errbuf *eb)
 	enum activity_outcome none;
 	struct errbuf away = {0};
 	enum err rc = sink_kafka_send(t->c->web->sink, t->batch, eb);
+	failpoint_pass(FP_web_sink_sent);
 	if (rc == ERR_OK && t->aside &&
 	    group_commit_store(t->c->web->group, t->rows, &none, &away) != ERR_OK)
 		log_err("track_not_counted", &away);
