@@ -27,6 +27,7 @@ enum job_exit job_replay(const struct conf *conf, int argc, char **argv);
 enum job_exit job_region(const struct conf *conf, int argc, char **argv);
 enum job_exit job_dimension(const struct conf *conf, int argc, char **argv);
 enum job_exit job_inbox(const struct conf *conf, int argc, char **argv);
+enum job_exit job_activity(const struct conf *conf, int argc, char **argv);
 enum job_exit job_person(const struct conf *conf, int argc, char **argv);
 enum job_exit job_failpoints(const struct conf *conf, int argc, char **argv);
 

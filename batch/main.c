@@ -75,6 +75,10 @@ static const struct job jobs[] = {
      "again,\n"
      "      putting a corrected message in its place, and dropping it",
      false},
+	{"activity", job_activity, NULL,
+     "activity list [--reason R] | store ID | store --reason R | store --all | drop ID\n"
+     "       | drop --reason R | drop --all",
+     "tracked events that were kept apart: storing them after all, or dropping them", false},
 	{"person", job_person, NULL,
      "person export | erase | anonymise  --user ID | --anonymous ID | --session ID  [--json] [--yes]",
      "one person: all that is held, as JSON; taking it away, or giving it to nobody, for good, while "

@@ -5,9 +5,10 @@
 #include "base/arena.h"
 #include "db/db.h"
 
-/* Which ones: one by its id, or all open ones of a reason and field, up to the row `until`. */
+/* Which ones: one by its id, or all open ones of a reason and field, up to the row `until`. NULL:
+ * whichever. */
 struct activity_choice {
-	const char *id;                    /* decimal; NULL: by reason */
+	const char *id; /* decimal, as `until` */
 	const char *reason, *field, *until;
 };
 

@@ -454,5 +454,48 @@ BEGIN
 END
 $$;
 
+-- ---- days that are old ---------------------------------------------------------------------------
+
+-- Drops the raw events of a UTC day; figures, sessions and days of people stay, and are not made anew from before then.
+-- False: some of them have not taken effect yet.
+CREATE FUNCTION activity_partition_drop(day date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+	ends timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+BEGIN
+	PERFORM pg_advisory_xact_lock(activity_lock_key());
+	IF EXISTS (SELECT FROM activity_batch WHERE from_at < ends AND to_at >= day::timestamp AT TIME ZONE 'UTC') THEN
+		RETURN false;
+	END IF;
+	EXECUTE format('DROP TABLE IF EXISTS %I', 'activity_event_' || to_char(day, 'YYYYMMDD'));
+	UPDATE activity_site SET raw_from = greatest(raw_from, ends);
+	RETURN true;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION activity_partition_drop(date) FROM PUBLIC;
+
+-- How large what is kept is, each night.
+CREATE TABLE storage_day (
+	day date NOT NULL,
+	part text NOT NULL,                  -- activity, bookings, orders, figures, other
+	bytes bigint NOT NULL,
+	PRIMARY KEY (day, part)
+);
+
+-- The same now: tables by what they are about, partitions with the whole.
+CREATE FUNCTION storage_now() RETURNS TABLE (part text, bytes bigint)
+LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN c.relname ~ '^activity_event' THEN 'events'
+	            WHEN c.relname ~ '^activity_' THEN 'activity'
+	            WHEN c.relname ~ '^(booking|event|category|user_state|top_events|redis)' THEN 'bookings'
+	            WHEN c.relname ~ '^(order_|live_|dead_letter|stream_|report_|reconciliation)' THEN 'orders'
+	            WHEN c.relname ~ '_cache$|^(series|restatement|forecast|anomaly|rules|batch_run|site|special_day)' THEN 'figures'
+	            ELSE 'other' END,
+	       sum(pg_total_relation_size(c.oid))::bigint
+	FROM pg_class c
+	WHERE c.relkind IN ('r', 'm') AND c.relnamespace = 'public'::regnamespace
+	GROUP BY 1
+$$;
+
 -- The programs get it with their rights on tables (sql/queries/migrate.sql).
 REVOKE EXECUTE ON FUNCTION person_suppress(text, text), person_forget(text, text, text, text, text, text) FROM PUBLIC;

@@ -111,8 +111,3 @@ FROM (SELECT FROM activity_quarantine
       WHERE decided_at IS NULL AND reason = :reason AND field = :field AND quarantine_id <= :until::bigint
       ORDER BY quarantine_id
       FOR UPDATE) held
-
--- name: quarantine_drop
-UPDATE activity_quarantine SET decided_at = now(), decision = 'dropped'
-WHERE decided_at IS NULL AND CASE WHEN :id::bigint IS NOT NULL THEN quarantine_id = :id::bigint
-                                  ELSE reason = :reason AND field = :field AND quarantine_id <= :until::bigint END

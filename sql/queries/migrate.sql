@@ -26,7 +26,7 @@ DECLARE
 	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log, activity_event, activity_quarantine,
 	                   activity_suppressed, activity_secret, activity_erasure}';
 	-- what the owner's rights are lent for (016_activity_privacy.sql)
-	lent text[] := '{person_suppress, person_forget}';
+	lent text[] := '{person_suppress, person_forget, activity_partition_drop}';
 	lack record;
 BEGIN
 	FOR lack IN
@@ -53,6 +53,7 @@ BEGIN
 			('analytics_web', 'INSERT UPDATE', 'activity_type', NULL),
 			('analytics_web', 'UPDATE', 'activity_quarantine', 'decided_at decision'),
 			('analytics_web', 'INSERT UPDATE', 'event_log', NULL),
+			('analytics_rw', 'INSERT UPDATE DELETE', 'storage_day', NULL),
 			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
 			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),
 			('analytics_rw', 'INSERT', 'audit_log', NULL),
@@ -91,7 +92,8 @@ BEGIN
 	FOR lack IN
 		SELECT r.rolname AS role, p.oid::regprocedure AS routine
 		FROM pg_proc p, pg_roles r
-		WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (lent) AND r.rolname IN ('analytics_rw', 'analytics_web')
+		WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (lent)
+		  AND (r.rolname = 'analytics_rw' OR r.rolname = 'analytics_web' AND p.proname LIKE 'person%')
 		  AND NOT has_function_privilege(r.oid, p.oid, 'EXECUTE')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', lack.routine, lack.role);
