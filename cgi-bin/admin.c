@@ -16,6 +16,8 @@ static const struct {
 	{"enabled", "The user is enabled and may log in again."},
 	{"user_sessions", "Every session of the user has ended."},
 	{"key_revoked", "The key is revoked. Programs that use it are refused from now on."},
+	{"person_erase", "What was held is erased. This is the certificate."},
+	{"person_anonymise", "Nobody can tell whose it was any more. This is the certificate."},
 	{"inbox_fixed", "The correction takes the message’s place. This is it."},
 	{"inbox_replayed", "The message is read again; this page tells what comes of it."},
 	{"inbox_dropped", "The message is dropped. It counts for nothing, and its text is kept."},

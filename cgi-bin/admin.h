@@ -21,6 +21,11 @@ void user_sessions_end_handle(struct call *c);    /* POST .../sessions/end */
 void key_add_handle(struct call *c);              /* POST /admin/keys: name, scope, last_day */
 void key_revoke_handle(struct call *c);           /* POST /admin/keys/{key_id}/revoke: confirm */
 void system_page_handle(struct call *c);          /* GET /admin/system */
+void people_page_handle(struct call *c);          /* GET /admin/people and its certificates */
+void people_find_handle(struct call *c);          /* POST /admin/people: kind, id */
+void people_export_handle(struct call *c);        /* POST .../export: the same */
+void people_erase_handle(struct call *c);         /* POST .../erase: and confirm */
+void people_anonymise_handle(struct call *c);     /* POST .../anonymise: and confirm */
 void inbox_page_handle(struct call *c);           /* GET /admin/inbox */
 void inbox_message_handle(struct call *c);        /* GET /admin/inbox/{message_id} */
 void inbox_fix_handle(struct call *c);            /* POST .../fix: text */

@@ -550,6 +550,8 @@ static const struct route routes[] = {
 	 .doc = "Make a key, which is shown this once"},
 	{ADMIN_FORM("/admin/keys/{key_id}/revoke", key_revoke_handle), USERS,
 	 .params = {P_NUMBER("key_id", "A key"), P_CONFIRM, P_CSRF, P_ASKER}, .doc = "Revoke a key"},
+#include "cgi-bin/routes_people.def"
+
 	{.method = "GET", .path = "/admin/audit", .access = ACCESS_ADMIN, .page = "audit.html", .uncached = true,
 	 .params = {{.name = "actor", .type = PARAM_TEXT, .max = 100, .fallback = "", .meaning = "Who did it: a user's name, key:3, command line"},
                 {.name = "action", .type = PARAM_TEXT, .max = 50, .fallback = "", .meaning = "What was done"},

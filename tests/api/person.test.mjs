@@ -175,3 +175,81 @@ describe('erasing', () => {
 			kafka = await Kafka.start({ orders: 1 })
 		})
 })
+
+describe('the page People', () => {
+	const alerts = (reply) => [...reply.text.matchAll(/role="alert"[^>]*>(.*?)<\/p>/g)].map((m) => m[1])
+	const held = (reply) => Object.fromEntries([...reply.text.matchAll(/data-held="(\w+)".*?data-label="Rows">(\d+)/gs)].map((m) => [m[1], Number(m[2])]))
+	it('finds somebody by the exact id, hands out what is held, and erases with the id typed again', async () => {
+		await db.exec(`INSERT INTO user_state VALUES ('page-person', now(), '${DAY}', NULL), ('page-person-2', now(), '${DAY}', NULL);
+			INSERT INTO order_state (order_id, born, customer_id, total_minor, placed_at) VALUES ('p-1', true, 'page-person', 100, now()), ('p-2', true, 'page-person-2', 100, now())`)
+		const anna = await loggedIn(web, 'anna')
+		const alan = await loggedIn(web, 'alan')
+		assert.equal((await alan.ask('/admin/people')).status, 403)
+		const csrf = csrfOf((await anna.ask('/admin/people')).text)
+		const who = { csrf, kind: 'user', id: 'page-person' }
+		const found = await anna.post('/admin/people', who)
+		assert.equal(found.status, 200, found.text)
+		assert.deepEqual(held(found), { order_state: 1, user_state: 1 })
+		assert.deepEqual(held(await anna.post('/admin/people', { ...who, id: 'page-perso' })), {})
+
+		const file = await anna.post('/admin/people/export', who)
+		assert.equal(file.headers['content-disposition'][0], 'attachment; filename="person.json"')
+		assert.equal(JSON.parse(file.text).held.order_state[0].order_id, 'p-1')
+
+		const wrong = await anna.post('/admin/people/erase', { ...who, confirm: 'page-person-2' })
+		assert.equal(wrong.status, 422)
+		assert.deepEqual(alerts(wrong), ['That is not the id, so nothing was changed.'])
+		assert.equal(await db.value("SELECT count(*)::int FROM user_state WHERE user_id = 'page-person'"), 1)
+
+		const done = await anna.post('/admin/people/erase', { ...who, confirm: 'page-person' })
+		assert.equal(done.status, 303, done.text)
+		assert.match(done.headers.location[0], /^\/admin\/people\/certificates\/\d+\?done=person_erase$/)
+		const paper = await anna.ask(done.headers.location[0])
+		assert.equal(paper.status, 200)
+		assert.match(paper.text, /data-table="order_state".*?data-label="Rows">1</s)
+		assert.match(paper.text, /data-fact="by"><dt>By<\/dt><dd class="name">user:anna</)
+		assert.deepEqual(await db.query("SELECT customer_id LIKE 'erased-%' AS erased FROM order_state WHERE order_id IN ('p-1', 'p-2') ORDER BY order_id"), [{ erased: true }, { erased: false }])
+		assert.equal(await db.value("SELECT count(*)::int FROM user_state WHERE user_id = 'page-person-2'"), 1)
+		assert.deepEqual((await db.query("SELECT action FROM audit_log WHERE action LIKE 'person%' AND actor = 'user:anna' ORDER BY audit_id")).map((r) => r.action),
+			['person_look', 'person_look', 'person_export', 'person_look', 'person_erase'])
+		assert.deepEqual((await traces(['page-person'])).filter((line) => !/page-person-2/.test(line)), [])
+		assert.equal((await anna.ask('/admin/people')).text.includes('data-certificate="'), true)
+	})
+
+	it('anonymises: the journey stays, the person is unknown', async () => {
+		await start({ KAFKA_TOPICS: '' , KAFKA_BOOTSTRAP_SERVERS: '' })
+		await visit('journey-person', 'journey-anon', 'journey-sess', '/a')
+		const was = await figures()
+		const paper = JSON.parse(await person('anonymise', '--user', 'journey-person', '--yes', '--json'))
+		assert.equal(paper.how, 'anonymise')
+		assert.deepEqual(await traces(['journey-person', 'journey-anon', 'journey-sess']), [])
+		assert.deepEqual(await figures(), was)
+		const events = await db.query("SELECT user_id LIKE 'erased-%' AS u, session_id LIKE 'erased-%' AS s FROM activity_event WHERE user_id LIKE 'erased-%'")
+		assert.deepEqual(events.map((e) => [e.u, e.s]), [[true, true], [true, true]])
+		assert.deepEqual(await db.one(`SELECT count(DISTINCT s.activity_session_id)::int AS sessions, count(*)::int AS events FROM activity_session s JOIN activity_visitor v ON v.visitor_id = s.person_id AND v.kind = 'user'
+			JOIN activity_event e USING (session_key) WHERE v.id LIKE 'erased-%' AND s.session_id LIKE 'erased-%' AND e.session_id = s.session_id`), { sessions: 1, events: 3 })
+		await db.exec('SELECT activity_rebuild()')
+		assert.deepEqual((await figures()).activity_session_sum, was.activity_session_sum)
+	})
+})
+
+describe('the list of columns', () => {
+	const NAMED = /^(user_id|customer_id|customer|anonymous_id|visitor|session_id|username|payload|raw|body|message_key|sample|landing|properties|event_data|groups)$/
+	it('knows every column that could hold an id of a person, and no other', async () => {
+		const columns = (await db.query(`SELECT c.relname || '.' || a.attname AS name, c.relname AS tbl, a.attname AS col FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+			WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped`))
+		const known = new Set((await db.query("SELECT tbl || '.' || col AS name FROM person_columns()")).map((r) => r.name))
+		assert.deepEqual(columns.filter((c) => NAMED.test(c.col) && !known.has(c.name)).map((c) => c.name), [])
+		const there = new Set(columns.map((c) => c.name))
+		assert.deepEqual([...known].filter((name) => !there.has(name)), [])
+		assert.ok(['app_user.username', 'activity_event.user_id', 'order_state.customer_id'].every((name) => known.has(name)))
+	})
+
+	it('is lent to those who need it: nobody else may erase', async () => {
+		const state = async (user, sql) => /ERROR:\s+(\w+)/.exec((await db.psql(['-v', 'VERBOSITY=sqlstate', '-c', sql], { user })).stderr)?.[1] ?? 'done'
+		assert.equal(await state('analytics_ro', "SELECT person_suppress('user', 'x')"), '42501')
+		assert.equal(await state('analytics_web', "SELECT activity_partition_drop('2020-01-01')"), '42501')
+		assert.equal(await state('analytics_web', "SET transaction_read_only = off; DELETE FROM activity_event"), '42501')
+		assert.equal(await state('analytics_ro', 'SELECT * FROM activity_erasure'), '42501')
+	})
+})
