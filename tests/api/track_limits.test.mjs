@@ -105,6 +105,13 @@ describe('limits of tracked events', () => {
 		await edge(64, (n) => JSON.stringify(having({ a: 1 })).replace('"a":1', `"a":1.${'5'.repeat(n - 2)}`), 'properties.a')
 	}))
 
+	it('what is left out may have any name', () => counted(async () => {
+		for (const n of [1, 40, 41, 47]) for (const letter of ['\u00e4', '\u20ac', 'x']) {
+			const name = `email${letter.repeat(n)}`
+			if (Buffer.byteLength(name) <= 100) await expect(having({ [name]: 'a@b.example', list: [{ [name]: 1 }] }), 202, null)
+		}
+	}))
+
 	it('type and ids', () => counted(async () => {
 		await edge(64, (n) => event({ event_type: 't'.repeat(n) }), 'event_type')
 		for (const field of ['user_id', 'anonymous_id', 'session_id']) {
