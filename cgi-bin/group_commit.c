@@ -1,7 +1,10 @@
 /* group_commit.c: a queue of waiting requests; whoever finds that nobody works works for its head. */
 #include "cgi-bin/group_commit.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,15 +22,18 @@ enum {
 
 enum waiter_state { WAITS, TAKEN, DONE };
 
-/* A request, on its own stack. */
+/* A request, on its own stack. It is told by a semaphore of its own, without the mutex: else all that
+ * are told at once would stand in line for it. Once it is DONE and was told told_n times nobody touches
+ * it any more. */
 struct waiter {
 	struct waiter *next;
 	const struct activity_rows *rows;
 	enum activity_outcome *outcomes;
-	enum waiter_state state;
+	_Atomic enum waiter_state state;
 	enum err rc;
 	struct errbuf *eb;
-	pthread_cond_t told;
+	int told_n; /* how often; stays as it is from DONE on */
+	sem_t told;
 };
 
 struct group_commit {
@@ -247,33 +253,38 @@ static void tell_one(struct waiter *w, enum err rc, const enum activity_outcome 
 	if (rc != ERR_OK)
 		*w->eb = *why;
 	w->rc = rc;
+	w->told_n++;
 	w->state = DONE;
-	(void)pthread_cond_signal(&w->told);
+	(void)sem_post(&w->told);
 }
 
-/* Nobody waits for a database that is away. */
-static void tell_waiting(struct group_commit *g, enum err rc, const struct errbuf *why)
+static void tell_all(struct waiter *first, enum err rc, const enum activity_outcome *outcomes,
+                     const struct errbuf *why)
 {
-	for (struct waiter *w = g->head, *next; w; w = next) {
+	for (struct waiter *w = first, *next; w; w = next) {
 		next = w->next;
-		tell_one(w, rc, NULL, why);
+		int n = activity_rows_n(w->rows);
+		tell_one(w, rc, outcomes, why);
+		outcomes = rc == ERR_OK ? outcomes + n : NULL;
 	}
+}
+
+/* With the mutex held: all that wait. */
+static struct waiter *take_all(struct group_commit *g)
+{
+	struct waiter *first = g->head;
+	for (struct waiter *w = first; w; w = w->next)
+		w->state = TAKEN;
 	g->head = NULL;
 	g->tail = &g->head;
 	g->waiting = g->waiting_events = 0;
+	return first;
 }
 
-/* With the mutex held: everybody of the group is told, and the next one that shall work. */
-static void tell(struct group_commit *g, struct group *group, enum err rc,
-                 const enum activity_outcome *outcomes, const struct errbuf *why)
+/* With the mutex held. Returns who shall not wait for a database that is away. */
+static struct waiter *end_work(struct group_commit *g, struct group *group, enum err rc)
 {
-	int at = 0;
-	for (struct waiter *w = group->first, *next; w; w = next) {
-		next = w->next;
-		int n = activity_rows_n(w->rows);
-		tell_one(w, rc, outcomes + at, why);
-		at += n;
-	}
+	struct waiter *in_vain = NULL;
 	g->working--;
 	g->transactions_n++;
 	g->events_n += rc == ERR_OK ? group->events_n : 0;
@@ -282,13 +293,16 @@ static void tell(struct group_commit *g, struct group *group, enum err rc,
 	else if (g->breaker.state != BREAKER_CLOSED && rc == ERR_OK)
 		breaker_succeeded(&g->breaker);
 	if (rc == ERR_DB_DOWN && g->breaker.state == BREAKER_OPEN)
-		tell_waiting(g, rc, why);
+		in_vain = take_all(g);
 	if (group->db && db_alive(group->db) && g->idle_n < GROUP_CONNECTIONS) {
 		g->idle[g->idle_n++] = group->db;
 		group->db = NULL;
 	}
-	if (g->head)
-		(void)pthread_cond_signal(&g->head->told);
+	if (g->head) { /* it works next, or finds that another one does */
+		g->head->told_n++;
+		(void)sem_post(&g->head->told);
+	}
+	return in_vain;
 }
 
 /* With the mutex held. */
@@ -298,7 +312,7 @@ static bool may_work(const struct group_commit *g)
 	                   (g->working < GROUP_CONNECTIONS && g->waiting_events >= MANY));
 }
 
-/* With the mutex held, which is let go meanwhile. */
+/* With the mutex held, which is let go. */
 static void work(struct group_commit *g)
 {
 	struct group group;
@@ -309,13 +323,12 @@ static void work(struct group_commit *g)
 		mem_alloc((size_t)(group.events_n + 1) * sizeof *outcomes);
 	enum err rc = store_group(g, &group, outcomes, &eb);
 	(void)pthread_mutex_lock(&g->mutex);
-	tell(g, &group, rc, outcomes, &eb);
+	struct waiter *in_vain = end_work(g, &group, rc);
+	(void)pthread_mutex_unlock(&g->mutex);
+	tell_all(group.first, rc, outcomes, &eb);
+	tell_all(in_vain, rc, NULL, &eb);
 	free(outcomes);
-	if (group.db) {
-		(void)pthread_mutex_unlock(&g->mutex);
-		db_close(group.db);
-		(void)pthread_mutex_lock(&g->mutex);
-	}
+	db_close(group.db);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------------ */
@@ -344,38 +357,58 @@ static void leave(struct group_commit *g, struct waiter *w)
 	                (long long)g->wait_ms / 1000);
 }
 
+/* True once it is told; false when the time to begin is over. */
+static bool wait_told(struct waiter *w, const struct timespec *until)
+{
+	for (;;) {
+		int rc = w->state == WAITS ? sem_clockwait(&w->told, CLOCK_MONOTONIC, until)
+		                           : sem_wait(&w->told);
+		if (rc == 0)
+			return true;
+		if (errno == ETIMEDOUT)
+			return false;
+	}
+}
+
 static void wait(struct group_commit *g, struct waiter *w)
 {
 	const struct timespec until = clock_timespec(clock_mono_ms() + g->wait_ms);
-	while (w->state != DONE) {
-		if (w->state == WAITS && may_work(g))
+	int told_n = 0;
+	while (w->state != DONE || told_n < w->told_n) {
+		bool late = !wait_told(w, &until);
+		told_n += !late;
+		if (w->state != WAITS)
+			continue;
+		(void)pthread_mutex_lock(&g->mutex);
+		if (w->state == WAITS && may_work(g)) {
 			work(g);
-		else if (w->state == TAKEN)
-			(void)pthread_cond_wait(&w->told, &g->mutex);
-		else if (pthread_cond_timedwait(&w->told, &g->mutex, &until) != 0 && w->state == WAITS &&
-		         !may_work(g))
+			continue;
+		}
+		if (w->state == WAITS && late) {
 			leave(g, w);
+			told_n = w->told_n;
+		}
+		(void)pthread_mutex_unlock(&g->mutex);
 	}
 }
 
 enum err group_commit_store(struct group_commit *g, const struct activity_rows *rows,
                             enum activity_outcome *outcomes, struct errbuf *eb)
 {
-	pthread_condattr_t attr;
 	struct waiter w = {.rows = rows, .outcomes = outcomes, .eb = eb};
-	must(pthread_condattr_init(&attr) == 0 &&
-	     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	must(pthread_cond_init(&w.told, &attr) == 0);
-	(void)pthread_condattr_destroy(&attr);
 	(void)pthread_mutex_lock(&g->mutex);
-	if (breaker_allows(&g->breaker, clock_mono_ms())) {
-		enqueue(g, &w);
-		wait(g, &w);
-	} else {
-		w.rc = err_set(eb, ERR_DB_DOWN, "analytics_db did not answer a moment ago");
+	if (!breaker_allows(&g->breaker, clock_mono_ms())) {
+		(void)pthread_mutex_unlock(&g->mutex);
+		return err_set(eb, ERR_DB_DOWN, "analytics_db did not answer a moment ago");
 	}
-	(void)pthread_mutex_unlock(&g->mutex);
-	(void)pthread_cond_destroy(&w.told);
+	must(sem_init(&w.told, 0, 0) == 0);
+	enqueue(g, &w);
+	if (may_work(g))
+		work(g);
+	else
+		(void)pthread_mutex_unlock(&g->mutex);
+	wait(g, &w);
+	(void)sem_destroy(&w.told);
 	return w.rc;
 }
 

@@ -177,12 +177,12 @@ static void put_text(struct buf *b, const char *text)
 	buf_put(b, text, n);
 }
 
-static void put_dims(struct buf *b, const char *const *dims)
+/* As long as there were dimensions: where it ends, none had been declared yet. */
+static void put_dims(struct buf *b, const struct activity_event *e)
 {
-	int n = ACTIVITY_DIMENSIONS;
+	const char *const *dims = e->dims;
+	int n = e->dims_n > BUILT_IN ? e->dims_n : BUILT_IN;
 	bool nulls = false;
-	while (n > BUILT_IN && !dims[n - 1])
-		n--;
 	for (int i = 0; i < n; i++)
 		nulls |= !dims[i];
 	size_t at = b->len;
@@ -250,7 +250,7 @@ static void put_tuple(struct buf *b, const struct activity_event *e)
 	put_text(b, e->anonymous_id);
 	put_text(b, e->session_id);
 	put_int64(b, e->session_key);
-	put_dims(b, e->dims);
+	put_dims(b, e);
 	put_numeric(b, e->price);
 	if (e->quantity) {
 		put_u32(b, 4);

@@ -1,9 +1,11 @@
 // POST /events/track and /events/batch, GET /events/{event_id}: what is stored, once, and what is not and why.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { must, root } from '../lib/process.mjs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { must, root, until } from '../lib/process.mjs'
 import { ownPostgres } from '../lib/servers.mjs'
 import { batch as program } from '../lib/shop.mjs'
 import { Web } from '../lib/web.mjs'
@@ -30,7 +32,7 @@ describe('tracked events', () => {
 		RATE_LIMIT_ADDRESSES: '0', HTTP_THREADS: '24', EVENT_BATCH_SIZE: '100', ...more })
 
 	before(async () => {
-		server = await ownPostgres('track-pg')
+		server = await ownPostgres('track-pg', 'fsync = off\nshared_buffers = 128MB\nautovacuum = off\nmax_connections = 60\n') // commits are written when they are answered
 		await must('psql', ['-X', '-q', '-f', path.join(root, 'sql/roles.sql'), server.url('postgres')], { env: server.env })
 		cache = server.database('analytics_db')
 		assert.equal((await run(['migrate'])).code, 0)
@@ -40,7 +42,6 @@ describe('tracked events', () => {
 		await addKey('public', 'ingest', '--origin', SHOP, '--origin', 'http://localhost:8080')
 	})
 	after(async () => {
-		if (process.env.SHOWLOG) console.log(web?.log.slice(-3000))
 		await web?.stop()
 		await second?.stop()
 		await server?.stop()
@@ -148,5 +149,144 @@ describe('tracked events', () => {
 		const places = await cache.one('SELECT count(*)::int AS n, count(DISTINCT seq)::int AS seqs FROM activity_event')
 		assert.equal(places.n, places.seqs)
 		assert.equal(await cache.value('SELECT sum(events)::int FROM activity_batch'), places.n)
+	})
+
+	it('lets a public key in from pages of its origins only, and trusts it in nothing', async () => {
+		const safari = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1'
+		const one = event({ event_type: 'purchase' }), headers = { ...who.public, origin: SHOP, 'user-agent': safari }
+		const answer = await track(one, headers)
+		assert.deepEqual([answer.status, answer.json.status], [202, 'accepted'], answer.text)
+		assert.deepEqual([answer.headers['access-control-allow-origin'], answer.headers['access-control-allow-credentials']], [SHOP, undefined])
+		assert.match(answer.headers.vary, /Origin/)
+		const is = await row(one.event_id)
+		assert.deepEqual([is.flags & 1, is.dims[3], is.dims[4]], [0, 'mobile', 'Safari'])
+		const refused = await track(event({ event_type: 'No' }), headers)
+		assert.deepEqual([refused.status, refused.headers['access-control-allow-origin']], [422, SHOP], 'the page may read why')
+		for (const origin of ['https://evil.example', 'https://shop.example.evil.example', 'http://shop.example', 'null', undefined]) {
+			const none = await track(event(), { ...who.public, ...(origin && { origin }) })
+			assert.deepEqual([none.status, none.headers['access-control-allow-origin']], [403, undefined], origin)
+		}
+		const bot = event()
+		await track(bot, { ...headers, 'user-agent': 'Googlebot/2.1 (+http://www.google.com/bot.html)' })
+		assert.equal((await row(bot.event_id)).flags & 16, 16)
+		assert.equal((await web.get(`/events/${one.event_id}`, { headers: { ...who.public, origin: SHOP } })).status, 403)
+		assert.equal((await web.get('/api/v1/ingest', { method: 'POST', body: '[]', headers: { 'content-type': 'application/json', ...who.public, origin: SHOP } })).status, 403)
+	})
+
+	it('answers what a browser asks before it sends', async () => {
+		for (const target of [TRACK, BATCH]) {
+			const answer = await web.get(target, { method: 'OPTIONS', headers: { origin: SHOP, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-write-key,content-type' } })
+			assert.deepEqual([answer.status, answer.headers['access-control-allow-origin']], [204, SHOP])
+			assert.match(answer.headers['access-control-allow-methods'], /POST/)
+			assert.match(answer.headers['access-control-allow-headers'], /X-Write-Key/)
+			assert.equal(answer.headers['access-control-allow-credentials'], undefined)
+		}
+		const other = await web.get('/api/v1/ingest', { method: 'OPTIONS', headers: { origin: SHOP, 'access-control-request-method': 'POST' } })
+		assert.equal(other.headers['access-control-allow-origin'], undefined)
+	})
+
+	it('takes what navigator.sendBeacon sends, and keys where headers cannot be set, and logs none', async () => {
+		const plain = { 'content-type': 'text/plain;charset=UTF-8', origin: SHOP, authorization: undefined }
+		const send = (target, headers, one = event()) => web.get(target, { method: 'POST', body: JSON.stringify(one), headers: { 'content-type': 'application/json', ...headers } })
+		assert.equal((await web.get(`${TRACK}?key=${keys.public}`, { method: 'POST', body: JSON.stringify(event()), headers: { 'content-type': plain['content-type'], origin: SHOP } })).status, 202)
+		assert.equal((await web.get(`${BATCH}?key=${keys.public}`, { method: 'POST', body: JSON.stringify([event()]), headers: { 'content-type': plain['content-type'], origin: SHOP } })).json.accepted, 1)
+		assert.equal((await send(TRACK, { 'x-write-key': keys.ingest })).status, 202)
+		assert.equal((await send(`${TRACK}?key=${keys.ingest}`, {})).status, 202)
+		assert.equal((await send(`${TRACK}?key=tk_wrong`, {})).status, 401)
+		assert.equal((await send(`${TRACK}?kei=${keys.ingest}`, {})).status, 401)
+		assert.equal((await web.get(`/api/admin/analytics/summary?key=${keys.admin}`)).status, 401, 'a key in an address counts nowhere else')
+		const access = readFileSync(path.join(web.dir, 'log/access.log'), 'utf8')
+		for (const key of Object.values(keys)) assert.equal((web.log + access).includes(key), false)
+	})
+
+	it('limits what comes from an address by public keys, and by a secret key', async () => {
+		const small = await Web.start(settings({ RATE_LIMIT_TRACK: '20', RATE_LIMIT_INGEST: '30', BOT_EVENTS_PER_MINUTE: '5' }))
+		try {
+			const many = (n, more) => Array.from({ length: n }, () => event(more))
+			const page = { ...who.public, origin: SHOP }
+			const first = many(15, { user_id: 'busy' })
+			assert.equal((await batch(first, page, small)).json.accepted, 15)
+			assert.deepEqual(await Promise.all([first[0], first[4], first[5], first[14]].map(async (e) => (await row(e.event_id)).flags & 64)), [0, 0, 64, 64])
+			const over = await batch(many(6), page, small)
+			assert.deepEqual([over.status, over.json.code, over.headers['access-control-allow-origin']], [429, 'too_many_requests', SHOP], over.text)
+			assert.ok(Number(over.headers['retry-after']) >= 1 && Number(over.headers['retry-after']) <= 60)
+			assert.equal((await batch(many(5), page, small)).json.accepted, 5)
+			assert.equal((await track(event(), page, small)).status, 429)
+			assert.equal((await batch(many(30, { user_id: 'imported' }), {}, small)).json.accepted, 30)
+			assert.equal((await track(event(), {}, small)).status, 429)
+			assert.equal(await cache.value("SELECT count(*)::int FROM activity_event WHERE user_id = 'imported' AND flags & 64 <> 0"), 0)
+		} finally {
+			await small.stop()
+		}
+	})
+
+	it('refuses sessions: what a page sends comes with a key', async () => {
+		assert.equal((await web.get(TRACK, { method: 'POST', body: JSON.stringify(event()), headers: { 'content-type': 'text/plain', cookie: 'sid=whatever' } })).status, 401)
+	})
+
+	it('keeps apart what does not fit the schema of its type, where that is enforced', async () => {
+		const schema = (enforce) => cache.exec(`INSERT INTO activity_type (event_type, schema, enforce) VALUES ('quiz', '{"required": ["score"]}', ${enforce})
+			ON CONFLICT (event_type) DO UPDATE SET schema = excluded.schema, enforce = excluded.enforce`)
+		await schema(true)
+		await pause(1200)
+		const bad = event({ event_type: 'quiz', properties: {} })
+		assert.equal((await track(bad)).json.status, 'quarantined')
+		assert.equal(await cache.value(`SELECT reason FROM activity_quarantine WHERE event_id = '${bad.event_id}'`), 'schema')
+		await schema(false)
+		await pause(1200)
+		const loose = event({ event_type: 'quiz', properties: {} })
+		assert.equal((await track(loose)).json.status, 'accepted')
+		assert.equal(await cache.value("SELECT sum(events)::int FROM activity_warning WHERE event_type = 'quiz' AND reason = 'schema'"), 2)
+	})
+
+	it('refuses what comes of a person who was erased, also of what would be kept apart', async () => {
+		await cache.exec("INSERT INTO activity_secret (key) VALUES (decode(repeat('ab', 32), 'hex')) ON CONFLICT DO NOTHING")
+		await cache.exec("INSERT INTO activity_suppressed (id_hash, mark) SELECT person_hash(key, 'user', 'gone'), 'm' FROM activity_secret")
+		const n = await cache.value('SELECT count(*)::int FROM activity_quarantine')
+		const answer = await batch([event({ user_id: 'gone' }), event(), event({ user_id: 'gone', timestamp: daysAgo(200) }), event({ user_id: undefined, anonymous_id: 'gone' })])
+		assert.deepEqual(answer.json.results.map((r) => r.reason ?? r.status), ['suppressed', 'accepted', 'too_old', 'accepted'], answer.text)
+		assert.equal(await cache.value('SELECT count(*)::int FROM activity_quarantine'), n)
+		assert.equal((await track(event({ user_id: 'gone' }))).status, 422)
+	})
+
+	it('lets one event the database will not have cost no other its place', async () => {
+		await cache.exec(`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.user_id = 'poison' THEN RAISE check_violation; END IF; RETURN NEW; END $$;
+			CREATE TRIGGER poison BEFORE INSERT ON activity_event FOR EACH ROW EXECUTE FUNCTION poison()`)
+		try {
+			const was = await accounts(), events = Array.from({ length: 60 }, (_, i) => event(i === 17 ? { user_id: 'poison' } : {}))
+			const both = await Promise.all([batch(events), ...Array.from({ length: 20 }, () => track(event()))])
+			assert.deepEqual(both.slice(1).map((a) => a.status), Array(20).fill(202))
+			assert.deepEqual(both[0].json.results.map((r) => r.reason ?? ''), events.map((e) => e.user_id === 'poison' ? 'database' : ''))
+			assert.equal((await track(event({ user_id: 'poison' }))).status, 422)
+			assert.deepEqual(since(await accounts(), was), { received: 81, stored: 79, duplicate: 0, quarantined: 0, refused: 2 })
+		} finally {
+			await cache.exec('DROP TRIGGER poison ON activity_event')
+		}
+	})
+
+	it('says 503 while the database is away, and loses nothing it said 202 to', async () => {
+		const sent = new Map()
+		let on = true
+		const senders = Array.from({ length: 8 }, async () => {
+			while (on) {
+				const one = event(), answer = await track(one).catch(() => ({ status: 0 }))
+				sent.set(one.event_id, answer.status)
+				if (answer.status === 503) assert.ok(answer.headers['retry-after'], answer.text)
+				await pause(5)
+			}
+		})
+		await pause(300)
+		await server.crash()
+		await pause(1500)
+		await server.start()
+		await until(async () => (await track(event())).status === 202, { limit: 15_000, what: 'events are stored again' })
+		await pause(300)
+		on = false
+		await Promise.all(senders)
+		const statuses = [...new Set(sent.values())].sort()
+		assert.deepEqual(statuses, [202, 503])
+		const kept = new Set((await cache.query('SELECT event_id FROM activity_event')).map((r) => r.event_id))
+		for (const [id, status] of sent) if (status === 202) assert.ok(kept.has(id), `${id} was accepted and is gone`)
 	})
 })
