@@ -13,7 +13,7 @@
 #include "web/secret.h"
 
 struct wish {
-	const char *name, *scope, *last_day; /* NULL: not given */
+	const char *name, *scope, *last_day;  /* NULL: not given */
 	char origins[ORIGIN_KEY_BYTES + 100]; /* separated by commas; "": a secret key */
 };
 
@@ -58,14 +58,13 @@ static enum err store(struct db *db, const struct wish *w, struct buf *key, stru
 	buf_putc(&detail, '}');
 	enum err rc = access_change(
 		db,
-		&(struct access_change){.statement = "key_add",
-	                            .params = DB_PARAMS({"name", w->name}, {"prefix", prefix},
-	                                                {"key_hash", hash}, {"scope", w->scope},
-	                                                {"created_by", ACCESS_ACTOR},
-	                                                {"last_day", w->last_day},
-	                                                {"origins", w->origins}),
-	                            .action = "key_add",
-	                            .detail = buf_str(&detail)},
+		&(struct access_change){
+			.statement = "key_add",
+			.params = DB_PARAMS({"name", w->name}, {"prefix", prefix}, {"key_hash", hash},
+	                            {"scope", w->scope}, {"created_by", ACCESS_ACTOR},
+	                            {"last_day", w->last_day}, {"origins", w->origins}),
+			.action = "key_add",
+			.detail = buf_str(&detail)},
 		rs, eb);
 	buf_fini(&detail);
 	return rc;

@@ -48,9 +48,12 @@ static const struct job jobs[] = {
      "user list | add NAME --role ROLE [--generate] | role NAME ROLE | password NAME [--generate]\n"
      "       | disable NAME | enable NAME | delete NAME [--yes] | token NAME",
      "who may log in, as admin, analyst or viewer; `token` prints a bearer token", false},
-	{"key", job_key, NULL, "key list | add NAME --scope SCOPE [--expires YYYY-MM-DD] [--origin ORIGIN ...] | revoke ID",
-     "keys for programs, of scope ingest, read or admin; a new one is printed once. With --origin it is public:"
-     " it may stand in pages of these origins, and sends events from there only", false},
+	{"key", job_key, NULL,
+     "key list | add NAME --scope SCOPE [--expires YYYY-MM-DD] [--origin ORIGIN ...] | revoke ID",
+     "keys for programs, of scope ingest, read or admin; a new one is printed once. With --origin "
+     "it is public:"
+     " it may stand in pages of these origins, and sends events from there only",
+     false},
 	{"forecast", job_forecast, NULL, FORECAST_FILE_USAGE,
      "forecast the series of a CSV file (id, t or ds, y); needs no database and no settings", true},
 	{"anomalies", job_anomalies, NULL, ANOMALY_FILE_USAGE,
@@ -80,8 +83,10 @@ static const struct job jobs[] = {
      "       | drop --reason R | drop --all",
      "tracked events that were kept apart: storing them after all, or dropping them", false},
 	{"person", job_person, NULL,
-     "person export | erase | anonymise  --user ID | --anonymous ID | --session ID  [--json] [--yes]",
-     "one person: all that is held, as JSON; taking it away, or giving it to nobody, for good, while "
+     "person export | erase | anonymise  --user ID | --anonymous ID | --session ID  [--json] "
+     "[--yes]",
+     "one person: all that is held, as JSON; taking it away, or giving it to nobody, for good, "
+     "while "
      "the\n"
      "      figures stay; what was done is printed as a certificate",
      false},

@@ -1,5 +1,5 @@
-/* activity_setup.h: what the site says about tracked events, as read from the database a second ago at
- * most: its dimensions, and the schemas of its types. */
+/* activity_setup.h: what the site says about tracked events, as read from the database a second ago
+ * at most: its dimensions, and the schemas of its types. */
 #ifndef TAKINGS_CGI_ACTIVITY_SETUP_H
 #define TAKINGS_CGI_ACTIVITY_SETUP_H
 

@@ -1,4 +1,5 @@
-/* group_commit.c: a queue of waiting requests; whoever finds that nobody works works for its head. */
+/* group_commit.c: a queue of waiting requests; whoever finds that nobody works works for its head.
+ */
 #include "cgi-bin/group_commit.h"
 
 #include <errno.h>
@@ -15,16 +16,16 @@
 #include "db/analytics.h"
 
 enum {
-	MANY = 256,                   /* events that are worth a second transaction at once */
+	MANY = 256,                    /* events that are worth a second transaction at once */
 	GROUP_BYTES = 8 * 1024 * 1024, /* most of one transaction, but for a request that has more */
-	TRIES = 4,                    /* of what fails by chance: a deadlock */
+	TRIES = 4,                     /* of what fails by chance: a deadlock */
 };
 
 enum waiter_state { WAITS, TAKEN, DONE };
 
-/* A request, on its own stack. It is told by a semaphore of its own, without the mutex: else all that
- * are told at once would stand in line for it. Once it is DONE and was told told_n times nobody touches
- * it any more. */
+/* A request, on its own stack. It is told by a semaphore of its own, without the mutex: else all
+ * that are told at once would stand in line for it. Once it is DONE and was told told_n times
+ * nobody touches it any more. */
 struct waiter {
 	struct waiter *next;
 	const struct activity_rows *rows;
@@ -124,8 +125,8 @@ static enum err connect_one(const struct group_commit *g, struct db **db, struct
 	return rc;
 }
 
-/* A connection that idled while the server was restarted is found out only by using it: then a new one
- * gets one try. */
+/* A connection that idled while the server was restarted is found out only by using it: then a new
+ * one gets one try. */
 static enum err store_all(struct group_commit *g, struct db **db, struct activity_rows *rows,
                           enum activity_outcome *outcomes, struct errbuf *eb)
 {
@@ -152,9 +153,11 @@ static enum err store_all(struct group_commit *g, struct db **db, struct activit
 	return rc;
 }
 
-/* ---- a group that fails ------------------------------------------------------------------------ */
+/* ---- a group that fails ------------------------------------------------------------------------
+ */
 
-/* What is wrong with this one alone, it is told; that it was refused is counted where that works. */
+/* What is wrong with this one alone, it is told; that it was refused is counted where that works.
+ */
 static void refuse(struct group_commit *g, struct db **db, const struct activity_rows *rows, int at,
                    const struct errbuf *why)
 {
@@ -193,7 +196,8 @@ static enum err store_some(struct group_commit *g, struct db **db, const struct 
 	return rc;
 }
 
-/* ---- a group -------------------------------------------------------------------------------------- */
+/* ---- a group
+ * -------------------------------------------------------------------------------------- */
 
 struct group {
 	struct waiter *first;
@@ -308,8 +312,8 @@ static struct waiter *end_work(struct group_commit *g, struct group *group, enum
 /* With the mutex held. */
 static bool may_work(const struct group_commit *g)
 {
-	return g->head && (g->working == 0 ||
-	                   (g->working < GROUP_CONNECTIONS && g->waiting_events >= MANY));
+	return g->head &&
+	       (g->working == 0 || (g->working < GROUP_CONNECTIONS && g->waiting_events >= MANY));
 }
 
 /* With the mutex held, which is let go. */
@@ -319,8 +323,7 @@ static void work(struct group_commit *g)
 	struct errbuf eb = {0};
 	take(g, &group);
 	(void)pthread_mutex_unlock(&g->mutex);
-	enum activity_outcome *outcomes =
-		mem_alloc((size_t)(group.events_n + 1) * sizeof *outcomes);
+	enum activity_outcome *outcomes = mem_alloc((size_t)(group.events_n + 1) * sizeof *outcomes);
 	enum err rc = store_group(g, &group, outcomes, &eb);
 	(void)pthread_mutex_lock(&g->mutex);
 	struct waiter *in_vain = end_work(g, &group, rc);
@@ -331,7 +334,8 @@ static void work(struct group_commit *g)
 	db_close(group.db);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------ */
+/* ---- waiting
+ * ------------------------------------------------------------------------------------------ */
 
 /* With the mutex held. */
 static void enqueue(struct group_commit *g, struct waiter *w)

@@ -371,8 +371,7 @@ bool identity_may(const struct identity *who, const struct route *route, const s
 bool identity_is_at_home(const struct call *c)
 {
 	const char *origin = request_param(c->req, "HTTP_ORIGIN");
-	return c->who.is_public && *origin &&
-	       words_find(c->who.origins, ',', origin, WORDS_EXACT) >= 0;
+	return c->who.is_public && *origin && words_find(c->who.origins, ',', origin, WORDS_EXACT) >= 0;
 }
 
 bool identity_sees_customers(const struct identity *who)

@@ -59,7 +59,8 @@ struct part {
 	                      * of a page those that can be saved */
 	bool feeds;          /* the first part only: the columns of its row are parameters of the parts
 	                      * after it, before the request's; without a row they are not asked */
-	const char *only;    /* asked only where this column of the first part is true; else JSON has no such key */
+	const char *only;    /* asked only where this column of the first part is true; else JSON has no
+	                        such key */
 };
 
 /* Who may ask. A role may do what the ones before it may. */
@@ -83,8 +84,8 @@ struct route {
 	enum body_kind body;
 	bool write_key; /* of those of events: an ingest key may stand in X-Write-Key or ?key=, a public
 	                 * one is let in from pages of its origins, and text/plain is as good as JSON */
-	bool uncached; /* answered anew every time although it has parts */
-	bool activity; /* its figures are of tracked events, too: kept until these change */
+	bool uncached;  /* answered anew every time although it has parts */
+	bool activity;  /* its figures are of tracked events, too: kept until these change */
 	int keep_ms; /* of live figures: kept for as long, whatever changes. 0: until figures change */
 	struct param params[ROUTE_PARAMS];
 	struct part parts[ROUTE_PARTS];

@@ -1,4 +1,5 @@
-/* track.c: each event is read and judged by itself; all of a request are stored in one transaction. */
+/* track.c: each event is read and judged by itself; all of a request are stored in one transaction.
+ */
 #include "cgi-bin/track.h"
 
 #include <stdlib.h>
@@ -97,14 +98,12 @@ static bool within_limit(struct call *c, int n)
 	struct limit_state left;
 	char party[CIDR_PARTY];
 	bool far = c->who.is_public;
-	int64_t minute =
-		conf_int(c->conf, far ? CONF_RATE_LIMIT_TRACK : CONF_RATE_LIMIT_INGEST);
+	int64_t minute = conf_int(c->conf, far ? CONF_RATE_LIMIT_TRACK : CONF_RATE_LIMIT_INGEST);
 	const struct limit limit = {.per_hour = 60 * minute, .burst = minute};
 	if (minute == 0 || (!far && c->who.kind != IDENTITY_KEY))
 		return true;
 	cidr_party(c->req->remote_addr, party);
-	const char *id =
-		far ? party : arena_printf(c->req->arena, "%lld", (long long)c->who.key_id);
+	const char *id = far ? party : arena_printf(c->req->arena, "%lld", (long long)c->who.key_id);
 	if (limits_take_many(c->web->limits, far ? LIMIT_TRACK : LIMIT_INGEST, id, &limit,
 	                     n < minute ? n : minute, c->start_us, &left))
 		return true;
@@ -116,7 +115,8 @@ static bool within_limit(struct call *c, int n)
 	return false;
 }
 
-/* What one visitor does in a minute tells whether it is one. Servers send for many, and what was. */
+/* What one visitor does in a minute tells whether it is one. Servers send for many, and what was.
+ */
 static bool is_busy(struct tracking *t, const struct activity_event *e)
 {
 	struct limit_state left;
@@ -127,7 +127,8 @@ static bool is_busy(struct tracking *t, const struct activity_event *e)
 	       !limits_take(t->c->web->visitors, LIMIT_VISITOR, id, &limit, t->c->start_us, &left);
 }
 
-/* ---- one event ------------------------------------------------------------------------------------ */
+/* ---- one event
+ * ------------------------------------------------------------------------------------ */
 
 /* For the accounts: a sender may write anything there. */
 static const char *type_of(const struct jnode *event)
@@ -192,8 +193,8 @@ static void take_event(struct tracking *t, const struct jnode *event, struct fat
 	struct errbuf why = {0};
 	struct activity_event e;
 	*f = (struct fate){.place = -1, .reason = "", .field = "", .detail = ""};
-	enum err rc = activity_event_read(t->c->req->arena, event, &t->setup->rules, &t->sender, &e,
-	                                  &why);
+	enum err rc =
+		activity_event_read(t->c->req->arena, event, &t->setup->rules, &t->sender, &e, &why);
 	if (rc == ERR_OK || rc == ERR_NOTHING)
 		activity_id_format(e.event_id, f->event_id);
 	if (rc == ERR_OK)
@@ -204,7 +205,8 @@ static void take_event(struct tracking *t, const struct jnode *event, struct fat
 		refuse(t, event, f, "invalid", &why);
 }
 
-/* ---- storing ----------------------------------------------------------------------------------------- */
+/* ---- storing
+ * ----------------------------------------------------------------------------------------- */
 
 static void fill_fates(struct tracking *t, const enum activity_outcome *outcomes)
 {
@@ -299,7 +301,8 @@ static void refuse_all(struct call *c, struct errbuf *eb)
 	call_refuse(c, eb->code == ERR_TIMEOUT ? 503 : 0, NULL, eb);
 }
 
-/* ---- POST /events/track -------------------------------------------------------------------------------- */
+/* ---- POST /events/track
+ * -------------------------------------------------------------------------------- */
 
 static const char *word_of(enum activity_outcome outcome)
 {
@@ -351,7 +354,8 @@ void track_one_handle(struct call *c)
 		refuse_all(c, &eb);
 }
 
-/* ---- POST /events/batch ---------------------------------------------------------------------------------- */
+/* ---- POST /events/batch
+ * ---------------------------------------------------------------------------------- */
 
 static void put_reason(struct buf *b, const char *key, const char *text)
 {
@@ -412,9 +416,10 @@ static bool find_list(struct call *c, const struct jnode *top, const struct jnod
 	int64_t most = conf_int(c->conf, CONF_EVENT_BATCH_SIZE);
 	*list = top->kind == JNODE_ARRAY ? top : top->n == 1 ? jnode_get(top, "events") : NULL;
 	if (!*list || (*list)->kind != JNODE_ARRAY || (*list)->n == 0) {
-		(void)err_set_field(&eb, ERR_INVALID, "events",
-		                    "the body must be a list of events, or an object with nothing but such a"
-		                    " list as events");
+		(void)err_set_field(
+			&eb, ERR_INVALID, "events",
+			"the body must be a list of events, or an object with nothing but such a"
+			" list as events");
 		call_refuse(c, 0, NULL, &eb);
 		return false;
 	}
@@ -441,7 +446,8 @@ void track_batch_handle(struct call *c)
 		refuse_all(c, &eb);
 }
 
-/* ---- GET /events/{event_id} --------------------------------------------------------------------------------- */
+/* ---- GET /events/{event_id}
+ * --------------------------------------------------------------------------------- */
 
 void track_event_handle(struct call *c)
 {

@@ -176,8 +176,7 @@ static enum err write_key(struct call *c, struct db *db, struct buf *key, struct
 	enum err rc = db_query(db, "key_add",
 	                       DB_PARAMS({"name", name}, {"prefix", prefix}, {"key_hash", hash},
 	                                 {"scope", scope}, {"created_by", buf_str(&actor)},
-	                                 {"last_day", call_param(c, "last_day")},
-	                                 {"origins", origins}),
+	                                 {"last_day", call_param(c, "last_day")}, {"origins", origins}),
 	                       &rs, eb);
 	if (rc == ERR_OK)
 		rc = audit_note(c, db, "key_add",

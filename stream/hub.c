@@ -161,12 +161,12 @@ static enum err ask(struct db *db, const struct conf *conf, struct rowset *scope
 {
 	struct db_param params[SCOPE_COLUMNS + 2] = {{NULL, NULL}};
 	struct db_ask asks[MEMBERS + 1];
-	enum err rc = db_query(db, "hub_scope",
-	                       DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)},
-	                                 {"customers", "t"}, {"bookings", "t"},
-	                                 {"user_s", conf_str(conf, CONF_ACTIVE_USER_TIMEOUT)},
-	                                 {"session_s", conf_str(conf, CONF_SESSION_TIMEOUT)}),
-	                       scope, eb);
+	enum err rc =
+		db_query(db, "hub_scope",
+	             DB_PARAMS({"window_s", conf_str(conf, CONF_REALTIME_WINDOW)}, {"customers", "t"},
+	                       {"bookings", "t"}, {"user_s", conf_str(conf, CONF_ACTIVE_USER_TIMEOUT)},
+	                       {"session_s", conf_str(conf, CONF_SESSION_TIMEOUT)}),
+	             scope, eb);
 	if (rc != ERR_OK || rowset_rows(scope) == 0)
 		return rc;
 	must(rowset_cols(scope) <= SCOPE_COLUMNS);

@@ -332,15 +332,16 @@ void activity_rows_quarantine(struct activity_rows *r, const struct activity_eve
 	r->payload_bytes += payload.len;
 	r->aparts = grown(r->aparts, r->aparts_n, sizeof *r->aparts);
 	struct activity_apart *a = &r->aparts[r->aparts_n++];
-	*a = (struct activity_apart){.source = intern(r, source),
-	                             .type = arena_strdup(&r->arena, e->type),
-	                             .reason = arena_strdup(&r->arena, reason),
-	                             .field = arena_strdup(&r->arena, why->field),
-	                             .detail = shortened(r, why->text),
-	                             .payload = arena_strndup(&r->arena, buf_str(&payload), payload.len),
-	                             .key_id = e->key_id,
-	                             .received_us = e->received_us,
-	                             .ids = r->ids.len};
+	*a =
+		(struct activity_apart){.source = intern(r, source),
+	                            .type = arena_strdup(&r->arena, e->type),
+	                            .reason = arena_strdup(&r->arena, reason),
+	                            .field = arena_strdup(&r->arena, why->field),
+	                            .detail = shortened(r, why->text),
+	                            .payload = arena_strndup(&r->arena, buf_str(&payload), payload.len),
+	                            .key_id = e->key_id,
+	                            .received_us = e->received_us,
+	                            .ids = r->ids.len};
 	put_ids(r, e);
 	memcpy(a->event_id, e->event_id, sizeof a->event_id);
 	buf_fini(&payload);
@@ -424,8 +425,8 @@ static void append_sums(struct activity_rows *to, const struct activity_rows *fr
 	}
 }
 
-void activity_rows_append_some(struct activity_rows *to, const struct activity_rows *from, int first,
-                               int n, bool rest)
+void activity_rows_append_some(struct activity_rows *to, const struct activity_rows *from,
+                               int first, int n, bool rest)
 {
 	for (int i = first; i < first + n; i++)
 		append_item(to, from, i);

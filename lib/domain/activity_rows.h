@@ -1,4 +1,5 @@
-/* activity_rows.h: what activity_rows.c keeps and activity_store.c writes; nobody else includes it. */
+/* activity_rows.h: what activity_rows.c keeps and activity_store.c writes; nobody else includes it.
+ */
 #ifndef TAKINGS_DOMAIN_ACTIVITY_ROWS_H
 #define TAKINGS_DOMAIN_ACTIVITY_ROWS_H
 
@@ -52,7 +53,7 @@ struct activity_rows {
 	struct buf tuples, ids;
 	struct activity_item *items;
 	struct activity_apart *aparts;
-	const char **sources; /* each once: equal ones are one pointer */
+	const char **sources;      /* each once: equal ones are one pointer */
 	struct activity_sums sums; /* of what is refused */
 	size_t payload_bytes;
 	int items_n, aparts_n, sources_n;
@@ -67,6 +68,7 @@ void activity_sums_count(struct activity_sums *s, const char *source, int64_t re
 
 /* `w` says all but n; more than ACTIVITY_WARNS different ones are told by their reason alone. */
 enum { ACTIVITY_WARNS = 100 };
-struct activity_warn *activity_sums_warn(struct activity_sums *s, const struct activity_warn *w, int64_t n);
+struct activity_warn *activity_sums_warn(struct activity_sums *s, const struct activity_warn *w,
+                                         int64_t n);
 
 #endif

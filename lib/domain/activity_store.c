@@ -1,5 +1,5 @@
-/* activity_store.c: one transaction of events. What it does is the same for one and for thousands: the
- * number of statements does not depend on how many there are. */
+/* activity_store.c: one transaction of events. What it does is the same for one and for thousands:
+ * the number of statements does not depend on how many there are. */
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,7 +12,8 @@
 
 /* Their values are put together by activity_rows.c. */
 static const char COPY_EVENTS[] =
-	"COPY activity_event (seq, event_id, event_type, occurred_at, claimed_at, received_at, flags, key_id,"
+	"COPY activity_event (seq, event_id, event_type, occurred_at, claimed_at, received_at, flags, "
+    "key_id,"
 	" user_id, anonymous_id, session_id, session_key, dims, price, quantity, currency, properties)"
 	" FROM STDIN (FORMAT binary)";
 
@@ -22,7 +23,8 @@ static const char COPY_IDS[] =
 static const char COPY_HEADER[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 static const char COPY_END[] = "\377\377";
 
-/* From so many rows on it pays to take all ids for new ones, but for a while after they were not. */
+/* From so many rows on it pays to take all ids for new ones, but for a while after they were not.
+ */
 enum { NEW_IDS = 48, KNOWN_PAUSE = 16 };
 
 enum { DAYS = 1 << 16, WORD_BITS = 64, IDS = 3, KEY_BYTES = 32 };
@@ -41,7 +43,7 @@ struct store {
 	enum activity_outcome *outcomes;
 	struct arena arena; /* of this transaction */
 	struct place *sorted;
-	bool *refused;      /* of what is to be kept apart: it is not */
+	bool *refused;    /* of what is to be kept apart: it is not */
 	int64_t *digests; /* by place: of what is stored under its id, where that is another's */
 	int64_t batch_id;
 	int stored_n;
@@ -72,7 +74,8 @@ static void know_days(const struct activity_rows *r)
 	}
 }
 
-/* After an error: what was made in this transaction is gone, and a partition may have been dropped. */
+/* After an error: what was made in this transaction is gone, and a partition may have been dropped.
+ */
 static void forget_days(void)
 {
 	for (int i = 0; i < DAYS / WORD_BITS; i++)
@@ -142,8 +145,7 @@ static enum err find_suppressed(struct store *s, const char *key_text, struct er
 	int items_n = s->r->items_n, n = 0;
 	must(sodium_hex2bin(key, sizeof key, key_text, strlen(key_text), NULL, &key_n, NULL) == 0 &&
 	     key_n == sizeof key);
-	int *owners =
-		arena_array(&s->arena, IDS * (size_t)(items_n + s->r->aparts_n), sizeof *owners);
+	int *owners = arena_array(&s->arena, IDS * (size_t)(items_n + s->r->aparts_n), sizeof *owners);
 	buf_init(&hashes);
 	for (int i = 0; i < items_n; i++)
 		put_hashes(s, s->r->items[i].ids, i, key, &hashes, owners, &n);
@@ -184,7 +186,8 @@ static enum err begin(struct store *s, struct errbuf *eb)
 	return rc;
 }
 
-/* ---- ids ---------------------------------------------------------------------------------------- */
+/* ---- ids ----------------------------------------------------------------------------------------
+ */
 
 static int by_id(const void *a, const void *b)
 {
@@ -281,10 +284,10 @@ static enum err look_up_known(struct store *s, const struct columns *c, const ch
                               struct errbuf *eb)
 {
 	struct rowset rs;
-	enum err rc = db_query(s->db, "activity_store_known",
-	                       DB_PARAMS({"seq", seq}, {"ids", buf_str(&c->ids)},
-	                                 {"places", buf_str(&c->places)}),
-	                       &rs, eb);
+	enum err rc = db_query(
+		s->db, "activity_store_known",
+		DB_PARAMS({"seq", seq}, {"ids", buf_str(&c->ids)}, {"places", buf_str(&c->places)}), &rs,
+		eb);
 	if (rc != ERR_OK)
 		return rc;
 	/* One that is not found any more was erased this very moment: it was known all the same. */
@@ -313,8 +316,8 @@ static void judge_followers(struct store *s, int n)
 			continue;
 		}
 		int at = s->sorted[k].at;
-		s->outcomes[at] = s->r->items[at].digest == s->digests[lead] ? ACTIVITY_DUPLICATE
-		                                                              : ACTIVITY_CONFLICT;
+		s->outcomes[at] =
+			s->r->items[at].digest == s->digests[lead] ? ACTIVITY_DUPLICATE : ACTIVITY_CONFLICT;
 	}
 }
 
@@ -324,12 +327,11 @@ static enum err insert_ids(struct store *s, int n, struct errbuf *eb)
 	struct rowset rs = {0};
 	int leading = put_columns(s, n, &c);
 	const char *seq = arena_printf(&s->arena, "%lld", (long long)(s->batch_id << 16));
-	enum err rc = db_query(s->db, "activity_store_ids",
-	                       DB_PARAMS({"seq", seq}, {"ids", buf_str(&c.ids)},
-	                                 {"places", buf_str(&c.places)},
-	                                 {"occurred", buf_str(&c.occurred)},
-	                                 {"digests", buf_str(&c.digests)}),
-	                       &rs, eb);
+	enum err rc =
+		db_query(s->db, "activity_store_ids",
+	             DB_PARAMS({"seq", seq}, {"ids", buf_str(&c.ids)}, {"places", buf_str(&c.places)},
+	                       {"occurred", buf_str(&c.occurred)}, {"digests", buf_str(&c.digests)}),
+	             &rs, eb);
 	if (rc == ERR_OK && rowset_int(&rs, 0, "added") < leading)
 		rc = look_up_known(s, &c, seq, eb);
 	rowset_fini(&rs);
@@ -356,7 +358,8 @@ static enum err store_ids(struct store *s, struct errbuf *eb)
 	return rc;
 }
 
-/* ---- events ---------------------------------------------------------------------------------------- */
+/* ---- events
+ * ---------------------------------------------------------------------------------------- */
 
 static enum err copy_rows(struct store *s, struct errbuf *eb)
 {
@@ -388,7 +391,8 @@ static enum err store_events(struct store *s, struct errbuf *eb)
 	return rc == ERR_OK ? ended : rc;
 }
 
-/* ---- what it adds up to ---------------------------------------------------------------------------- */
+/* ---- what it adds up to
+ * ---------------------------------------------------------------------------- */
 
 static void warn(struct store *s, const struct activity_item *item, const char *reason,
                  const char *field)
@@ -410,17 +414,16 @@ static void warn(struct store *s, const struct activity_item *item, const char *
 	                         received);
 }
 
-static void warn_of(struct store *s, const struct activity_item *item, enum activity_outcome outcome)
+static void warn_of(struct store *s, const struct activity_item *item,
+                    enum activity_outcome outcome)
 {
 	static const struct {
 		unsigned flag;
 		const char *reason, *field;
-	} flags[] = {{ACTIVITY_CLAMPED, "clamped", "timestamp"},
-	             {ACTIVITY_SKEWED, "skewed", "sent_at"},
-	             {ACTIVITY_LATE, "late", "timestamp"},
-	             {ACTIVITY_BOT_NAME, "bot_name", ""},
-	             {ACTIVITY_BOT_HEADLESS, "bot_headless", ""},
-	             {ACTIVITY_BOT_RATE, "bot_rate", ""}};
+	} flags[] = {
+		{ACTIVITY_CLAMPED, "clamped", "timestamp"},  {ACTIVITY_SKEWED, "skewed", "sent_at"},
+		{ACTIVITY_LATE, "late", "timestamp"},        {ACTIVITY_BOT_NAME, "bot_name", ""},
+		{ACTIVITY_BOT_HEADLESS, "bot_headless", ""}, {ACTIVITY_BOT_RATE, "bot_rate", ""}};
 	if (outcome == ACTIVITY_CONFLICT)
 		warn(s, item, "conflict", "event_id");
 	if (outcome == ACTIVITY_SUPPRESSED)
@@ -461,7 +464,8 @@ static void add_up(struct store *s)
 	}
 }
 
-/* ---- as JSON ------------------------------------------------------------------------------------------ */
+/* ---- as JSON
+ * ------------------------------------------------------------------------------------------ */
 
 static void put_text(struct buf *b, const char *key, const char *text)
 {
@@ -535,7 +539,8 @@ static int put_aparts(const struct store *s, struct buf *b)
 	return n;
 }
 
-/* ---- ending --------------------------------------------------------------------------------------------- */
+/* ---- ending
+ * --------------------------------------------------------------------------------------------- */
 
 static const char *number(struct store *s, int64_t n)
 {

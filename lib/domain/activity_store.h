@@ -1,5 +1,6 @@
-/* activity_store.h: storing tracked events, from wherever they come. An event is there once, however
- * often it is stored; what it does to the figures is another's affair (stream/activity.c). */
+/* activity_store.h: storing tracked events, from wherever they come. An event is there once,
+ * however often it is stored; what it does to the figures is another's affair (stream/activity.c).
+ */
 #ifndef TAKINGS_DOMAIN_ACTIVITY_STORE_H
 #define TAKINGS_DOMAIN_ACTIVITY_STORE_H
 
@@ -46,13 +47,14 @@ void activity_rows_refuse_row(struct activity_rows *r, const struct activity_row
 /* All of `from` behind those of `to`; the places of `from` begin at activity_rows_n(to). */
 void activity_rows_append(struct activity_rows *to, const struct activity_rows *from);
 
-/* The same of `n` rows from the place `first` on, and of what is refused and kept apart with `rest`. */
-void activity_rows_append_some(struct activity_rows *to, const struct activity_rows *from, int first,
-                               int n, bool rest);
+/* The same of `n` rows from the place `first` on, and of what is refused and kept apart with
+ * `rest`. */
+void activity_rows_append_some(struct activity_rows *to, const struct activity_rows *from,
+                               int first, int n, bool rest);
 
 /* Stores them in the caller's transaction (READ COMMITTED, nothing asked in it before), with their
- * accounts, and says NOTIFY takings_activity_stored at its COMMIT. outcomes[0..activity_rows_n). The
- * rows stay in `r`; of none nothing is done. A row with a value that the database will not have
+ * accounts, and says NOTIFY takings_activity_stored at its COMMIT. outcomes[0..activity_rows_n).
+ * The rows stay in `r`; of none nothing is done. A row with a value that the database will not have
  * (SQLSTATE 22, 23, 54) fails all: store fewer at once. */
 MUST_CHECK enum err activity_store(struct activity_rows *r, struct db *db,
                                    enum activity_outcome *outcomes, struct errbuf *eb);

@@ -19,10 +19,10 @@ struct person_asker {
 MUST_CHECK enum err person_export(struct db *db, struct arena *a, const struct person *p,
                                   const char **json, struct errbuf *eb);
 
-/* `how`: erase or anonymise. The caller has begun a transaction and done nothing in it; this ends it
- * and begins the next, which the caller commits: from the end of the first one on nothing new comes
- * in. The line in the audit log is written. *certificate: JSON (in the arena). ERR_BUSY: somebody
- * reads what has to be changed for longer than one can wait; do it again. */
+/* `how`: erase or anonymise. The caller has begun a transaction and done nothing in it; this ends
+ * it and begins the next, which the caller commits: from the end of the first one on nothing new
+ * comes in. The line in the audit log is written. *certificate: JSON (in the arena). ERR_BUSY:
+ * somebody reads what has to be changed for longer than one can wait; do it again. */
 MUST_CHECK enum err person_forget(struct db *db, struct arena *a, const struct person *p,
                                   const char *how, const struct person_asker *asker,
                                   const char **certificate, struct errbuf *eb);

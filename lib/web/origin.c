@@ -33,8 +33,9 @@ enum err origin_key_check(const char *scope, const char *list, struct errbuf *eb
 	if (list[strspn(list, ", ")] == '\0')
 		return ERR_OK;
 	if (strcmp(scope, "ingest") != 0)
-		return err_set_field(eb, ERR_INVALID, "origins",
-		                     "everybody can read a key that stands in a page: it may only send events");
+		return err_set_field(
+			eb, ERR_INVALID, "origins",
+			"everybody can read a key that stands in a page: it may only send events");
 	if (strlen(list) > ORIGIN_KEY_BYTES)
 		return err_set_field(eb, ERR_INVALID, "origins", "the origins have at most %d bytes",
 		                     ORIGIN_KEY_BYTES);

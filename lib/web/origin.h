@@ -8,8 +8,8 @@
  * Origin of a request: without scheme, with a path or a / at its end, with capital letters. */
 MUST_CHECK enum err origin_list_check(const char *name, const char *list, struct errbuf *eb);
 
-/* Of a key that stands in pages, "": it stands in none. ERR_INVALID, naming `origins`, where the list is
- * of no use, longer than ORIGIN_KEY_BYTES, or the key may more than send events. */
+/* Of a key that stands in pages, "": it stands in none. ERR_INVALID, naming `origins`, where the
+ * list is of no use, longer than ORIGIN_KEY_BYTES, or the key may more than send events. */
 enum { ORIGIN_KEY_BYTES = 1000 };
 MUST_CHECK enum err origin_key_check(const char *scope, const char *list, struct errbuf *eb);
 

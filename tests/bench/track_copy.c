@@ -1,5 +1,6 @@
 /* track_copy.c URL CONNECTIONS ROWS SECONDS: bare COPY of tracked events: each connection writes
- * transactions of so many rows of text into activity_event and does nothing else. Prints rows a second. */
+ * transactions of so many rows of text into activity_event and does nothing else. Prints rows a
+ * second. */
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +14,8 @@
 #include "base/num.h"
 
 static const char COPY[] =
-	"COPY activity_event (seq, event_id, event_type, occurred_at, claimed_at, received_at, flags, key_id,"
+	"COPY activity_event (seq, event_id, event_type, occurred_at, claimed_at, received_at, flags, "
+    "key_id,"
 	" user_id, anonymous_id, session_id, session_key, dims, price, quantity, currency, properties)"
 	" FROM STDIN";
 
@@ -27,22 +29,24 @@ static atomic_llong written;
 
 enum { SEQ_DIGITS = 19 };
 
-/* The same event as POST /events/batch is sent in this bench; `n` is its place, as there. Its seq comes
- * with each transaction anew. */
+/* The same event as POST /events/batch is sent in this bench; `n` is its place, as there. Its seq
+ * comes with each transaction anew. */
 static void put_row(struct buf *b, int64_t n, const char *now)
 {
 	uint64_t mixed = (uint64_t)n * UINT64_C(0x9e3779b97f4a7c15);
-	buf_printf(b,
-	           "%0*d\t%08x-%04x-7%03x-8%03x-%012llx\tproduct_view\t%s\t%s\t%s\t1\t1\tuser_%lld\ta-5f1c\t"
-	           "sess_%lld\t%lld\t",
-	           SEQ_DIGITS, 0, (unsigned)(mixed >> 32), (unsigned)(mixed & 0xffff),
-	           (unsigned)(mixed >> 16 & 0xfff), (unsigned)(mixed >> 8 & 0xfff),
-	           (unsigned long long)(mixed >> 16), now, now, now, (long long)n, (long long)n,
-	           (long long)mixed);
-	buf_puts(b, "{/products/headphones,google.com,NULL,NULL,NULL,electronics,401,NULL}\t89.90\t1\tEUR\t"
-	            "{\"category\":\"electronics\",\"currency\":\"EUR\",\"page\":\"/products/headphones\","
-	            "\"price\":\"89.90\",\"product_id\":\"401\",\"quantity\":1,"
-	            "\"referrer\":\"https://www.google.com/\"}\n");
+	buf_printf(
+		b,
+		"%0*d\t%08x-%04x-7%03x-8%03x-%012llx\tproduct_view\t%s\t%s\t%s\t1\t1\tuser_%lld\ta-5f1c\t"
+		"sess_%lld\t%lld\t",
+		SEQ_DIGITS, 0, (unsigned)(mixed >> 32), (unsigned)(mixed & 0xffff),
+		(unsigned)(mixed >> 16 & 0xfff), (unsigned)(mixed >> 8 & 0xfff),
+		(unsigned long long)(mixed >> 16), now, now, now, (long long)n, (long long)n,
+		(long long)mixed);
+	buf_puts(
+		b, "{/products/headphones,google.com,NULL,NULL,NULL,electronics,401,NULL}\t89.90\t1\tEUR\t"
+		   "{\"category\":\"electronics\",\"currency\":\"EUR\",\"page\":\"/products/headphones\","
+		   "\"price\":\"89.90\",\"product_id\":\"401\",\"quantity\":1,"
+		   "\"referrer\":\"https://www.google.com/\"}\n");
 }
 
 static void set_seq(char *at, int64_t seq)
@@ -88,8 +92,8 @@ int main(int argc, char **argv)
 {
 	struct job jobs[64];
 	int64_t n, rows, seconds;
-	if (argc != 5 || !num_parse_int(argv[2], 1, 64, &n) || !num_parse_int(argv[3], 1, 65536, &rows) ||
-	    !num_parse_int(argv[4], 1, 3600, &seconds)) {
+	if (argc != 5 || !num_parse_int(argv[2], 1, 64, &n) ||
+	    !num_parse_int(argv[3], 1, 65536, &rows) || !num_parse_int(argv[4], 1, 3600, &seconds)) {
 		(void)fputs("track_copy URL CONNECTIONS ROWS SECONDS\n", stderr);
 		return 2;
 	}
