@@ -34,6 +34,8 @@ export function activityClock(tz, cutoff) {
 	}
 }
 
+const dim = (e, name) => Array.isArray(e.dims) ? e.dims[BUILT_IN.indexOf(name)] : e.dims?.[name]
+
 const by = (e) => e.user_id ? `user ${e.user_id}` : e.anonymous_id ? `anonymous ${e.anonymous_id}` : `session ${e.session_id}`
 
 // Whose each id is, after all events in their order of arrival.
@@ -85,8 +87,8 @@ function session(list, { currency }) {
 		bot: isBot(list[0]), session_id: list[0].session_id ?? null, started: list[0].at, last: list.at(-1).at,
 		received: Math.max(...list.map((e) => e.received_at ?? e.at)), ended: list.at(-1).type === 'session_end', events: list.length,
 		page_views: list.filter((e) => (e.type ?? 'page_view') === 'page_view').length,
-		steps: list.reduce((n, e) => n | (steps[e.type] ?? 0), 0), landing: first((e) => e.dims?.page), source: first((e) => e.dims?.source),
-		device: first((e) => e.dims?.device), leaving: list.map((e) => e.dims?.page).findLast(Boolean) ?? '', cents, cart_unpriced: carted.length - priced.length,
+		steps: list.reduce((n, e) => n | (steps[e.type] ?? 0), 0), landing: first((e) => dim(e, 'page')), source: first((e) => dim(e, 'source')),
+		device: first((e) => dim(e, 'device')), leaving: list.map((e) => dim(e, 'page')).findLast(Boolean) ?? '', cents, cart_unpriced: carted.length - priced.length,
 	}
 }
 
@@ -146,7 +148,7 @@ export function activityOracle(events, { tz, cutoff, timeout_s, currency = 'EUR'
 		return [...JSON.parse(key), sorted(all)]
 	})
 
-	const product = new Map(inOrder.filter((e) => e.dims?.product && e.dims?.category).map((e) => [e.dims.product, [e.dims.product, e.dims.category, timeText(e.at)]]))
+	const product = new Map(inOrder.filter((e) => dim(e, 'product') && dim(e, 'category')).map((e) => [dim(e, 'product'), [dim(e, 'product'), dim(e, 'category'), timeText(e.at)]]))
 	const types = [...grouped(inOrder, (e) => e.type ?? 'page_view')].map(([type, list]) => [type, timeText(list[0].at), timeText(list.at(-1).at)])
 	return { activity_visitor: visitors, activity_session: sessions, activity_person_day: personDay, activity_sum: sum.list(), activity_session_sum: sessionSum.list(),
 		activity_user_sum: userSum.list(), activity_product: [...product.values()], activity_type: types }
