@@ -116,9 +116,7 @@ BEGIN
 		INSERT INTO activity_value (dimension_id, value, first_at) SELECT d, v, at FROM place WHERE place <= 1000
 	)
 	SELECT array_agg(g) INTO others FROM place WHERE place > 1000;
-	IF others IS NOT NULL THEN
-		PERFORM activity_others('w_event', others);
-	END IF;
+	PERFORM activity_others('w_event', others);
 END
 $$;
 
@@ -126,6 +124,9 @@ $$;
 CREATE FUNCTION activity_others(work text, others text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+	IF others IS NULL THEN
+		RETURN;
+	END IF;
 	EXECUTE format($sql$
 		WITH other AS MATERIALIZED (SELECT g FROM unnest($1) g
 		), hit AS MATERIALIZED (SELECT DISTINCT w.ctid AS row FROM %1$I w, unnest(w.groups) x(g) JOIN other USING (g))
@@ -337,14 +338,15 @@ LANGUAGE sql IMMUTABLE AS $fn$ SELECT $sql$
 	(e.event_type IN ('add_to_cart', 'remove_from_cart') AND (e.price IS NULL OR coalesce(e.currency, $1) <> $1))::int
 $sql$ $fn$;
 
--- Fills w_piece. Sessions of which raw events are gone, by age or because somebody was erased, are left alone: the
--- number of their events shows it.
+-- Fills w_piece. Sessions of which raw events are gone, by age or because somebody was erased, are left alone (the number of
+-- their events shows it), and so are ones of more than 20,000 events: what comes late for them is in no session.
 CREATE FUNCTION activity_pieces_take(code text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
 	span record;
 	others text[];
 BEGIN
+	DELETE FROM w_key k WHERE NOT appended AND (SELECT sum(w.events) FROM w_was w WHERE w.k = k.k) > 20000;
 	SELECT min(from_at) AS from_at, max(to_at) AS to_at INTO span FROM w_key WHERE NOT appended;
 	IF span.from_at IS NOT NULL THEN
 		EXECUTE format($sql$
@@ -362,16 +364,14 @@ BEGIN
 		WHERE NOT appended AND (SELECT count(*) FROM w_piece p WHERE p.k = k.k)
 		                       <> (SELECT coalesce(sum(w.events), 0) FROM w_was w WHERE w.k = k.k);
 		DELETE FROM w_piece p WHERE NOT EXISTS (SELECT FROM w_key k WHERE k.k = p.k);
-		DELETE FROM w_was w WHERE NOT EXISTS (SELECT FROM w_key k WHERE k.k = w.k);
 		SELECT array_agg(g) INTO others
 		FROM (SELECT DISTINCT g FROM w_piece, unnest(groups) g) x
 		WHERE activity_group_value(g) NOT IN ('', '(other)')
 		  AND NOT EXISTS (SELECT FROM activity_value o
 		                  WHERE o.dimension_id = activity_group_dimension(g) AND o.value = activity_group_value(g));
-		IF others IS NOT NULL THEN
-			PERFORM activity_others('w_piece', others);
-		END IF;
+		PERFORM activity_others('w_piece', others);
 	END IF;
+	DELETE FROM w_was w WHERE NOT EXISTS (SELECT FROM w_key k WHERE k.k = w.k);
 	INSERT INTO w_piece
 	SELECT k, started_at, w.last_at, -1, last_received_at, ended, events, page_views, steps, landing, leaving, source, device,
 	       cart, cart_unpriced, groups, NULL

@@ -188,6 +188,19 @@ describe('a session', () => {
 			same(await activityTables(database), activityOracle(arrival, BERLIN))
 		})
 
+	it('of more than 20,000 events goes on, and takes no late ones', async () => {
+		const { database } = work
+		await reset(database)
+		await database.exec(activityInsert(Array.from({ length: 20_001 }, (_, i) => ({ at: T0 + i, session_id: 's', type: 'my.own' }))))
+		await activityApplied(database, until)
+		for (const at of [T0 - 1, T0 + HOUR, T0 + 5]) {
+			await database.exec(activityInsert([{ at, session_id: 's', type: 'my.own' }]))
+			await activityApplied(database, until)
+		}
+		assert.equal(await database.value('SELECT events FROM activity_session'), 20_002)
+		assert.equal(await database.value("SELECT events FROM activity_sum WHERE dimension_id = 0 AND grain = 'day'"), 20_004)
+	})
+
 	it('keeps its number while it grows', async () => {
 		const { database } = work
 		await reset(database)
@@ -261,7 +274,7 @@ describe('another clock', () => {
 		await database.exec('SELECT activity_rebuild()')
 		same(await activityTables(database), tables)
 
-		const old = tables.activity_session.find((s) => s[1] !== null && s[3] < '2026-10-25')
+		const old = tables.activity_session.find((s) => s[1] !== null && s[3] < '2026-10-25' && Date.parse(s[4]) - Date.parse(s[3]) > 1000)
 		const event = { at: Date.parse(old[3]) + 1, session_id: old[1], flags: old[2] ? 16 : 0, type: 'search', seq: 2 ** 40 }
 		await database.exec(activityInsert([event]))
 		await activityApplied(database, until)
