@@ -138,6 +138,20 @@ BEGIN
 END
 $$;
 
+-- Neighbours that the same figures answer for, as one. With `hours` those of hours count as single rows.
+CREATE FUNCTION activity_spans(pieces activity_piece[], hours boolean)
+RETURNS TABLE (grain activity_grain, from_at timestamptz, to_at timestamptz)
+LANGUAGE sql STABLE ROWS 5 AS $$
+	WITH piece AS (
+		SELECT CASE WHEN NOT hours OR p.grain <> 'hour' THEN p.grain END AS grain, p.from_at, p.to_at FROM unnest(pieces) p
+	), mark AS (
+		SELECT x.*, lag(x.to_at) OVER (PARTITION BY x.grain ORDER BY x.from_at) IS DISTINCT FROM x.from_at AS fresh FROM piece x
+	), island AS (
+		SELECT m.*, count(*) FILTER (WHERE m.fresh) OVER (PARTITION BY m.grain ORDER BY m.from_at) AS k FROM mark m
+	)
+	SELECT i.grain, min(i.from_at), max(i.to_at) FROM island i GROUP BY i.grain, i.k
+$$;
+
 -- ---- questions --------------------------------------------------------------------
 
 -- A question as the tables are asked it. Keys are 'dimension_id:value', '' where a value is not set.
@@ -194,16 +208,17 @@ CREATE FUNCTION activity_group(value text, q activity_asked) RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN q.groups = '{}' THEN '{}'::text[] ELSE ARRAY[value] END $$;
 
 -- Events of a type in a bucket and group, and the three values of the group.
-CREATE FUNCTION activity_event_sums(q activity_asked, pieces activity_piece[])
+CREATE FUNCTION activity_event_sums(q activity_asked, bounds timestamptz[], pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], event_type text, n bigint)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	id smallint := coalesce((activity_dimensions_of(q))[1], 0);
 	wanted text[] := (SELECT array_agg(substr(k, strpos(k, ':') + 1)) FROM unnest(q.keys) k);
 BEGIN
 	RETURN QUERY
-	SELECT p.bucket, activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q), s.event_type, sum(s.events)::bigint
-	FROM unnest(pieces) p
+	SELECT width_bucket(s.bucket_at, bounds), activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q), s.event_type, sum(s.events)::bigint
+	FROM activity_spans(pieces, false) p
 	JOIN activity_sum s ON s.grain = p.grain AND s.bot = q.bot AND s.dimension_id = id AND s.bucket_at >= p.from_at AND s.bucket_at < p.to_at
 	WHERE (q.types IS NULL OR s.event_type = ANY (q.types)) AND (q.filters = '{}' OR s.value = ANY (wanted))
 	GROUP BY 1, 2, 3;
@@ -238,17 +253,12 @@ BEGIN
 END
 $$;
 
--- Pieces without figures, neighbours joined: what is left for single rows.
+-- What is left for single rows.
 CREATE FUNCTION activity_left(pieces activity_piece[], hours boolean)
 RETURNS TABLE (froms timestamptz[], tos timestamptz[])
 LANGUAGE sql STABLE ROWS 1 AS $$
-	WITH piece AS (
-		SELECT from_at, to_at, lag(to_at) OVER (ORDER BY from_at) IS DISTINCT FROM from_at AS fresh
-		FROM unnest(pieces) p WHERE grain IS NULL OR (hours AND grain = 'hour')
-	), span AS (
-		SELECT min(from_at) AS a, max(to_at) AS z FROM (SELECT *, count(*) FILTER (WHERE fresh) OVER (ORDER BY from_at) AS k FROM piece) x GROUP BY k
-	)
-	SELECT coalesce(array_agg(a ORDER BY a), '{}'), coalesce(array_agg(z ORDER BY a), '{}') FROM span
+	SELECT coalesce(array_agg(s.from_at ORDER BY s.from_at), '{}'), coalesce(array_agg(s.to_at ORDER BY s.from_at), '{}')
+	FROM activity_spans(pieces, hours) s WHERE s.grain IS NULL
 $$;
 
 CREATE FUNCTION activity_events_of(q activity_asked, bounds timestamptz[], pieces activity_piece[])
@@ -259,7 +269,7 @@ DECLARE
 	tos timestamptz[] := bounds[cardinality(bounds):];
 BEGIN
 	IF cardinality(activity_dimensions_of(q)) <= 1 THEN
-		RETURN QUERY SELECT * FROM activity_event_sums(q, pieces);
+		RETURN QUERY SELECT * FROM activity_event_sums(q, bounds, pieces);
 		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(pieces, false) l;
 	END IF;
 	IF froms <> '{}' THEN
@@ -271,17 +281,18 @@ $$;
 -- ---- sessions ------------------------------------------------------------------------
 
 -- n: sessions, with a purchase, with one event, their events, their seconds.
-CREATE FUNCTION activity_session_sums(q activity_asked, pieces activity_piece[])
+CREATE FUNCTION activity_session_sums(q activity_asked, bounds timestamptz[], pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], n bigint[])
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	id smallint := coalesce((activity_dimensions_of(q))[1], 0);
 	wanted text[] := (SELECT array_agg(substr(k, strpos(k, ':') + 1)) FROM unnest(q.keys) k);
 BEGIN
 	RETURN QUERY
-	SELECT p.bucket, activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q),
+	SELECT width_bucket(s.bucket_at, bounds), activity_group(CASE WHEN q.groups <> '{}' THEN s.value END, q),
 	       ARRAY[sum(s.sessions), sum(s.converted), sum(s.bounced), sum(s.events), sum(s.seconds)]::bigint[]
-	FROM unnest(pieces) p
+	FROM activity_spans(pieces, false) p
 	JOIN activity_session_sum s ON s.grain = p.grain AND s.bot = q.bot AND s.dimension_id = id AND s.bucket_at >= p.from_at AND s.bucket_at < p.to_at
 	WHERE q.filters = '{}' OR s.value = ANY (wanted)
 	GROUP BY 1, 2;
@@ -357,7 +368,7 @@ BEGIN
 		RETURN;
 	END IF;
 	IF activity_is_simple(q) THEN
-		RETURN QUERY SELECT * FROM activity_session_sums(q, pieces);
+		RETURN QUERY SELECT * FROM activity_session_sums(q, bounds, pieces);
 		SELECT l.froms, l.tos INTO froms, tos FROM activity_left(pieces, false) l;
 	END IF;
 	IF froms <> '{}' THEN
@@ -371,7 +382,8 @@ $$;
 -- People of a business day each.
 CREATE FUNCTION activity_user_sums(q activity_asked, pieces activity_piece[])
 RETURNS TABLE (bucket int, g text[], n bigint)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	id smallint := coalesce((activity_dimensions_of(q))[1], 0);
 	wanted text[] := (SELECT array_agg(substr(k, strpos(k, ':') + 1)) FROM unnest(q.keys) k);
