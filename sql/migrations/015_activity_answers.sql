@@ -170,12 +170,9 @@ CREATE TYPE activity_asked AS (
 	by_day boolean                       -- money and orders by days, not by hours: items are known by days only
 );
 
--- What an event of a value counts under.
-CREATE FUNCTION activity_value_of(id smallint, said text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-	SELECT CASE WHEN coalesce(said, '') = '' THEN '' WHEN EXISTS (SELECT FROM activity_value v WHERE v.dimension_id = id AND v.value = said) THEN said
-	            ELSE '(other)' END
-$$;
+-- What an event of a value counts under; `known`: the same value in the dictionary, NULL where it is not there.
+CREATE FUNCTION activity_value_of(said text, known text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN coalesce(said, '') = '' THEN '' ELSE coalesce(known, '(other)') END $$;
 
 -- One of the filters, on an event. A dimension that was declared after the event came says nothing of it.
 CREATE FUNCTION activity_fits(id smallint, dims text[], q activity_asked) RETURNS boolean
@@ -229,7 +226,7 @@ $$;
 -- What has not taken effect yet counts nowhere.
 CREATE FUNCTION activity_event_rows(q activity_asked, bounds timestamptz[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (bucket int, g text[], event_type text, n bigint)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	open_seq bigint := coalesce((SELECT min(b.batch_id) FROM activity_batch b), 9223372036854775807 >> 16) << 16;
 	g1 smallint := q.groups[1];
@@ -239,7 +236,7 @@ DECLARE
 	f2 smallint := q.filters[2];
 BEGIN
 	RETURN QUERY
-	SELECT x.i, (ARRAY[activity_value_of(g1, x.v1), activity_value_of(g2, x.v2), activity_value_of(g3, x.v3)])[1:cardinality(q.groups)], x.t, x.n
+	SELECT x.i, (ARRAY[activity_value_of(x.v1, d1.value), activity_value_of(x.v2, d2.value), activity_value_of(x.v3, d3.value)])[1:cardinality(q.groups)], x.t, x.n
 	FROM (SELECT width_bucket(e.occurred_at, bounds) AS i, e.event_type AS t, e.dims[g1] AS v1, e.dims[g2] AS v2, e.dims[g3] AS v3, count(*) AS n
 	      FROM unnest(froms, tos) p(a, z)
 	      JOIN activity_event e ON e.occurred_at >= p.a AND e.occurred_at < p.z
@@ -249,7 +246,10 @@ BEGIN
 	        AND coalesce(g3 <= 8 OR cardinality(e.dims) >= g3, true)
 	        AND (f1 IS NULL OR activity_fits(f1, e.dims, q)) AND (f2 IS NULL OR activity_fits(f2, e.dims, q))
 	        AND (cardinality(q.filters) <= 2 OR NOT EXISTS (SELECT FROM unnest(q.filters[3:]) f WHERE NOT activity_fits(f, e.dims, q)))
-	      GROUP BY 1, 2, 3, 4, 5) x;
+	      GROUP BY 1, 2, 3, 4, 5) x
+	LEFT JOIN activity_value d1 ON d1.dimension_id = g1 AND d1.value = x.v1
+	LEFT JOIN activity_value d2 ON d2.dimension_id = g2 AND d2.value = x.v2
+	LEFT JOIN activity_value d3 ON d3.dimension_id = g3 AND d3.value = x.v3;
 END
 $$;
 
@@ -320,7 +320,7 @@ $$;
 -- By their events: a session is in the group of each that fits all that is asked.
 CREATE FUNCTION activity_session_events(q activity_asked, bounds timestamptz[])
 RETURNS TABLE (bucket int, g text[], n bigint[])
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_nestloop = off SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	range_from timestamptz := bounds[1];
 	range_to timestamptz := bounds[cardinality(bounds)];
@@ -331,6 +331,8 @@ DECLARE
 	g1 smallint := q.groups[1];
 	g2 smallint := q.groups[2];
 	g3 smallint := q.groups[3];
+	f1 smallint := q.filters[1];
+	f2 smallint := q.filters[2];
 BEGIN
 	RETURN QUERY
 	WITH met AS (
@@ -344,9 +346,13 @@ BEGIN
 		  AND (e.seq < open_seq OR NOT EXISTS (SELECT FROM activity_batch b WHERE b.batch_id = e.seq >> 16))
 		  AND coalesce(g1 <= 8 OR cardinality(e.dims) >= g1, true) AND coalesce(g2 <= 8 OR cardinality(e.dims) >= g2, true)
 		  AND coalesce(g3 <= 8 OR cardinality(e.dims) >= g3, true)
-		  AND NOT EXISTS (SELECT FROM unnest(q.filters) f WHERE NOT activity_fits(f, e.dims, q))
+		  AND (f1 IS NULL OR activity_fits(f1, e.dims, q)) AND (f2 IS NULL OR activity_fits(f2, e.dims, q))
+		  AND (cardinality(q.filters) <= 2 OR NOT EXISTS (SELECT FROM unnest(q.filters[3:]) f WHERE NOT activity_fits(f, e.dims, q)))
 	), own AS (
-		SELECT DISTINCT m.id, (ARRAY[activity_value_of(g1, m.v1), activity_value_of(g2, m.v2), activity_value_of(g3, m.v3)])[1:cardinality(q.groups)] AS g FROM met m
+		SELECT DISTINCT m.id, (ARRAY[activity_value_of(m.v1, d1.value), activity_value_of(m.v2, d2.value), activity_value_of(m.v3, d3.value)])[1:cardinality(q.groups)] AS g FROM met m
+		LEFT JOIN activity_value d1 ON d1.dimension_id = g1 AND d1.value = m.v1
+		LEFT JOIN activity_value d2 ON d2.dimension_id = g2 AND d2.value = m.v2
+		LEFT JOIN activity_value d3 ON d3.dimension_id = g3 AND d3.value = m.v3
 	)
 	SELECT width_bucket(s.started_at, bounds), o.g,
 	       ARRAY[count(*), count(*) FILTER (WHERE s.steps & 8 <> 0), count(*) FILTER (WHERE s.events = 1), sum(s.events),
@@ -400,12 +406,14 @@ $$;
 -- whose first event ever is in the bucket.
 CREATE FUNCTION activity_user_sets(q activity_asked, bounds timestamptz[], pieces activity_piece[], by_day boolean, froms timestamptz[], tos timestamptz[], news boolean)
 RETURNS TABLE (bucket int, g text[], n bigint[])
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	open_seq bigint := coalesce((SELECT min(b.batch_id) FROM activity_batch b), 9223372036854775807 >> 16) << 16;
 	g1 smallint := q.groups[1];
 	g2 smallint := q.groups[2];
 	g3 smallint := q.groups[3];
+	f1 smallint := q.filters[1];
+	f2 smallint := q.filters[2];
 BEGIN
 	RETURN QUERY
 	WITH days AS (
@@ -424,11 +432,15 @@ BEGIN
 		  AND (e.seq < open_seq OR NOT EXISTS (SELECT FROM activity_batch b WHERE b.batch_id = e.seq >> 16))
 		  AND coalesce(g1 <= 8 OR cardinality(e.dims) >= g1, true) AND coalesce(g2 <= 8 OR cardinality(e.dims) >= g2, true)
 		  AND coalesce(g3 <= 8 OR cardinality(e.dims) >= g3, true)
-		  AND NOT EXISTS (SELECT FROM unnest(q.filters) f WHERE NOT activity_fits(f, e.dims, q))
+		  AND (f1 IS NULL OR activity_fits(f1, e.dims, q)) AND (f2 IS NULL OR activity_fits(f2, e.dims, q))
+		  AND (cardinality(q.filters) <= 2 OR NOT EXISTS (SELECT FROM unnest(q.filters[3:]) f WHERE NOT activity_fits(f, e.dims, q)))
 	), seen AS (
 		SELECT * FROM days
 		UNION
-		SELECT m.i, (ARRAY[activity_value_of(g1, m.v1), activity_value_of(g2, m.v2), activity_value_of(g3, m.v3)])[1:cardinality(q.groups)], m.person_id FROM met m
+		SELECT m.i, (ARRAY[activity_value_of(m.v1, d1.value), activity_value_of(m.v2, d2.value), activity_value_of(m.v3, d3.value)])[1:cardinality(q.groups)], m.person_id FROM met m
+		LEFT JOIN activity_value d1 ON d1.dimension_id = g1 AND d1.value = m.v1
+		LEFT JOIN activity_value d2 ON d2.dimension_id = g2 AND d2.value = m.v2
+		LEFT JOIN activity_value d3 ON d3.dimension_id = g3 AND d3.value = m.v3
 	)
 	SELECT s.bucket, s.g, ARRAY[count(*), count(*) FILTER (WHERE f.first_at >= bounds[s.bucket] AND f.first_at < bounds[s.bucket + 1])]
 	FROM seen s LEFT JOIN (SELECT v.visitor_id, v.first_at FROM activity_visitor v WHERE news) f ON f.visitor_id = s.person_id
