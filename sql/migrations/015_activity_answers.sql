@@ -226,7 +226,7 @@ $$;
 -- What has not taken effect yet counts nowhere.
 CREATE FUNCTION activity_event_rows(q activity_asked, bounds timestamptz[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (bucket int, g text[], event_type text, n bigint)
-LANGUAGE plpgsql STABLE SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_sort = off SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	open_seq bigint := coalesce((SELECT min(b.batch_id) FROM activity_batch b), 9223372036854775807 >> 16) << 16;
 	g1 smallint := q.groups[1];
@@ -320,7 +320,7 @@ $$;
 -- By their events: a session is in the group of each that fits all that is asked.
 CREATE FUNCTION activity_session_events(q activity_asked, bounds timestamptz[])
 RETURNS TABLE (bucket int, g text[], n bigint[])
-LANGUAGE plpgsql STABLE SET enable_nestloop = off SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_nestloop = off SET enable_sort = off SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	range_from timestamptz := bounds[1];
 	range_to timestamptz := bounds[cardinality(bounds)];
@@ -406,7 +406,7 @@ $$;
 -- whose first event ever is in the bucket.
 CREATE FUNCTION activity_user_sets(q activity_asked, bounds timestamptz[], pieces activity_piece[], by_day boolean, froms timestamptz[], tos timestamptz[], news boolean)
 RETURNS TABLE (bucket int, g text[], n bigint[])
-LANGUAGE plpgsql STABLE SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_sort = off SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
 	open_seq bigint := coalesce((SELECT min(b.batch_id) FROM activity_batch b), 9223372036854775807 >> 16) << 16;
 	g1 smallint := q.groups[1];
