@@ -46,6 +46,7 @@
 #                    reports/       what the stream reports every FLUSH_INTERVAL
 #                    jwt-secret     signs bearer tokens; made once
 #                    owner-password of the user `owner`, an admin; made once
+#                    shop-key       public key of the demo shop; made once for a port
 #                    lock           held while something starts or stops it
 set -eu
 
@@ -290,6 +291,24 @@ load_bookings() {
 	batch demo --bookings
 }
 
+# A shop to try tracking with, at /demo-shop/, with a public key of this address.
+make_shop() {
+	local origin=http://127.0.0.1:$PORT key
+	[ "$STREAM" != 0 ] || return 0
+	if ! grep -qsF "$origin " shop-key; then
+		step shop-key.new "${APP[@]}" bin/takings-batch key add "demo shop, port $PORT" --scope ingest --origin "$origin" --origin "http://localhost:$PORT" ||
+			die "could not make a key for the demo shop; see $DIR/shop-key.new"
+		printf '%s %s\n' "$origin" "$(grep -o 'tk_[A-Za-z0-9_-]*' shop-key.new | head -n 1)" >shop-key
+		rm -f shop-key.new
+	fi
+	key=$(cut -d ' ' -f 2 shop-key)
+	private_dir demo-shop
+	cp "$HERE"/nginx/demo-shop/* demo-shop/
+	sed "s/@KEY@/$key/" "$HERE/nginx/demo-shop/index.html" >demo-shop/index.html
+	chmod 644 demo-shop/*
+	[ "$(id -u)" != 0 ] || chown -R "$SERVICE_USER:$SERVICE_GROUP" demo-shop
+}
+
 # Visits to its site, likewise.
 load_activity() {
 	[ "$STREAM" != 0 ] || return 0
@@ -355,6 +374,7 @@ load_data() {
 	make_databases
 	batch migrate
 	make_owner
+	make_shop
 	load_demo
 	load_bookings
 	load_activity
@@ -462,8 +482,9 @@ login() {
 }
 
 print_facts() {
-	local url
+	local url shop=
 	url=$(base_url)
+	[ "$STREAM" = 0 ] || shop="$url/demo-shop/ (what is done there is tracked: $url/admin/live)"
 	cat <<-END
 
 		Takings:   $url/admin/
@@ -472,7 +493,8 @@ print_facts() {
 		           curl -H "Authorization: Bearer \$(make -s token)" $url/api/admin/analytics/summary
 		           curl -H "Authorization: Bearer \$(make -s token)" $url/api/admin/analytics/top-items
 		           curl -H "Authorization: Bearer \$(make -s token)" $url/api/admin/analytics/hourly
-		Settings:  eval "\$(make -s env)"
+		${shop:+Shop:      $shop
+		}Settings:  eval "\$(make -s env)"
 		Files:     $DIR (log/ has one file for each program)
 	END
 }
