@@ -491,7 +491,7 @@ CREATE FUNCTION activity_now(user_s int, session_s int)
 RETURNS TABLE (today date, starts_at timestamptz, timezone text, currency text, active_users bigint, active_users_5m bigint, active_sessions bigint,
                carts bigint, cart_value_avg numeric, carts_unpriced bigint, sessions_today bigint, converted_today bigint, conversion_rate numeric,
                bot_sessions bigint)
-LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
 	a activity_site;
