@@ -429,6 +429,55 @@ static void check_inbox(struct doctor *d, struct db *db)
 	rowset_fini(&rs);
 }
 
+static void check_retention(struct doctor *d, int64_t oldest_days)
+{
+	int64_t kept = conf_int(d->conf, CONF_EVENT_RETENTION_DAYS);
+	int64_t age = conf_int(d->conf, CONF_MAX_EVENT_AGE_DAYS);
+	if (kept && kept < age)
+		warn(d,
+		     "%s=%" PRId64 " is less than %s=%" PRId64 ": tracked events are kept for %" PRId64
+		     " days",
+		     conf_name(CONF_EVENT_RETENTION_DAYS), kept, conf_name(CONF_MAX_EVENT_AGE_DAYS), age,
+		     age);
+	kept = kept && kept < age ? age : kept;
+	if (kept && oldest_days > kept + 2)
+		warn(d,
+		     "tracked events of %" PRId64 " days ago are still there, %s is %" PRId64
+		     ": does takings-batch run each night?",
+		     oldest_days, conf_name(CONF_EVENT_RETENTION_DAYS), kept);
+}
+
+/* Tracked events that wait for a program or a person. */
+static void check_activity(struct doctor *d, struct db *db)
+{
+	struct errbuf eb = {0};
+	struct rowset rs;
+	if (db_query(db, "doctor_activity", DB_NO_PARAMS, &rs, &eb) != ERR_OK) {
+		fail(d, "analytics_db: %s", eb.text);
+		return;
+	}
+	if (rowset_int(&rs, 0, "late"))
+		warn(d,
+		     "%s tracked event(s) have waited for over 5 minutes to take effect: does"
+		     " takings-stream run?",
+		     rowset_get(&rs, 0, "late"));
+	if (rowset_int(&rs, 0, "missing"))
+		fail(d, "tracked events wait for %s day(s) whose partition is not there",
+		     rowset_get(&rs, 0, "missing"));
+	if (rowset_int(&rs, 0, "apart"))
+		note("%s tracked event(s) are kept apart: takings-batch activity list",
+		     rowset_get(&rs, 0, "apart"));
+	if (rowset_int(&rs, 0, "apart_today") > 100 &&
+	    rowset_int(&rs, 0, "apart_today") * 20 > rowset_int(&rs, 0, "stored_today"))
+		warn(d,
+		     "%s tracked event(s) of the last day were kept apart, more than one for 20 that were"
+		     " stored: see the page Data quality",
+		     rowset_get(&rs, 0, "apart_today"));
+	if (rowset_get(&rs, 0, "oldest_days"))
+		check_retention(d, rowset_int(&rs, 0, "oldest_days"));
+	rowset_fini(&rs);
+}
+
 /* A schema that is older, or not there yet, is what `run` mends by itself first. */
 static bool run_migrates(struct doctor *d, struct db *db)
 {
@@ -464,6 +513,7 @@ static void check_analytics_db(struct doctor *d)
 		check_last_run(d, db);
 		check_forecasts(d, db);
 		check_inbox(d, db);
+		check_activity(d, db);
 	}
 	db_close(db);
 }

@@ -167,9 +167,24 @@ static const struct fact facts[] = {
 	{"newest_day", "takings_newest_day", "", "gauge",
      "The newest computed business day: Unix time of its date at 00:00 UTC."},
 	{"days_lag_s", "analytics_pipeline_lag_seconds", "{source=\"batch\"}", "gauge",
-     "Now less the end of the newest computed day (batch), or the newest look at the orders "
-     "(order_db)."},
+     "Now less the end of the newest computed day (batch), the newest look at the orders "
+     "(order_db), or when the oldest event came that has not taken effect."},
 	{"order_lag_s", "analytics_pipeline_lag_seconds", "{source=\"order_db\"}", NULL, NULL},
+	{"activity_lag_s", "analytics_pipeline_lag_seconds", "{source=\"activity\"}", NULL, NULL},
+	{"inbox_lag_s", "analytics_pipeline_lag_seconds", "{source=\"bookings\"}", NULL, NULL},
+	{"activity_age_s", "analytics_data_age_seconds", "{source=\"activity\"}", "gauge",
+     "Now less the time of the newest tracked event, order or message about bookings."},
+	{"orders_age_s", "analytics_data_age_seconds", "{source=\"orders\"}", NULL, NULL},
+	{"bookings_age_s", "analytics_data_age_seconds", "{source=\"bookings\"}", NULL, NULL},
+	{"stream_age_s", "analytics_poll_age_seconds", "{source=\"stream\"}", "gauge",
+     "Now less the last time a source was looked at and could be."},
+	{"order_lag_s", "analytics_poll_age_seconds", "{source=\"order_db\"}", NULL, NULL},
+	{"received", "analytics_events_received_total", "", "counter",
+     "Tracked events that came, by whatever way: the sum of the next four."},
+	{"stored", "analytics_events_stored_total", "", "counter", "Those that were stored."},
+	{"duplicate", "analytics_events_duplicate_total", "", "counter", "Those that were there."},
+	{"quarantined", "analytics_events_quarantined_total", "", "counter", "Those kept apart."},
+	{"refused", "analytics_events_refused_total", "", "counter", "Those that were refused."},
 	{"run_ok", "takings_batch_run_status", "{status=\"ok\"}", "gauge",
      "1 for how the last run that left a record ended."},
 	{"run_failed", "takings_batch_run_status", "{status=\"failed\"}", NULL, NULL},
@@ -187,6 +202,25 @@ static void put_facts(struct buf *out, const struct rowset *rs)
 			prom_family(out, f->name, f->type, f->help);
 		if (value)
 			buf_printf(out, "%s%s %s\n", f->name, f->labels, value);
+	}
+}
+
+static void put_stages(struct buf *out, const struct rowset *rs)
+{
+	static const struct {
+		const char *column, *name, *help;
+	} families[] = {
+		{"well", "analytics_pipeline_success_total", "What went well, by stage."},
+		{"badly", "analytics_pipeline_failure_total", "What was refused or failed, by stage."},
+	};
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+		prom_family(out, families[i].name, "counter", families[i].help);
+		for (int row = 0; row < rowset_rows(rs); row++) {
+			const char *n = rowset_get(rs, row, families[i].column);
+			if (n)
+				buf_printf(out, "%s{stage=\"%s\"} %s\n", families[i].name,
+				           rowset_get(rs, row, "stage"), n);
+		}
 	}
 }
 
@@ -230,7 +264,27 @@ static bool tables_are_due(void)
 	return due;
 }
 
-static void keep_tables(const struct rowset *rs)
+static void put_storage(struct buf *out, const struct rowset *parts, const struct rowset *growth)
+{
+	const char *daily = rowset_get(growth, 0, "daily");
+	const char *days = rowset_get(growth, 0, "days_to_full");
+	prom_family(out, "analytics_storage_bytes", "gauge",
+	            "Size of the tables with their indexes, by what they are about.");
+	for (int i = 0; i < rowset_rows(parts); i++)
+		buf_printf(out, "analytics_storage_bytes{part=\"%s\"} %s\n",
+		           rowset_get(parts, i, "part"), rowset_get(parts, i, "bytes"));
+	prom_family(out, "analytics_storage_growth_bytes_per_day", "gauge",
+	            "How fast they grow, by the last 30 nights.");
+	if (daily)
+		buf_printf(out, "analytics_storage_growth_bytes_per_day %s\n", daily);
+	prom_family(out, "analytics_storage_days_to_full", "gauge",
+	            "When they reach STORAGE_LIMIT_GB like that; not there where it is not set.");
+	if (days)
+		buf_printf(out, "analytics_storage_days_to_full %s\n", days);
+}
+
+static void keep_tables(const struct rowset *rs, const struct rowset *parts,
+                        const struct rowset *growth)
 {
 	(void)pthread_mutex_lock(&tables.lock);
 	tables.at_ms = clock_mono_ms();
@@ -242,6 +296,7 @@ static void keep_tables(const struct rowset *rs)
 		prom_label(&tables.text, "table", rowset_get(rs, i, "name"));
 		buf_printf(&tables.text, "} %s\n", rowset_get(rs, i, "bytes"));
 	}
+	put_storage(&tables.text, parts, growth);
 	(void)pthread_mutex_unlock(&tables.lock);
 }
 
@@ -255,24 +310,32 @@ static void put_tables(struct buf *out)
 
 static enum err put_database(struct buf *out, struct call *c, struct errbuf *eb)
 {
-	struct rowset state = {0}, stream = {0}, sizes = {0};
-	const struct db_ask asks[] = {{"stats_state", DB_NO_PARAMS, &state},
-	                              {"stats_stream", DB_NO_PARAMS, &stream},
-	                              {"stats_tables", DB_NO_PARAMS, &sizes}};
+	enum { STATE, STREAM, STAGES, SIZES, PARTS, GROWTH, ASKED };
+	struct rowset rs[ASKED] = {{0}};
+	const struct db_ask asks[] = {
+		{"stats_state", DB_NO_PARAMS, &rs[STATE]},
+		{"stats_stream", DB_NO_PARAMS, &rs[STREAM]},
+		{"stats_stages", DB_NO_PARAMS, &rs[STAGES]},
+		{"stats_tables", DB_NO_PARAMS, &rs[SIZES]},
+		{"stats_storage", DB_NO_PARAMS, &rs[PARTS]},
+		{"stats_growth", DB_PARAMS({"limit_gb", conf_str(c->conf, CONF_STORAGE_LIMIT_GB)}),
+	     &rs[GROWTH]},
+	};
 	const struct db_limits limits = call_limits(c);
 	bool due = tables_are_due();
 	int64_t waited_us;
-	enum err rc = pool_ask(c->web->pool, asks, due ? 3 : 2, WAIT_MS, &limits, &waited_us, eb);
+	enum err rc = pool_ask(c->web->pool, asks, due ? ASKED : SIZES, WAIT_MS, &limits, &waited_us,
+	                       eb);
 	if (rc == ERR_OK) {
-		put_facts(out, &state);
-		put_stream(out, &stream);
+		put_facts(out, &rs[STATE]);
+		put_stream(out, &rs[STREAM]);
+		put_stages(out, &rs[STAGES]);
 		if (due)
-			keep_tables(&sizes);
+			keep_tables(&rs[SIZES], &rs[PARTS], &rs[GROWTH]);
 	}
 	put_tables(out);
-	rowset_fini(&state);
-	rowset_fini(&stream);
-	rowset_fini(&sizes);
+	for (int i = 0; i < ASKED; i++)
+		rowset_fini(&rs[i]);
 	return rc;
 }
 

@@ -26,6 +26,7 @@ struct fate {
 	enum activity_outcome outcome;
 	int place; /* among the rows; -1: it is none of them */
 	char event_id[37];
+	const char *type; /* of one that can be read; else NULL */
 	const char *reason, *field, *detail;
 };
 
@@ -197,6 +198,7 @@ static void take_event(struct tracking *t, const struct jnode *event, struct fat
 		activity_event_read(t->c->req->arena, event, &t->setup->rules, &t->sender, &e, &why);
 	if (rc == ERR_OK || rc == ERR_NOTHING)
 		activity_id_format(e.event_id, f->event_id);
+	f->type = rc == ERR_OK ? e.type : NULL;
 	if (rc == ERR_OK)
 		keep(t, &e, f);
 	else if (rc == ERR_NOTHING)
@@ -262,6 +264,14 @@ static enum err send(struct tracking *t, struct errbuf *eb)
 	return rc;
 }
 
+/* For /metrics: what was taken in. */
+static void count(const struct tracking *t)
+{
+	for (int i = 0; i < t->n; i++)
+		if (t->fates[i].type && t->fates[i].outcome == ACTIVITY_STORED)
+			stats_events(t->fates[i].type, 1);
+}
+
 static enum err track(struct tracking *t, const struct jnode *list, const struct jnode *one,
                       struct errbuf *eb)
 {
@@ -277,6 +287,8 @@ static enum err track(struct tracking *t, const struct jnode *list, const struct
 	for (const struct jnode *e = list ? list->first : one; e; e = list ? e->next : NULL)
 		take_event(t, e, &t->fates[at++]);
 	rc = t->batch ? send(t, eb) : store(t, eb);
+	if (rc == ERR_OK)
+		count(t);
 	activity_rows_free(t->rows);
 	sink_batch_free(t->batch);
 	activity_setup_release(t->c, t->setup);

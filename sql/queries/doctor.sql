@@ -17,6 +17,18 @@ SELECT status, detail, at FROM heartbeat WHERE component = 'forecast'
 SELECT (SELECT count(*) FROM event_log WHERE NOT processed AND dead_at IS NOT NULL) AS dead,
        (SELECT count(*) FROM event_log WHERE NOT processed AND dead_at IS NULL AND next_attempt_at < now() - interval '5 minutes') AS late
 
+-- name: doctor_activity
+-- late: events that wait to take effect for over 5 minutes; apart: kept apart and undecided, today's among them; ages in days
+-- of the oldest raw events; ahead: whether the partition of today is there while events come.
+SELECT (SELECT coalesce(sum(events), 0) FROM activity_batch WHERE stored_at < now() - interval '5 minutes') AS late,
+       (SELECT count(*) FROM activity_quarantine WHERE decided_at IS NULL) AS apart,
+       (SELECT count(*) FROM activity_quarantine WHERE decided_at IS NULL AND received_at > now() - interval '1 day') AS apart_today,
+       (SELECT coalesce(sum(stored), 0) FROM activity_account WHERE hour_at > now() - interval '1 day') AS stored_today,
+       (SELECT current_date - min(substr(c.relname, 16)::date) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'activity_event'::regclass AND c.relname ~ '^activity_event_\d{8}$') AS oldest_days,
+       (SELECT count(*) FROM generate_series((SELECT min(from_at) FROM activity_batch), (SELECT max(to_at) FROM activity_batch), interval '1 day') d
+        WHERE to_regclass('activity_event_' || to_char(d AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL) AS missing
+
 -- name: doctor_replication
 -- In order_db, as who follows it: what its user may, and which tables of the orders it is not told of.
 SELECT current_user AS role,

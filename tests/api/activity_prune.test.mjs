@@ -20,7 +20,7 @@ const days = () => db.query("SELECT (current_date - substr(relname, 16)::date)::
 
 describe('tracked events', () => {
 	const fill = async () => {
-		await db.exec('TRUNCATE activity_event, activity_id, activity_batch, activity_sum; UPDATE activity_site SET raw_from = DEFAULT')
+		await db.exec('TRUNCATE activity_event, activity_id, activity_batch, activity_sum, activity_quarantine; UPDATE activity_site SET raw_from = DEFAULT')
 		await storeActivity(db, [0, 99, 100, 101, 102, 200].map((ago) => ({ at: midnight(ago).toISOString(), user_id: `u${ago}` })))
 		await db.exec("TRUNCATE activity_batch; INSERT INTO activity_sum VALUES ('day', false, 0, now() - interval '200 days', 'page_view', '', 5)")
 	}
@@ -69,6 +69,19 @@ describe('tracked events', () => {
 		assert.deepEqual(await db.query('SELECT q.field AS apart, w.field AS warned FROM activity_quarantine q, activity_warning w'), [{ apart: '29', warned: '29' }])
 	})
 
+	it('and doctor says what waits, and for how long it was to be kept', async () => {
+		await fill()
+		assert.doesNotMatch((await shop.batch(['doctor'])).stdout, /tracked event/)
+		await db.exec("INSERT INTO activity_batch (events, from_at, to_at, stored_at) VALUES (7, now(), now(), now() - interval '6 minutes'); INSERT INTO activity_quarantine (source, event_type, reason, field, detail, payload) SELECT 'key:1', '', 'schema', '', '', '{}' FROM generate_series(1, 200)")
+		const { stdout } = await shop.batch(['doctor'], { EVENT_RETENTION_DAYS: '50', MAX_EVENT_AGE_DAYS: '90' })
+		assert.match(stdout, /^warn {2}7 tracked event\(s\) have waited for over 5 minutes to take effect: does takings-stream run\?$/m)
+		assert.match(stdout, /^note {2}\d+ tracked event\(s\) are kept apart: takings-batch activity list$/m)
+		assert.match(stdout, /^warn {2}200 tracked event\(s\) of the last day were kept apart/m)
+		assert.match(stdout, /^warn {2}EVENT_RETENTION_DAYS=50 is less than MAX_EVENT_AGE_DAYS=90: tracked events are kept for 90 days$/m)
+		assert.match(stdout, /^warn {2}tracked events of 200 days ago are still there, EVENT_RETENTION_DAYS is 90: does takings-batch run each night\?$/m)
+		await db.exec('TRUNCATE activity_batch, activity_quarantine')
+	})
+
 	it('and what is kept is measured', async () => {
 		assert.deepEqual((await db.query('SELECT part FROM storage_day WHERE bytes > 0 ORDER BY 1')).map((r) => r.part), ['activity', 'bookings', 'events', 'figures', 'orders', 'other'])
 	})
@@ -78,7 +91,7 @@ describe('takings-batch activity', () => {
 	it('stores and drops by id, by reason and all', async (t) => {
 		const { accessDatabase, startWeb, takings } = await import('../lib/access.mjs')
 		const made = await accessDatabase('quarantine-pg')
-		const web = await startWeb({ ...made.web, RATE_LIMIT_KEYS: '0', MAX_EVENT_AGE_DAYS: '1' })
+		const web = await startWeb({ ...made.web, RATE_LIMIT_KEYS: '0', MAX_EVENT_AGE_DAYS: '1', STORAGE_LIMIT_GB: '1' })
 		t.after(() => web.stop())
 		const key = /tk_[\w-]+/.exec(await takings(made.settings, ['key', 'add', 'in', '--scope', 'ingest']))[0]
 		const put = (n, more) => web.get('/events/track', { method: 'POST', params: { CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${key}` },
@@ -100,6 +113,27 @@ describe('takings-batch activity', () => {
 		assert.deepEqual((await q("SELECT action || ' ' || object AS what FROM audit_log WHERE action LIKE 'quarantine%' ORDER BY audit_id")).map((r) => r.what),
 			['quarantine_store quarantine:1', 'quarantine_drop quarantine:2', 'quarantine_store quarantine:reason'])
 		assert.deepEqual(await q('SELECT source, received::int, stored::int FROM activity_account WHERE source = \'quarantine\''), [{ source: 'quarantine', received: 3, stored: 3 }])
+
+		// all of it is in the measures, under the names that are agreed upon
+		await put(7, { timestamp: Date.now() })
+		await put(7, { timestamp: Date.now(), event_type: 'mine.own' })
+		await put(8, { timestamp: Date.now(), event_type: 'mine.own' })
+		await made.db.exec("INSERT INTO storage_day SELECT current_date - d, 'other', 1000000000 - d * 1000 FROM generate_series(0, 9) d")
+		const text = (await web.get('/metrics')).text
+		const value = (name) => Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1])
+		assert.equal(value('analytics_events_total{type="page_view"}'), 1)
+		assert.equal(value('analytics_events_total{type="other"}'), 1)
+		assert.doesNotMatch(text, /mine\.own/, 'nothing a sender says makes a series')
+		assert.deepEqual(['received', 'stored', 'duplicate', 'quarantined', 'refused'].map((n) => value(`analytics_events_${n}_total`)), [10, 5, 0, 4, 1])
+		assert.ok(value('analytics_events_processed_per_second') > 0)
+		for (const name of ['analytics_query_duration_seconds{quantile="0.5"}', 'analytics_queries_total', 'analytics_pipeline_lag_seconds{source="activity"}',
+			'analytics_pipeline_success_total{stage="tracking"}', 'analytics_storage_bytes{part="events"}'])
+			assert.ok(value(name) >= 0, `${name}: ${text}`)
+		assert.equal(value('analytics_pipeline_failure_total{stage="tracking"}'), 5)
+		assert.equal(value('analytics_storage_growth_bytes_per_day'), 1000)
+		assert.ok(value('analytics_storage_days_to_full') > 0)
+		const families = [...text.matchAll(/^# TYPE (\S+)/gm)].map((m) => m[1])
+		assert.equal(new Set(families).size, families.length, 'each family is there once')
 
 		// nothing that is by somebody who was erased
 		await put(5)
