@@ -1,5 +1,5 @@
-/* activity.c: takings-batch activity: tracked events that were kept apart, and what becomes of them.
- * What an event says is on the page Data quality. */
+/* activity.c: takings-batch activity: tracked events that were kept apart, and what becomes of
+ * them. What an event says is on the page Data quality. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -72,9 +72,8 @@ static enum err drop_days(struct run *r, int64_t days, struct errbuf *eb)
 	struct rowset rs = {0};
 	int64_t dropped_n = 0;
 	bool dropped = true;
-	enum err rc = db_query(
-		r->db, "prune_activity_days",
-		DB_PARAMS({"days", arena_printf(&r->arena, "%" PRId64, days)}), &rs, eb);
+	enum err rc = db_query(r->db, "prune_activity_days",
+	                       DB_PARAMS({"days", arena_printf(&r->arena, "%" PRId64, days)}), &rs, eb);
 	for (int i = 0; rc == ERR_OK && dropped && i < rowset_rows(&rs); i++) {
 		rc = drop_day(r, rowset_get(&rs, i, "day"), &dropped, eb);
 		dropped_n += rc == ERR_OK && dropped;

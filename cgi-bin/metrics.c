@@ -271,8 +271,8 @@ static void put_storage(struct buf *out, const struct rowset *parts, const struc
 	prom_family(out, "analytics_storage_bytes", "gauge",
 	            "Size of the tables with their indexes, by what they are about.");
 	for (int i = 0; i < rowset_rows(parts); i++)
-		buf_printf(out, "analytics_storage_bytes{part=\"%s\"} %s\n",
-		           rowset_get(parts, i, "part"), rowset_get(parts, i, "bytes"));
+		buf_printf(out, "analytics_storage_bytes{part=\"%s\"} %s\n", rowset_get(parts, i, "part"),
+		           rowset_get(parts, i, "bytes"));
 	prom_family(out, "analytics_storage_growth_bytes_per_day", "gauge",
 	            "How fast they grow, by the last 30 nights.");
 	if (daily)
@@ -324,8 +324,8 @@ static enum err put_database(struct buf *out, struct call *c, struct errbuf *eb)
 	const struct db_limits limits = call_limits(c);
 	bool due = tables_are_due();
 	int64_t waited_us;
-	enum err rc = pool_ask(c->web->pool, asks, due ? ASKED : SIZES, WAIT_MS, &limits, &waited_us,
-	                       eb);
+	enum err rc =
+		pool_ask(c->web->pool, asks, due ? ASKED : SIZES, WAIT_MS, &limits, &waited_us, eb);
 	if (rc == ERR_OK) {
 		put_facts(out, &rs[STATE]);
 		put_stream(out, &rs[STREAM]);

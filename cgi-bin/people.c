@@ -1,5 +1,5 @@
-/* people.c: what is held about a person: looked at, handed out, taken away. The id is in bodies alone,
- * and neither the log nor the audit has it. */
+/* people.c: what is held about a person: looked at, handed out, taken away. The id is in bodies
+ * alone, and neither the log nor the audit has it. */
 #include <string.h>
 
 #include "base/jnode.h"
@@ -141,16 +141,15 @@ static void forget(struct call *c, const char *how)
 		return;
 	buf_init(&actor);
 	identity_actor(&c->who, &actor);
-	const struct person_asker asker = {.actor = buf_str(&actor),
-	                                   .address = c->req->remote_addr,
-	                                   .request_id = c->req->request_id};
+	const struct person_asker asker = {
+		.actor = buf_str(&actor), .address = c->req->remote_addr, .request_id = c->req->request_id};
 	enum err rc = person_forget(db, m, &p, how, &asker, &json, &eb);
 	buf_fini(&actor);
 	if (admin_end(c, db, rc, &eb))
-		admin_done(c,
-		           arena_printf(m, "%s/certificates/%lld", PATH,
-		                        (long long)certificate_number(m, json)),
-		           strcmp(how, "erase") == 0 ? "person_erase" : "person_anonymise");
+		admin_done(
+			c,
+			arena_printf(m, "%s/certificates/%lld", PATH, (long long)certificate_number(m, json)),
+			strcmp(how, "erase") == 0 ? "person_erase" : "person_anonymise");
 }
 
 void people_erase_handle(struct call *c)

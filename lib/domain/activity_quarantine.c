@@ -43,8 +43,8 @@ enum err activity_quarantine_drop(struct db *db, const struct activity_choice *c
 
 /* ---- storing ------------------------------------------------------------------------ */
 
-/* Rows that were claimed: those that can be read are put, and `ids` says which they are. Of a single
- * one that cannot, why. */
+/* Rows that were claimed: those that can be read are put, and `ids` says which they are. Of a
+ * single one that cannot, why. */
 static enum err put_rows(struct arena *a, const struct rowset *claimed, bool single,
                          struct activity_rows *rows, const char **ids, struct errbuf *eb)
 {
@@ -65,10 +65,11 @@ static enum err put_rows(struct arena *a, const struct rowset *claimed, bool sin
 
 static enum err refused(enum activity_outcome outcome, struct errbuf *eb)
 {
-	return err_set(eb, ERR_INVALID, "%s",
-	               outcome == ACTIVITY_SUPPRESSED
-	                   ? "it is by somebody who was erased: it can only be dropped"
-	                   : "another event has its id and says something else: it can only be dropped");
+	return err_set(
+		eb, ERR_INVALID, "%s",
+		outcome == ACTIVITY_SUPPRESSED
+			? "it is by somebody who was erased: it can only be dropped"
+			: "another event has its id and says something else: it can only be dropped");
 }
 
 static enum err decide(struct db *db, const enum activity_outcome *outcomes, const char **ids,

@@ -31,8 +31,8 @@ enum err person_subject(struct db *db, struct arena *a, const struct person *p,
 
 static enum err suppress(struct db *db, const struct person *p, struct errbuf *eb)
 {
-	enum err rc = db_query(db, "person_suppress", DB_PARAMS({"kind", p->kind}, {"id", p->id}), NULL,
-	                       eb);
+	enum err rc =
+		db_query(db, "person_suppress", DB_PARAMS({"kind", p->kind}, {"id", p->id}), NULL, eb);
 	return rc == ERR_OK ? db_command(db, "COMMIT AND CHAIN", eb) : rc;
 }
 
