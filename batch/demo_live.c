@@ -274,8 +274,8 @@ static void say(struct live *l, bool last)
 		               live_activity_n(l->activity));
 	(void)printf("%s%" PRId64 " orders, %" PRId64 " of them served, %" PRId64 " cancelled, %" PRId64
 	             " refunds%s%s, in %" PRId64 " s%s",
-	             terminal ? "\r" : "", l->orders, l->served, l->cancelled, l->refunds, booked,
-	             visited, (now_ms - l->begun_ms) / 1000, terminal && !last ? "   " : "\n");
+	             terminal ? "\r" : "", l->orders, l->served, l->cancelled, l->refunds, visited,
+	             booked, (now_ms - l->begun_ms) / 1000, terminal && !last ? "   " : "\n");
 	(void)fflush(stdout);
 }
 
