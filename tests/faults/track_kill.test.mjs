@@ -2,7 +2,7 @@
 // what was acknowledged is stored, once, as it was sent; the accounts add up; the figures are those of the rows.
 //
 // FAULTS=long: 200,000 events, takings-web killed every 2 s and PostgreSQL every 20 s, and the same through Kafka; else
-// 8,000 events in about 10 s. SEED=n repeats the random part.
+// 8,000 events in about 10 s. EVENTS=n: so many; SEED=n repeats the random part.
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { sleep, until } from '../lib/process.mjs'
@@ -14,7 +14,7 @@ import { Web } from '../lib/web.mjs'
 const long = process.env.FAULTS === 'long'
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 const CLIENTS = 8, KEYS = 3
-const events = long ? 200_000 : 8000, pace = long ? 1500 : 1300 // all clients together, a second
+const events = Number(process.env.EVENTS ?? (long ? 200_000 : 8000)), pace = long ? 1500 : 1300 // all clients together, a second
 const webEvery = long ? 2000 : 1200, serverEvery = long ? 20_000 : 4500, streamEvery = 7000
 
 // What is committed must be on its way to the disk before it is said so, as everywhere but in the other tests.

@@ -29,14 +29,14 @@ export class Tracker {
 
 	make() {
 		const n = this.history.length
-		const e = { id: randomUUID(), n, acks: [], sent: 0, user: `${this.name}-${n % 97}`, type: TYPES[Math.floor(this.random() * TYPES.length)] }
+		const e = { id: randomUUID(), n, acks: [], sent: 0, user: `${this.name}-${Math.floor(n / 12) % 3000}`, type: TYPES[Math.floor(this.random() * TYPES.length)] }
 		e.at = new Date(Date.now() - Math.floor(this.random() * 1000)).toISOString()
 		this.history.push(e)
 		return e
 	}
 
 	body(e) {
-		return { event_type: e.type, event_id: e.id, user_id: e.user, session_id: `${e.user}-s`, timestamp: e.at, properties: { page: `/p/${e.n % 31}`, n: e.n } }
+		return { event_type: e.type, event_id: e.id, user_id: e.user, session_id: `${e.user}-${Math.floor(e.n / 12)}`, timestamp: e.at, properties: { page: `/p/${e.n % 31}`, n: e.n } }
 	}
 
 	ask(path, body) {
