@@ -330,7 +330,9 @@ BEGIN
 	FROM activity_buckets(range_from, range_to, step, step_zone, step_cutoff, week_start) x WHERE step <> 'none';
 	SELECT json_object_agg(u.family, to_json(activity_sources(q, pieces, u.family)) ORDER BY u.i) INTO sources
 	FROM unnest(families) WITH ORDINALITY u(family, i) WHERE u.family <> 'new_users';
-	exact := NOT 'orders' = ANY (families) OR (SELECT o.exact FROM activity_order_grain(pieces, q.by_day) o);
+	-- (single events that retention took away are in no answer any more)
+	exact := (NOT 'orders' = ANY (families) OR (SELECT o.exact FROM activity_order_grain(pieces, q.by_day) o))
+	         AND (sources::text !~ '"raw"' OR range_from >= (SELECT s.raw_from FROM activity_site s));
 	is_live := range_to > business_day_start(q.zone, q.cutoff_hours, business_date(now(), q.zone, q.cutoff_hours));
 	RETURN NEXT;
 END

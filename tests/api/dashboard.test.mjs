@@ -150,6 +150,14 @@ describe('answers', () => {
 		assert.equal((await get('revenue')).series.length, 30)
 	})
 
+	it('an answer from single events says where some are not kept any more', async () => {
+		const two = { start_date: '2025-11-02', end_date: '2025-11-05', metrics: ['events'], dimensions: ['category', 'region'] }
+		assert.equal((await ask(two)).exact, true)
+		await db.exec("UPDATE activity_site SET raw_from = '2025-11-03'")
+		assert.deepEqual([(await ask(two)).exact, (await ask({ ...two, dimensions: ['category'] })).exact], [false, true])
+		await db.exec("UPDATE activity_site SET raw_from = '-infinity'")
+	})
+
 	it('the catalogue says what can be asked', async () => {
 		const added = await batch(['dimension', 'add', 'plan', '--property', 'plan'], settings)
 		assert.equal(added.code, 0, added.stderr)
