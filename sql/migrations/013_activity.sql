@@ -93,7 +93,8 @@ BEGIN
 	FOR day IN SELECT DISTINCT d FROM unnest(days) d WHERE to_regclass('activity_event_' || to_char(d, 'YYYYMMDD')) IS NULL ORDER BY d LOOP
 		PERFORM pg_advisory_xact_lock(hashtextextended('activity_partition', 0));
 		part := 'activity_event_' || to_char(day, 'YYYYMMDD');
-		CONTINUE WHEN to_regclass(part) IS NOT NULL;
+		-- to_regclass would still say what it said before the wait: nothing has told it otherwise
+		CONTINUE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'public'::regnamespace);
 		EXECUTE format('CREATE TABLE %I PARTITION OF activity_event FOR VALUES FROM (%L) TO (%L)', part,
 		               day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
 		-- who asks for a partition by its name needs rights on it: those on the whole

@@ -153,4 +153,14 @@ describe(`accounts of tracked events (SEED=${seed})`, () => {
 		assert.deepEqual((await accountErrors(shop.cache)).filter((e) => !(e.source === keys[0].source && e.stored === e.rows + 1)), [])
 		assert.equal(await shop.cache.value('SELECT count(*)::int FROM activity_quarantine'), await shop.cache.value('SELECT sum(quarantined)::int FROM activity_account'))
 	})
+
+	it('do not depend on who meets the first event of a day first', async () => {
+		const [one, other] = [shop.cache.session(), shop.cache.session()]
+		await one.ask(`BEGIN; SELECT activity_partition_make('{2031-01-01}')`)
+		const second = other.ask(`SELECT activity_partition_make('{2031-01-01}')`)
+		await until(() => shop.cache.value(`SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%activity_partition_make%'`), { what: 'the second to wait' })
+		await one.ask('COMMIT')
+		await second
+		await Promise.all([one.close(), other.close()])
+	})
 })
