@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cgi-bin/csv.h"
 #include "cgi-bin/render.h"
+#include "db/statement.h"
 
 enum { FED_COLUMNS = 96 };
 
@@ -90,9 +91,26 @@ static enum err ask_fed(struct call *c, struct answer *a, struct errbuf *eb)
 	return rc;
 }
 
+/* Whether the route has all that the statement asks for. */
+static bool is_askable(const struct call *c, const char *statement)
+{
+	const struct statement *s = statement_find(statement);
+	for (int i = 0; i < s->params_n; i++) {
+		const struct param *p = c->route->params;
+		while (p < c->route->params + ROUTE_PARAMS && p->name && strcmp(p->name, s->params[i]) != 0)
+			p++;
+		if (p == c->route->params + ROUTE_PARAMS || !p->name)
+			return false;
+	}
+	return true;
+}
+
 static enum err part_missing(struct call *c, const struct part *p, struct errbuf *eb)
 {
-	return answer_tell_missing(c, p->why ? p->why : "report_missing", "", p->missing, eb);
+	const char *why = p->why ? p->why : "report_missing";
+	if (!p->why && !is_askable(c, why))
+		return err_set_field(eb, ERR_NOT_FOUND, "", "%s", p->missing);
+	return answer_tell_missing(c, why, "", p->missing, eb);
 }
 
 /* One round trip for all parts, or two where the first feeds the others; one snapshot, so
