@@ -13,7 +13,7 @@
 /* Their values are put together by activity_rows.c. */
 static const char COPY_EVENTS[] =
 	"COPY activity_event (seq, event_id, event_type, occurred_at, claimed_at, received_at, flags, "
-    "key_id,"
+	"key_id,"
 	" user_id, anonymous_id, session_id, session_key, dims, price, quantity, currency, properties)"
 	" FROM STDIN (FORMAT binary)";
 

@@ -143,7 +143,8 @@ describe('the answers', () => {
 			const [target, request] = exampleRequest(o)
 			const again = await site.get(target, { ...request, headers: { ...request.headers, 'if-none-match': answer.headers.etag ?? '"none"' } })
 			const late = await site.get(target, { ...request, headers: { ...request.headers, 'x-read-after': '9007199254740991' } })
-			assert.deepEqual([again.status, late.status], ['304' in o.responses ? 304 : successOf(o), '409' in o.responses ? 409 : successOf(o)], o.operationId)
+			const waits = '409' in o.responses && o.operationId !== 'postEventsTrack' // there it is an id that another event has
+			assert.deepEqual([again.status, late.status], ['304' in o.responses ? 304 : successOf(o), waits ? 409 : successOf(o)], o.operationId)
 			assertDocumented(o, late, 'figures that are not there yet')
 		}
 	})

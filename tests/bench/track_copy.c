@@ -15,7 +15,7 @@
 
 static const char COPY[] =
 	"COPY activity_event (seq, event_id, event_type, occurred_at, claimed_at, received_at, flags, "
-    "key_id,"
+	"key_id,"
 	" user_id, anonymous_id, session_id, session_key, dims, price, quantity, currency, properties)"
 	" FROM STDIN";
 
@@ -71,7 +71,8 @@ static void *job_main(void *arg)
 	while (clock_mono_ms() < job->until_ms) {
 		for (int64_t i = 0; i < job->rows; i++)
 			set_seq(b.data + places[i], job->first++);
-		PQclear(PQexec(conn, COPY));
+		if (PQsendQuery(conn, COPY))
+			PQclear(PQgetResult(conn));
 		bool sent = PQputCopyData(conn, b.data, (int)b.len) == 1 && PQputCopyEnd(conn, NULL) == 1;
 		PGresult *res = PQgetResult(conn);
 		if (!sent || PQresultStatus(res) != PGRES_COMMAND_OK) {
