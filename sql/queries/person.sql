@@ -44,3 +44,6 @@ WHERE erasure_id = :certificate::bigint AND t.rows > 0
 SELECT f.name, n = 1 AS is_first, n = count(*) OVER () AS is_last
 FROM activity_erasure, jsonb_array_elements_text(certificate -> 'files') WITH ORDINALITY f(name, n)
 WHERE erasure_id = :certificate::bigint ORDER BY n
+
+-- name: people_no_certificate
+SELECT 'certificate' AS field, 'there is no such certificate' AS detail

@@ -214,6 +214,7 @@ describe('the page People', () => {
 			['person_look', 'person_look', 'person_export', 'person_look', 'person_erase'])
 		assert.deepEqual((await traces(['page-person'])).filter((line) => !/page-person-2/.test(line)), [])
 		assert.equal((await anna.ask('/admin/people')).text.includes('data-certificate="'), true)
+		assert.equal((await anna.ask('/admin/people/certificates/999999')).status, 404)
 	})
 
 	it('anonymises: the journey stays, the person is unknown', async () => {
