@@ -20,6 +20,15 @@ static bool path_fits(const char *pattern, const char *path)
 	return *pattern == '\0' && *path == '\0';
 }
 
+/* A path that is somebody's own is nobody's {name}. */
+static bool is_own_path(const char *path)
+{
+	for (int i = 0; route_get(i); i++)
+		if (strcmp(route_get(i)->path, path) == 0)
+			return true;
+	return false;
+}
+
 static const char *methods_of(const char *method, const char *before)
 {
 	if (strcmp(method, "GET") == 0)
@@ -30,10 +39,11 @@ static const char *methods_of(const char *method, const char *before)
 const struct route *route_find(const char *method, const char *path, const char **allowed)
 {
 	const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	bool own = is_own_path(path);
 	*allowed = NULL;
 	for (int i = 0; route_get(i); i++) {
 		const struct route *route = route_get(i);
-		if (!path_fits(route->path, path))
+		if (own ? strcmp(route->path, path) != 0 : !path_fits(route->path, path))
 			continue;
 		if (strcmp(route->method, wanted) == 0)
 			return route;
