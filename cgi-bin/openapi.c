@@ -445,7 +445,7 @@ static void put_responses(struct json *j, const struct route *route)
 	char success[8];
 	(void)snprintf(success, sizeof success, "%d", route->status ? route->status : 200);
 	put_answer(j, route, success, route->doc);
-	if (route->parts[0].statement && !route->uncached)
+	if (route->parts[0].statement && !route->uncached && strcmp(route->method, "GET") == 0)
 		put_not_modified(j);
 	for (int i = 0; i < PROBLEMS; i++) {
 		char status[8];
