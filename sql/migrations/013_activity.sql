@@ -105,6 +105,7 @@ BEGIN
 	END LOOP;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION activity_partition_make(date[]) FROM PUBLIC; -- lent by sql/queries/migrate.sql
 
 -- What was not stored although it could be read, with the reason; `takings-batch activity` stores it after all.
 CREATE TABLE activity_quarantine (

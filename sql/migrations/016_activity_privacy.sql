@@ -477,7 +477,7 @@ REVOKE EXECUTE ON FUNCTION activity_partition_drop(date) FROM PUBLIC;
 -- How large what is kept is, each night.
 CREATE TABLE storage_day (
 	day date NOT NULL,
-	part text NOT NULL,                  -- activity, bookings, orders, figures, other
+	part text NOT NULL,                  -- as of storage_now()
 	bytes bigint NOT NULL,
 	PRIMARY KEY (day, part)
 );

@@ -19,14 +19,15 @@ GRANT SELECT ON schema_migration TO PUBLIC
 -- Rights of the roles of sql/roles.sql, where they exist: the batch and the web program write
 -- what is theirs, reports only read and see nothing of users, sessions and keys. None may change
 -- the schema. Looked at after every migration, as the roles may have come later; only what
--- lacks is given. `*` stands for every table, `-` for all but those about access and
--- those with messages as they came and with what people did.
+-- lacks is given. `*` stands for every table, `-` for all but those about access, those with
+-- messages as they came, those that say who did what, and partitions, which are read by way of the whole.
 DO $$
 DECLARE
-	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log, activity_event, activity_quarantine,
-	                   activity_suppressed, activity_secret, activity_erasure}';
-	-- what the owner's rights are lent for (016_activity_privacy.sql)
-	lent text[] := '{person_suppress, person_forget, activity_partition_drop}';
+	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log, activity_event, activity_id,
+	                   activity_quarantine, activity_warning, activity_visitor, activity_session, activity_question, activity_suppressed,
+	                   activity_secret, activity_erasure}';
+	-- what the owner's rights are lent for; dropping is for the batch alone
+	lent text[] := '{person_suppress, person_forget, activity_partition_make, activity_partition_drop}';
 	lack record;
 BEGIN
 	FOR lack IN
@@ -67,14 +68,14 @@ BEGIN
 			 'enabled role token_version password_hash password_changed_at last_login_at'),
 			('analytics_ro', 'SELECT', '-', NULL)
 		), own AS (
-			SELECT oid, relname::text AS name, relkind = 'S' AS counter FROM pg_class
+			SELECT oid, relname::text AS name, relkind = 'S' AS counter, relispartition AS part FROM pg_class
 			WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
 		), wanted AS MATERIALIZED (
 			SELECT r.oid AS role_id, r.rolname AS role, t.oid AS table_id, t.name AS tbl, t.counter, w AS word, c AS col
 			FROM granted g
 			JOIN pg_roles r ON r.rolname = g.role
 			CROSS JOIN regexp_split_to_table(g.words, '\s+') w
-			JOIN own t ON CASE g.tables WHEN '*' THEN NOT t.counter WHEN '-' THEN NOT t.counter AND t.name <> ALL (access)
+			JOIN own t ON CASE g.tables WHEN '*' THEN NOT t.counter WHEN '-' THEN NOT t.counter AND NOT t.part AND t.name <> ALL (access)
 			              ELSE t.name = ANY (regexp_split_to_array(g.tables, '\s+')) END
 			LEFT JOIN regexp_split_to_table(g.columns, '\s+') c ON true
 		)
@@ -93,7 +94,7 @@ BEGIN
 		SELECT r.rolname AS role, p.oid::regprocedure AS routine
 		FROM pg_proc p, pg_roles r
 		WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (lent)
-		  AND (r.rolname = 'analytics_rw' OR r.rolname = 'analytics_web' AND p.proname LIKE 'person%')
+		  AND (r.rolname = 'analytics_rw' OR r.rolname = 'analytics_web' AND p.proname <> 'activity_partition_drop')
 		  AND NOT has_function_privilege(r.oid, p.oid, 'EXECUTE')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', lack.routine, lack.role);

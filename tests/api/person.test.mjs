@@ -252,5 +252,16 @@ describe('the list of columns', () => {
 		assert.equal(await state('analytics_web', "SELECT activity_partition_drop('2020-01-01')"), '42501')
 		assert.equal(await state('analytics_web', "SET transaction_read_only = off; DELETE FROM activity_event"), '42501')
 		assert.equal(await state('analytics_ro', 'SELECT * FROM activity_erasure'), '42501')
+		assert.equal(await state('analytics_ro', "SET transaction_read_only = off; SELECT activity_partition_make('{2020-01-01}')"), '42501')
+	})
+
+	it('is in no report: those read figures, and no table of activity with ids, by whatever name', async () => {
+		const parts = await db.query(`SELECT inhrelid::regclass::text AS tbl FROM pg_inherits WHERE inhparent = 'activity_event'::regclass`)
+		assert.ok(parts.length > 0)
+		assert.equal((await run(program, ['migrate'], env())).code, 0)
+		const hidden = await db.query(`SELECT DISTINCT tbl FROM person_columns() WHERE tbl LIKE 'activity%' AND holds IN ('user', 'anonymous', 'session', 'visitor')`)
+		for (const { tbl } of [...parts, ...hidden, { tbl: 'activity_id' }, { tbl: 'activity_quarantine' }, { tbl: 'activity_warning' }, { tbl: 'activity_question' }])
+			assert.equal(await db.value(`SELECT has_any_column_privilege('analytics_ro', '${tbl}', 'SELECT')`), false, tbl)
+		assert.equal(await db.value(`SELECT has_table_privilege('analytics_ro', 'activity_sum', 'SELECT')`), true)
 	})
 })
