@@ -245,6 +245,12 @@ CREATE TABLE activity_value (
 );
 CREATE TYPE activity_grain AS ENUM ('hour', 'day', 'month');
 
+-- The first instant of the hour of the wall clock.
+CREATE FUNCTION activity_hour(at timestamptz, zone text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT at - ((at AT TIME ZONE zone) - date_trunc('hour', at AT TIME ZONE zone))
+$$;
+
 CREATE TABLE activity_sum (
 	grain activity_grain NOT NULL,
 	bot boolean NOT NULL,

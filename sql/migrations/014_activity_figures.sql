@@ -154,7 +154,7 @@ BEGIN
 		       coalesce(user_id, anonymous_id, session_id), dims, price, quantity, currency,
 		       CASE WHEN $1 IS NOT NULL AND row_number() OVER (ORDER BY seq) <= 200 THEN properties END,
 		       booking_date(occurred_at, $2, $3),
-		       occurred_at - (occurred_at AT TIME ZONE $2 - date_trunc('hour', occurred_at AT TIME ZONE $2)),
+		       activity_hour(occurred_at, $2),
 		       activity_groups(dims), NULL
 		FROM activity_event
 		WHERE occurred_at >= %L AND occurred_at <= %L AND seq BETWEEN %s AND %s
@@ -413,7 +413,7 @@ BEGIN
 	INSERT INTO w_is
 	SELECT w.activity_session_id, k.session_key, k.session_id, k.bot, k.person_id, p.begin_at, p.last_at, p.received_at, p.ended,
 	       booking_date(p.begin_at, site.timezone, site.cutoff_hours),
-	       p.begin_at - (p.begin_at AT TIME ZONE site.timezone - date_trunc('hour', p.begin_at AT TIME ZONE site.timezone)),
+	       activity_hour(p.begin_at, site.timezone),
 	       p.events, p.page_views, p.steps, coalesce(p.landing, ''), coalesce(p.leaving, ''), coalesce(p.source, ''),
 	       coalesce(p.device, ''), p.cart, p.cart_unpriced, coalesce(g.groups, p.groups), k.k
 	FROM (SELECT k, begin_at, max(last_at) AS last_at, max(received_at) AS received_at,

@@ -6,12 +6,6 @@
 
 -- ---- time ------------------------------------------------------------------------
 
--- The first instant of the hour of the wall clock.
-CREATE FUNCTION activity_hour(at timestamptz, zone text) RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-	SELECT at - ((at AT TIME ZONE zone) - date_trunc('hour', at AT TIME ZONE zone))
-$$;
-
 -- Whether an hour of the wall clock begins and another ends there.
 CREATE FUNCTION activity_is_hour(at timestamptz, zone text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -483,6 +477,12 @@ $$;
 
 -- ---- what goes on at this moment ----------------------------------------------------
 
+-- What carts are in: before anything took effect, what they will be in.
+CREATE FUNCTION activity_currency() RETURNS text
+LANGUAGE sql STABLE AS $$
+	SELECT coalesce((SELECT currency FROM activity_site), (SELECT default_currency FROM site JOIN rules USING (rules_id)), 'EUR')
+$$;
+
 -- One row, or none before anything took effect. Active is who was heard of in the last user_s seconds, by our clock;
 -- an active session's last event is at most session_s old and is no session_end. A cart is open while it is worth
 -- anything. Bots are in none of it but the last column. The ways to the rows are by indexes whatever the planner
@@ -518,10 +518,4 @@ BEGIN
 	     (SELECT) one
 	LEFT JOIN activity_session_sum t ON t.grain = 'day' AND NOT t.bot AND t.dimension_id = 0 AND t.bucket_at = b AND t.value = '';
 END
-$$;
-
--- The site's currency: what carts are in.
-CREATE FUNCTION activity_currency() RETURNS text
-LANGUAGE sql STABLE AS $$
-	SELECT coalesce((SELECT default_currency FROM site JOIN rules USING (rules_id)), (SELECT currency FROM booking_site), 'EUR')
 $$;

@@ -212,7 +212,8 @@ LANGUAGE sql STABLE ROWS 1 AS $$
 	WHERE coalesce(a.timezone, r.timezone) IS NOT NULL
 $$;
 
-CREATE FUNCTION activity_currency(code text) RETURNS text
+-- What money is asked for in: as asked, else that of the site if orders came in it, else that of the first that came.
+CREATE FUNCTION activity_order_currency(code text) RETURNS text
 LANGUAGE sql STABLE AS $$
 	SELECT coalesce(code, (SELECT s.currency FROM series s WHERE s.currency = r.default_currency LIMIT 1),
 	                (SELECT s.currency FROM series s ORDER BY s.first_date, s.currency LIMIT 1), r.default_currency, 'EUR')

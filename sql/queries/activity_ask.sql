@@ -6,7 +6,7 @@
 -- midnight. Days are their beginnings; without any the last 30 business days with today. No row before anything is known.
 SELECT k.zone_known, z.zone AS step_zone, z.cutoff AS step_cutoff, t.from_at, t.to_at,
        (extract(epoch FROM t.from_at) * 1000000)::bigint AS from_us, (extract(epoch FROM t.to_at) * 1000000)::bigint AS to_us,
-       activity_currency(:code) AS currency
+       activity_order_currency(:code) AS currency
 FROM activity_clock() c,
      LATERAL (SELECT :timezone::text IS NULL OR :timezone::text = c.zone OR EXISTS (SELECT FROM pg_timezone_names WHERE name = :timezone::text) AS zone_known OFFSET 0) k,
      LATERAL (SELECT CASE WHEN k.zone_known THEN coalesce(:timezone::text, c.zone) ELSE c.zone END AS zone,

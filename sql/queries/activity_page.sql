@@ -20,8 +20,8 @@ SELECT s.applied_at IS NOT NULL AS has_activity, a.came_at IS NOT NULL AS has_ev
        CASE WHEN p.to_day < p.newest_day THEN p.to_day + 1 END AS later_from, p.to_day + (p.to_day - p.from_day + 1) AS later_to,
        to_char(make_interval(hours => z.cutoff_hours), 'HH24:MI') AS day_begins, to_char(now() AT TIME ZONE z.tz, 'HH24:MI') AS time_now
 FROM activity_site s
-LEFT JOIN (SELECT r.timezone, r.cutoff_hours, r.default_currency FROM site JOIN rules r USING (rules_id)) r ON true
-CROSS JOIN LATERAL (SELECT coalesce(s.timezone, r.timezone, 'UTC') AS tz, coalesce(s.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours, coalesce(r.default_currency, 'EUR') AS currency) z
+LEFT JOIN (SELECT r.timezone, r.cutoff_hours FROM site JOIN rules r USING (rules_id)) r ON true
+CROSS JOIN LATERAL (SELECT coalesce(s.timezone, r.timezone, 'UTC') AS tz, coalesce(s.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours, activity_currency() AS currency) z
 CROSS JOIN LATERAL (SELECT booking_date(now(), z.tz, z.cutoff_hours) AS today, least((SELECT min(x.bucket_at) FROM activity_sum x WHERE x.grain = 'day' AND NOT x.bot AND x.dimension_id = 0),
                                                                                      (SELECT min(c.hour_at) FROM activity_account c)) AS came_at) a
 CROSS JOIN LATERAL period_of(:period, :date::date, :from::date, :to::date, 'none', coalesce(booking_date(a.came_at, z.tz, z.cutoff_hours), a.today), a.today, a.today, 1) p
@@ -81,7 +81,7 @@ SELECT p.activity_session_id AS id, (p.started_at AT TIME ZONE :tz)::date AS sta
        CASE WHEN p.steps & 8 <> 0 THEN 'purchase' WHEN p.steps & 4 <> 0 THEN 'checkout' WHEN p.steps & 2 <> 0 THEN 'cart' WHEN p.steps & 1 <> 0 THEN 'product' END AS reached,
        CASE WHEN d.s >= 3600 THEN to_char(make_interval(secs => d.s), 'FMHH24:MI:SS') ELSE to_char(make_interval(secs => d.s), 'FMMI:SS') END AS duration,
        CASE WHEN :sees::boolean THEN v.id END AS person, v.kind = 'user' AS is_user, p.person_id, v.visitor_id IS NOT NULL AND v.id IS NULL AS is_erased,
-       NOT p.ended AND p.last_received_at > now() - make_interval(secs => coalesce(a.session_timeout_s, 3600)) AND NOT p.bot AS is_active,
+       NOT p.ended AND p.last_at > now() - make_interval(secs => coalesce(a.session_timeout_s, 3600)) AND NOT p.bot AS is_active,
        p.n = :page_rows::int AND (SELECT count(*) FROM page) > p.n AS is_last, (extract(epoch FROM p.started_at) * 1000000)::bigint || '.' || p.activity_session_id AS cursor
 FROM page p
 CROSS JOIN activity_site a
@@ -100,14 +100,14 @@ SELECT s.activity_session_id AS id, s.session_key, s.bot, s.started_at, s.last_a
        s.events, s.events = 1 AS is_one, s.page_views, s.page_views = 1 AS is_one_page, nullif(s.landing, '') AS landing, nullif(s.leaving, '') AS leaving, nullif(s.source, '') AS source, nullif(s.device, '') AS device,
        nullif(s.cart, 0) AS cart_value, nullif(s.cart_unpriced, 0) AS cart_unpriced, s.steps & 8 <> 0 AS is_converted, s.events = 1 AS is_bounced, s.ended,
        CASE WHEN s.steps & 8 <> 0 THEN 'purchase' WHEN s.steps & 4 <> 0 THEN 'checkout' WHEN s.steps & 2 <> 0 THEN 'cart' WHEN s.steps & 1 <> 0 THEN 'product' END AS reached,
-       NOT s.ended AND s.last_received_at > now() - make_interval(secs => coalesce(a.session_timeout_s, 3600)) AND NOT s.bot AS is_active,
+       NOT s.ended AND s.last_at > now() - make_interval(secs => coalesce(a.session_timeout_s, 3600)) AND NOT s.bot AS is_active,
        CASE WHEN :sees::boolean THEN v.id END AS person, v.kind = 'user' AS is_user, s.person_id, v.visitor_id IS NOT NULL AND v.id IS NULL AS is_erased,
        CASE WHEN :sees::boolean THEN s.session_id END AS session_id, s.session_id IS NULL AS by_gaps, coalesce(a.session_timeout_s, 3600) / 60 AS timeout_min,
        :sees::boolean AS sees, o.n AS others_n, o.n > 0 AS has_others, o.n > 1 AS has_more_others, o.earlier, o.later
 FROM activity_session s
 CROSS JOIN activity_site a
-LEFT JOIN (SELECT r.timezone, r.cutoff_hours, r.default_currency FROM site JOIN rules r USING (rules_id)) r ON true
-CROSS JOIN LATERAL (SELECT coalesce(a.timezone, r.timezone, 'UTC') AS tz, coalesce(a.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours, coalesce(r.default_currency, 'EUR') AS currency) z
+LEFT JOIN (SELECT r.timezone, r.cutoff_hours FROM site JOIN rules r USING (rules_id)) r ON true
+CROSS JOIN LATERAL (SELECT coalesce(a.timezone, r.timezone, 'UTC') AS tz, coalesce(a.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours, activity_currency() AS currency) z
 LEFT JOIN activity_visitor v ON v.visitor_id = s.person_id
 CROSS JOIN LATERAL (SELECT floor(extract(epoch FROM s.last_at - s.started_at))::int AS s) d
 CROSS JOIN LATERAL (SELECT (SELECT count(*) FROM activity_session x WHERE x.person_id = s.person_id AND x.bot = s.bot AND x.activity_session_id <> s.activity_session_id) AS n,

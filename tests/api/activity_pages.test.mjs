@@ -112,6 +112,16 @@ describe('pages of activity', () => {
 			assert.match(fact(reply, 'person'), new RegExp(`User ${session.person_id}<`))
 		})
 
+		it('one that goes on is told from one whose old events came just now', async () => {
+			const made = (key, last, ended) => db.value(`INSERT INTO activity_session (session_key, bot, person_id, started_at, last_at, last_received_at, ended, business_date, hour_at, events, page_views, steps, landing, leaving, source, device, cart, cart_unpriced, groups)
+				SELECT ${key}, false, 1, x.at, x.at, now(), ${ended}, booking_date(x.at, 'Europe/Berlin', 4), date_trunc('hour', x.at), 1, 1, 0, '/', '/', '', '', 0, 0, '{}'
+				FROM (SELECT now() - interval '${last}' AS at) x RETURNING activity_session_id::text`)
+			const isActive = async (id) => (await anna.ask(`/admin/sessions/${id}`)).text.includes('Active now')
+			assert.deepEqual([await isActive(await made(1001, '10 minutes', false)), await isActive(await made(1002, '10 minutes', true)), await isActive(await made(1003, '2 hours', false))],
+				[true, false, false])
+			await db.exec('DELETE FROM activity_session WHERE session_key BETWEEN 1001 AND 1003')
+		})
+
 		it('one session shows its events in order', async () => {
 			const id = await db.value(`SELECT activity_session_id::text FROM activity_session WHERE steps & 8 <> 0 AND NOT bot ORDER BY started_at DESC LIMIT 1`)
 			const reply = await anna.ask(`/admin/sessions/${id}`)
