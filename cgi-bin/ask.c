@@ -206,25 +206,24 @@ static enum err read_groups(struct ask *a, struct errbuf *eb)
 	return rc;
 }
 
-static enum err check_value(const struct jnode *v, const char *field, struct errbuf *eb)
+static bool is_value(const struct jnode *v)
 {
-	if (!jnode_is(v, JNODE_STRING) || v->n > VALUE_BYTES)
-		return err_set_field(eb, ERR_INVALID, field,
-		                     "a filter is a text of at most %d bytes, or a list of 1 to %d",
-		                     VALUE_BYTES, ASK_VALUES);
-	return ERR_OK;
+	return jnode_is(v, JNODE_STRING) && v->n <= VALUE_BYTES;
 }
 
 static enum err check_values(const struct jnode *v, const char *field, struct errbuf *eb)
 {
-	enum err rc = ERR_OK;
-	if (v->kind != JNODE_ARRAY)
-		return check_value(v, field, eb);
-	if (v->n < 1 || v->n > ASK_VALUES)
-		return check_value(NULL, field, eb);
-	for (const struct jnode *x = v->first; rc == ERR_OK && x; x = x->next)
-		rc = check_value(x, field, eb);
-	return rc;
+	bool fine = is_value(v);
+	if (v->kind == JNODE_ARRAY) {
+		fine = v->n >= 1 && v->n <= ASK_VALUES;
+		for (const struct jnode *x = v->first; fine && x; x = x->next)
+			fine = is_value(x);
+	}
+	if (!fine)
+		return err_set_field(eb, ERR_INVALID, field,
+		                     "a filter is a text of at most %d bytes, or a list of 1 to %d",
+		                     VALUE_BYTES, ASK_VALUES);
+	return ERR_OK;
 }
 
 static enum err read_filter(struct ask *a, const struct jnode *v, struct errbuf *eb)
@@ -609,6 +608,7 @@ static enum err read_days(struct ask *a, const char *metrics, struct errbuf *eb)
 		must(a->metrics[a->metrics_n] != NULL);
 		a->families |= a->metrics[a->metrics_n++]->families;
 	}
+	must(a->metrics_n > 0);
 	a->order = a->metrics[0]->metric->id;
 	a->desc = true;
 	a->limit = 10;

@@ -307,10 +307,11 @@ static struct tv *row_of(const struct view *v, const struct jnode *bucket, const
 		tv_push(m, heads, head);
 	}
 	for (int i = 0; i < v->e->metrics_n; i++) {
-		const char *id = v->metrics[i]->id;
-		put_cell(v, cells, v->metrics[i], number(from, id), false);
+		const struct metric *metric = v->metrics[i];
+		must(metric != NULL);
+		put_cell(v, cells, metric, number(from, metric->id), false);
 		if (i == v->main && v->compares)
-			put_cell(v, cells, v->metrics[i], number(jnode_get(from, "compare"), id), true);
+			put_cell(v, cells, metric, number(jnode_get(from, "compare"), metric->id), true);
 	}
 	tv_set(m, row, "heads", heads);
 	tv_set(m, row, "cells", cells);
@@ -409,13 +410,13 @@ static void put_sources(const struct view *v, struct tv *more, const struct jnod
 	tv_set(v->m, more, "sources", list);
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------------ */
+/* ---- all of it ---------------------------------------------------------------------------- */
 
 static void view_begin(struct view *v, struct call *c, const struct explored *e,
                        const struct rowset *answer)
 {
 	*v = (struct view){.c = c, .m = c->req->arena, .e = e};
+	must(e->metrics_n > 0);
 	for (int i = 0; i < e->metrics_n; i++) {
 		v->metrics[i] = activity_metric_find(e->metrics[i])->metric;
 		if (strcmp(e->metrics[i], e->main) == 0)

@@ -349,8 +349,8 @@ static void enqueue(struct group_commit *g, struct waiter *w)
 static void leave(struct group_commit *g, struct waiter *w)
 {
 	struct waiter **at = &g->head;
-	while (*at != w)
-		at = &(*at)->next;
+	for (; *at != w; at = &(*at)->next)
+		must(*at != NULL);
 	*at = w->next;
 	if (!*at)
 		g->tail = at;

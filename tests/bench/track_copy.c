@@ -71,8 +71,7 @@ static void *job_main(void *arg)
 	while (clock_mono_ms() < job->until_ms) {
 		for (int64_t i = 0; i < job->rows; i++)
 			set_seq(b.data + places[i], job->first++);
-		if (PQsendQuery(conn, COPY))
-			PQclear(PQgetResult(conn));
+		PQclear(PQexecParams(conn, COPY, 0, NULL, NULL, NULL, NULL, 0));
 		bool sent = PQputCopyData(conn, b.data, (int)b.len) == 1 && PQputCopyEnd(conn, NULL) == 1;
 		PGresult *res = PQgetResult(conn);
 		if (!sent || PQresultStatus(res) != PGRES_COMMAND_OK) {
