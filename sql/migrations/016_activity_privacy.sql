@@ -24,7 +24,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	('activity_event', 'properties', 'text', 'mark'),
 	('activity_event', 'dims', 'texts', 'mark'),
 	('activity_quarantine', 'payload', 'text', 'row'),
+	('activity_quarantine', 'field', 'text', 'row'),
+	('activity_quarantine', 'detail', 'text', 'row'),
+	('activity_warning', 'field', 'text', 'mark'),
 	('activity_warning', 'sample', 'text', 'mark'),
+	('activity_property', 'property', 'text', 'mark'),
+	('activity_product', 'product_id', 'text', 'mark'),
+	('activity_product', 'category', 'text', 'mark'),
 	('activity_visitor', 'id', 'visitor', 'null'),
 	('activity_session', 'session_id', 'session', 'null'),
 	('activity_session', 'landing', 'text', 'mark'),
@@ -457,13 +463,15 @@ $$;
 -- ---- days that are old ---------------------------------------------------------------------------
 
 -- Drops the raw events of a UTC day; figures, sessions and days of people stay, and are not made anew from before then.
--- False: some of them have not taken effect yet.
+-- False: some of them have not taken effect yet. Whoever stores is waited for before that is looked at: else what is
+-- acknowledged meanwhile would go with the day.
 CREATE FUNCTION activity_partition_drop(day date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
 	ends timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
 BEGIN
 	PERFORM pg_advisory_xact_lock(activity_lock_key());
+	LOCK TABLE ONLY activity_event IN ACCESS EXCLUSIVE MODE;
 	IF EXISTS (SELECT FROM activity_batch WHERE from_at < ends AND to_at >= day::timestamp AT TIME ZONE 'UTC') THEN
 		RETURN false;
 	END IF;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { storeActivity } from '../lib/activity.mjs'
+import { until } from '../lib/process.mjs'
 import { openSmallShop } from '../lib/shop.mjs'
 
 let shop, db
@@ -50,6 +51,19 @@ describe('tracked events', () => {
 		await storeActivity(db, [{ at: midnight(102).toISOString(), user_id: 'late' }])
 		await night({ EVENT_RETENTION_DAYS: '100' })
 		assert.deepEqual(await days(), [0, 99, 100, 101, 102], 'the oldest go first, up to that one')
+	})
+
+	it('wait for who stores one of that day, and keep what it was told is stored', async () => {
+		await fill()
+		const at = midnight(102).toISOString()
+		const store = db.exec(`BEGIN; INSERT INTO activity_event (seq, event_id, event_type, occurred_at, received_at, flags, user_id, session_key, dims, properties)
+			VALUES (1::bigint << 40, gen_random_uuid(), 'page_view', '${at}', now(), 0, 'late', 1, '{}', '{}'); SELECT pg_sleep(1.5);
+			INSERT INTO activity_batch (batch_id, events, from_at, to_at) VALUES (1 << 24, 1, '${at}', '${at}'); COMMIT`)
+		await until(() => db.value("SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), { what: 'the event' })
+		const dropped = await db.value(`SELECT activity_partition_drop('${at.slice(0, 10)}')`)
+		await store
+		assert.equal(dropped, false)
+		assert.equal(await db.value("SELECT count(*)::int FROM activity_event WHERE user_id = 'late'"), 1)
 	})
 
 	it('wait for nobody for long', async () => {

@@ -62,7 +62,7 @@ async function orders(list) {
 const AT = Date.now() - 86_400_000
 async function visit(user, anonymous, session, page) {
 	const events = [0, 1].map((i) => ({ event_type: 'page_view', event_id: `00000000-0000-4000-8000-${Buffer.from(`${session}${i}`).toString('hex').slice(-12)}`, timestamp: AT + i * 60_000,
-		user_id: user, anonymous_id: anonymous, session_id: session, properties: { page, note: `for ${user}` } }))
+		user_id: user, anonymous_id: anonymous, session_id: session, properties: { page, note: `for ${user}`, [`of ${user}`]: 1, [`mail of ${user}`]: 1, product_id: user, category: `of ${user}` } }))
 	events.push({ event_type: 'page_view', event_id: `00000000-0000-4000-8000-${Buffer.from(`${session}2`).toString('hex').slice(-12)}`, timestamp: AT + 120_000, anonymous_id: anonymous, properties: { page } },
 		{ event_type: 'page_view', event_id: `00000000-0000-4000-8000-${Buffer.from(`${session}3`).toString('hex').slice(-12)}`, timestamp: AT + 130_000, session_id: session, properties: { page } })
 	const reply = await web.get('/events/batch', { method: 'POST', body: JSON.stringify({ events }), params: { CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${key}` } })
