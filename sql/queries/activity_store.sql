@@ -62,10 +62,11 @@ SET received = a.received + excluded.received, stored = a.stored + excluded.stor
 
 -- name: activity_store_warnings
 -- What a sender can make up does not make rows without end: types nobody has seen yet are '', and so are fields once
--- an hour of a source has 500 rows.
+-- an hour of a source has 500 rows. Names of properties may be ids: also of what is refused because somebody was erased.
 WITH said AS (
 	SELECT timestamptz 'epoch' + hour_us * interval '1 microsecond' AS hour_at, source, coalesce(t.event_type, '') AS event_type,
-	       reason, field, events, sample
+	       reason, CASE WHEN starts_with(field, 'properties.') THEN 'properties.' || person_scrub(substr(field, 12)) ELSE person_scrub(field) END AS field,
+	       events, person_scrub(sample) AS sample
 	FROM jsonb_to_recordset(:rows::jsonb)
 	     AS r (hour_us bigint, source text, type text, reason text, field text, events bigint, sample text)
 	LEFT JOIN activity_type t ON t.event_type = r.type
