@@ -351,9 +351,11 @@ bool activity_properties_shorten(struct activity_reading *r, struct jnode *prope
 
 /* ---- dimensions ----------------------------------------------------------------------------- */
 
-/* Without spaces around it and not too long; NULL: nothing is left. */
+/* Without spaces around it and not too long; NULL: nothing is left, or what stands in answers for
+ * that. */
 static const char *value_of(struct arena *a, const char *text)
 {
+	static const char not_set[] = "(not set)";
 	text += strspn(text, " \t\r\n");
 	size_t n = strlen(text), given = n;
 	if (n > ACTIVITY_VALUE_BYTES)
@@ -361,7 +363,7 @@ static const char *value_of(struct arena *a, const char *text)
 			;
 	while (n > 0 && strchr(" \t\r\n", text[n - 1]))
 		n--;
-	if (n == 0)
+	if (n == 0 || (n == sizeof not_set - 1 && memcmp(text, not_set, n) == 0))
 		return NULL;
 	return n == given ? text : arena_strndup(a, text, n);
 }

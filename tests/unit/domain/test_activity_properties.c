@@ -263,6 +263,9 @@ static void test_values(void **state)
 	same_text(got.dims[REGION], "Nord");
 	same_text(got.dims[PRODUCT], "401");
 	same_text(got.dims[CATEGORY], NULL);
+	fine(having("\"category\":\" (not set) \",\"region\":\"(other)\""));
+	same_text(got.dims[CATEGORY], NULL);
+	same_text(got.dims[REGION], "(other)");
 	sender.device = "mobile";
 	sender.browser = "Chrome";
 	sender.flags = ACTIVITY_BOT_NAME | ACTIVITY_CLAMPED;
