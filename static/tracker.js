@@ -19,7 +19,8 @@ let plan=ms=>t||=setTimeout(send,ms)
 let send=()=>{
 t=clearTimeout(t)
 if(on[0]||!(on=all().slice(0,20))[0])return
-fetch(url,{method:'POST',body:body(on),keepalive:true,credentials:'omit'}).catch(e=>e).then(r=>{
+let b=body(on)
+fetch(url,{method:'POST',body:b,keepalive:b.length<2e4,credentials:'omit'}).catch(e=>e).then(r=>{
 bad=!(r.status<500)||r.status==429
 if(!bad)kv('q',rest())
 on=[]
@@ -51,7 +52,7 @@ addEventListener('popstate',view)
 addEventListener('online',send)
 addEventListener('pagehide',()=>{
 let a=rest()
-if(!off&&!bad&&n.onLine&&(!a[0]||n.sendBeacon(url,body(a))))kv('q',[])
+if(!off&&!bad&&n.onLine&&(!a[0]||n.sendBeacon(url,body(a))))kv('q',on)
 })
 view()
 for(let call of early)track(...call)

@@ -29,7 +29,9 @@
 	let send = () => {
 		t = clearTimeout(t)
 		if (on[0] || !(on = all().slice(0, 20))[0]) return
-		fetch(url, { method: 'POST', body: body(on), keepalive: true, credentials: 'omit' }).catch(e => e).then(r => {
+		let b = body(on)
+		// More than 64 KiB is never sent with keepalive: it would wait for ever, and all that comes behind it.
+		fetch(url, { method: 'POST', body: b, keepalive: b.length < 2e4, credentials: 'omit' }).catch(e => e).then(r => {
 			// What the server refuses it will never take.
 			bad = !(r.status < 500) || r.status == 429
 			if (!bad) kv('q', rest())
@@ -60,10 +62,10 @@
 	}
 	addEventListener('popstate', view)
 	addEventListener('online', send)
-	// What is under way arrives, too: it is sent with keepalive.
+	// What is under way arrives, too, in most cases: it is sent with keepalive. It waits on: once more it counts no more.
 	addEventListener('pagehide', () => {
 		let a = rest()
-		if (!off && !bad && n.onLine && (!a[0] || n.sendBeacon(url, body(a)))) kv('q', [])
+		if (!off && !bad && n.onLine && (!a[0] || n.sendBeacon(url, body(a)))) kv('q', on)
 	})
 	view()
 	for (let call of early) track(...call)
