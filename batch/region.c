@@ -6,8 +6,9 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "batch/access.h"
+#include "domain/activity_dimension.h"
 
-enum { NAME_BYTES = 200, DIMENSION_BYTES = 32 };
+enum { NAME_BYTES = 200 };
 
 static enum job_exit usage(const char *job)
 {
@@ -79,32 +80,19 @@ enum job_exit job_region(const struct conf *conf, int argc, char **argv)
 
 /* ---- dimensions ------------------------------------------------------------------- */
 
-static bool is_name(const char *s)
-{
-	size_t n = strlen(s);
-	return n >= 1 && n <= DIMENSION_BYTES && *s >= 'a' && *s <= 'z' &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
-}
-
 static enum err dimension_add(struct db *db, const char *name, const char *property,
                               struct errbuf *eb)
 {
-	struct rowset rs = {0};
-	if (!is_name(name) || strcmp(name, "event_type") == 0 || strcmp(name, "bucket") == 0 ||
-	    strcmp(name, "compare") == 0)
-		return err_set_field(eb, ERR_INVALID, "name",
-		                     "a dimension's name has 1 to %d of a-z, 0-9 and _, and is not "
-		                     "event_type, bucket or compare",
-		                     DIMENSION_BYTES);
-	if (!*property || strlen(property) > NAME_BYTES)
-		return err_set_field(eb, ERR_INVALID, "property", "a property's name has 1 to %d bytes",
-		                     NAME_BYTES);
-	enum err rc =
-		db_query(db, "dimension_add",
-	             DB_PARAMS({"name", name}, {"property", property}, {"by", ACCESS_ACTOR}), &rs, eb);
-	if (rc == ERR_OK && rowset_rows(&rs) == 0)
-		rc = err_set(eb, ERR_INVALID, "%s is there already, or there are 16 dimensions", name);
-	rowset_fini(&rs);
+	char object[64];
+	enum err rc = db_command(db, "BEGIN", eb);
+	if (rc == ERR_OK)
+		rc = activity_dimension_declare(
+			db, &(struct activity_declared){name, property, "", ACCESS_ACTOR}, eb);
+	(void)snprintf(object, sizeof object, "dimension:%s", name);
+	if (rc == ERR_OK)
+		rc = access_note(db, "dimension_add", object, "{}", eb);
+	if (rc == ERR_OK)
+		rc = db_command(db, "COMMIT", eb);
 	return rc;
 }
 

@@ -7,6 +7,8 @@
 #include "base/num.h"
 #include "cgi-bin/admin.h"
 #include "cgi-bin/audit.h"
+#include "cgi-bin/pool.h"
+#include "domain/activity_dimension.h"
 #include "domain/activity_event.h"
 #include "domain/activity_schema.h"
 
@@ -82,13 +84,6 @@ static void refuse_form(struct call *c, const char *form, int status, const char
 	tv_set_text(c->req->arena, dictionary_page(c), form, problem);
 }
 
-static bool is_type(const char *text)
-{
-	size_t n = strlen(text);
-	return n > 0 && n <= ACTIVITY_TYPE_BYTES &&
-	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_.:-")] == '\0';
-}
-
 static enum err write_type(struct call *c, struct db *db, const char *type, const char *schema,
                            const char *enforce, struct errbuf *eb)
 {
@@ -112,7 +107,7 @@ void activity_type_add_handle(struct call *c)
 	struct rowset known = {0};
 	const char *type = call_param(c, "event_type");
 	(void)dictionary_page(c);
-	if (!is_type(type)) {
+	if (!activity_type_is_fine(type)) {
 		refuse_form(c, "type_problem", 422, "A type has the letters a-z, digits and _ . : - only.");
 		return;
 	}
@@ -194,26 +189,7 @@ void activity_type_write_handle(struct call *c)
 
 /* ---- dimensions ------------------------------------------------------------------------- */
 
-static bool is_dimension(const char *name)
-{
-	size_t n = strlen(name);
-	return n > 0 && n <= 32 && *name >= 'a' && *name <= 'z' &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
-}
-
-static const char *dimension_objection(struct arena *m, const struct rowset *taken)
-{
-	if (*rowset_get(taken, 0, "has_name") == 't')
-		return "There is a dimension of this name already.";
-	if (rowset_get(taken, 0, "same"))
-		return arena_printf(m, "The dimension %s is read from this property already.",
-		                    rowset_get(taken, 0, "same"));
-	if (!rowset_get(taken, 0, "place"))
-		return "All 16 dimensions are taken.";
-	return NULL;
-}
-
-static enum err write_dimension(struct call *c, struct db *db, const char *place, struct errbuf *eb)
+static enum err declare(struct call *c, struct db *db, struct errbuf *eb)
 {
 	const char *name = call_param(c, "name"), *property = call_param(c, "property");
 	struct buf actor, detail;
@@ -223,11 +199,9 @@ static enum err write_dimension(struct call *c, struct db *db, const char *place
 	buf_puts(&detail, "{\"property\": ");
 	json_text_put(&detail, property, strlen(property));
 	buf_putc(&detail, '}');
-	enum err rc =
-		db_query(db, "activity_page_dimension_write",
-	             DB_PARAMS({"place", place}, {"name", name}, {"property", property},
-	                       {"meaning", call_param(c, "meaning")}, {"by", buf_str(&actor)}),
-	             NULL, eb);
+	enum err rc = activity_dimension_declare(
+		db, &(struct activity_declared){name, property, call_param(c, "meaning"), buf_str(&actor)},
+		eb);
 	if (rc == ERR_OK)
 		rc = audit_note(c, db, "dimension_add", arena_printf(c->req->arena, "dimension:%s", name),
 		                buf_str(&detail), eb);
@@ -239,34 +213,16 @@ static enum err write_dimension(struct call *c, struct db *db, const char *place
 void activity_dimension_add_handle(struct call *c)
 {
 	struct errbuf eb = {0};
-	struct rowset taken = {0};
-	const char *name = call_param(c, "name"), *property = call_param(c, "property");
-	const char *problem = NULL;
 	(void)dictionary_page(c);
-	if (!is_dimension(name))
-		problem = "A name begins with a letter and has a-z, digits and _ only, 32 at most.";
-	else if (property[strspn(property, " ")] == '\0')
-		problem = "A dimension is read from a property: say which.";
-	if (problem) {
-		refuse_form(c, "dimension_problem", 422, problem);
-		return;
-	}
 	struct db *db = admin_begin(c);
 	if (!db)
 		return;
-	enum err rc = db_query(db, "activity_page_dimension_lock", DB_NO_PARAMS, NULL, &eb);
-	if (rc == ERR_OK)
-		rc = db_query(db, "activity_page_dimension_taken",
-		              DB_PARAMS({"name", name}, {"property", property}), &taken, &eb);
-	if (rc == ERR_OK)
-		problem = dimension_objection(c->req->arena, &taken);
-	if (rc == ERR_OK && !problem)
-		rc = write_dimension(c, db, rowset_get(&taken, 0, "place"), &eb);
-	rowset_fini(&taken);
-	if (!admin_end(c, db, rc, &eb))
-		return;
-	if (problem)
-		refuse_form(c, "dimension_problem", 409, problem);
-	else
+	enum err rc = declare(c, db, &eb);
+	if (rc == ERR_INVALID || rc == ERR_BUSY) {
+		pool_give(c->web->pool, db);
+		refuse_form(c, "dimension_problem", rc == ERR_BUSY ? 409 : 422,
+		            arena_printf(c->req->arena, "It cannot be declared: %s.", eb.text));
+	} else if (admin_end(c, db, rc, &eb)) {
 		admin_done(c, DICTIONARY, "dimension_added");
+	}
 }

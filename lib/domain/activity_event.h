@@ -108,6 +108,9 @@ struct activity_agent {
 };
 struct activity_agent activity_agent_read(const char *user_agent);
 
+/* 1 to ACTIVITY_TYPE_BYTES of a-z 0-9 _ . : - */
+bool activity_type_is_fine(const char *type);
+
 /* Of an id that two senders can have by mistake: "", "0", "null", "undefined", "anonymous", ... */
 bool activity_id_is_blank(const char *id);
 

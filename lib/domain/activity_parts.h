@@ -53,8 +53,6 @@ MUST_CHECK enum err activity_times_read(struct activity_reading *r, const struct
 
 /* ---- activity_event.c ------------------------------------------------------------ */
 
-bool activity_type_is_fine(const char *type);
-
 /* NULL: it is fine; else what is wrong, to stand behind its name. */
 const char *activity_id_fault(const char *id);
 

@@ -77,16 +77,3 @@ RETURNING pg_notify('takings_activity', (SELECT version::text FROM activity_site
 
 -- name: region_remove
 DELETE FROM location_region WHERE location_id = :location::int RETURNING pg_notify('takings_activity', (SELECT version::text FROM activity_site))
-
--- name: dimension_list
-SELECT dimension_id, name, CASE property WHEN '' THEN '-' ELSE property END AS property, meaning FROM activity_dimension ORDER BY dimension_id
-
--- name: dimension_add
--- In the next free place; no row where there is none, or the name is taken.
-WITH put AS (
-	INSERT INTO activity_dimension (dimension_id, name, property, declared_by)
-	SELECT greatest(max(dimension_id), 8) + 1, :name, :property, :by FROM activity_dimension
-	HAVING max(dimension_id) < 16 AND NOT bool_or(name = :name)
-	RETURNING dimension_id
-)
-SELECT dimension_id, pg_notify('takings_activity_rules', '') FROM put

@@ -223,20 +223,6 @@ RETURNING xmax <> 0 AS known, pg_notify('takings_activity_rules', '')::text AS t
 -- name: activity_page_type_known
 SELECT FROM activity_type WHERE event_type = :event_type
 
--- name: activity_page_dimension_lock
-SELECT pg_advisory_xact_lock(hashtext('takings'), hashtext('activity_dimension'))::text AS locked
-
--- name: activity_page_dimension_taken
--- Whether the name, or the property, is one of a dimension already, and the next free place; NULL: there is none.
-SELECT EXISTS (SELECT FROM activity_dimension WHERE name = :name) AS has_name,
-       (SELECT max(name) FROM activity_dimension WHERE property = :property) AS same,
-       (SELECT min(n) FROM generate_series(9, 16) n WHERE NOT EXISTS (SELECT FROM activity_dimension WHERE dimension_id = n)) AS place
-
--- name: activity_page_dimension_write
-INSERT INTO activity_dimension (dimension_id, name, property, meaning, declared_by)
-VALUES (:place::smallint, :name, :property, :meaning, :by)
-RETURNING pg_notify('takings_activity_rules', '')::text AS told
-
 -- name: activity_page_no_session
 SELECT 'there is no such session: it may have become part of another, or be erased' AS detail, ''::text AS field
 

@@ -113,9 +113,12 @@ describe('pages of activity', () => {
 		})
 
 		it('one that goes on is told from one whose old events came just now', async () => {
-			const made = (key, last, ended) => db.value(`INSERT INTO activity_session (session_key, bot, person_id, started_at, last_at, last_received_at, ended, business_date, hour_at, events, page_views, steps, landing, leaving, source, device, cart, cart_unpriced, groups)
-				SELECT ${key}, false, 1, x.at, x.at, now(), ${ended}, booking_date(x.at, 'Europe/Berlin', 4), date_trunc('hour', x.at), 1, 1, 0, '/', '/', '', '', 0, 0, '{}'
-				FROM (SELECT now() - interval '${last}' AS at) x RETURNING activity_session_id::text`)
+			const made = async (key, last, ended) => {
+				await db.exec(`INSERT INTO activity_session (session_key, bot, person_id, started_at, last_at, last_received_at, ended, business_date, hour_at, events, page_views, steps, landing, leaving, source, device, cart, cart_unpriced, groups)
+					SELECT ${key}, false, 1, x.at, x.at, now(), ${ended}, booking_date(x.at, 'Europe/Berlin', 4), date_trunc('hour', x.at), 1, 1, 0, '/', '/', '', '', 0, 0, '{}'
+					FROM (SELECT now() - interval '${last}' AS at) x`)
+				return db.value(`SELECT activity_session_id::text FROM activity_session WHERE session_key = ${key}`)
+			}
 			const isActive = async (id) => (await anna.ask(`/admin/sessions/${id}`)).text.includes('Active now')
 			assert.deepEqual([await isActive(await made(1001, '10 minutes', false)), await isActive(await made(1002, '10 minutes', true)), await isActive(await made(1003, '2 hours', false))],
 				[true, false, false])
@@ -231,13 +234,13 @@ describe('pages of activity', () => {
 				{ dimension_id: 9, name: 'plan', property: 'plan', meaning: 'What somebody pays', declared_by: 'user:anna' })
 			assert.deepEqual((({ action, object }) => [action, object])(await lastAudit()), ['dimension_add', 'dimension:plan'])
 			for (const [name, property, status, why] of [['plan', 'other', 409, /this name/], ['other', 'plan', 409, /dimension plan/], ['page', 'x', 409, /this name/], ['Plan', 'x', 422, /begins with a letter/],
-				['9a', 'x', 422, /begins/], ['ok', ' ', 422, /property/]]) {
+				['9a', 'x', 422, /begins/], ['ok', ' ', 422, /property/], ['bucket', 'x', 422, /another meaning/], ['new_users', 'x', 422, /another meaning/]]) {
 				const refused = await declare(name, property)
 				assert.equal(refused.status, status, name)
 				assert.match(/id="dimension-problem"[^>]*>([^<]+)</.exec(refused.text)[1], why)
 			}
 			for (let i = 10; i <= 16; i++) assert.equal((await declare(`d${i}`, `p${i}`)).status, 303)
-			assert.match((await declare('more', 'more')).text + (await anna.ask('/admin/dictionary')).text, /All 16 dimensions are taken/)
+			assert.match((await declare('more', 'more')).text + (await anna.ask('/admin/dictionary')).text, /all 16 dimensions are taken/i)
 			assert.equal(await db.value('SELECT count(*)::int FROM activity_dimension'), 16)
 		})
 

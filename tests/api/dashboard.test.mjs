@@ -162,8 +162,11 @@ describe('answers', () => {
 		const added = await batch(['dimension', 'add', 'plan', '--property', 'plan'], settings)
 		assert.equal(added.code, 0, added.stderr)
 		assert.match((await batch(['dimension', 'list'], settings)).stdout, /^9 +plan +plan/m)
-		assert.notEqual((await batch(['dimension', 'add', 'plan', '--property', 'other'], settings)).code, 0, 'there already')
-		assert.notEqual((await batch(['dimension', 'add', 'Plan!', '--property', 'plan'], settings)).code, 0)
+		for (const [name, property, why] of [['plan', 'other', /of this name already/], ['tariff', 'plan', /plan is read from this property/], ['Plan!', 'x', /begins with a letter/], ['revenue', 'x', /another meaning/]]) {
+			const refused = await batch(['dimension', 'add', name, '--property', property], settings)
+			assert.equal(refused.code, 1, name)
+			assert.match(refused.stderr, why)
+		}
 		const c = await get('catalogue')
 		assert.deepEqual(c.dimensions.map((d) => [d.name, d.value_count]), [['page', 0], ['source', 0], ['campaign', 0], ['device', 1], ['browser', 0], ['category', 2],
 			['product', 2], ['region', 2], ['plan', 0]])
