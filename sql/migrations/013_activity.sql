@@ -95,7 +95,9 @@ BEGIN
 		part := 'activity_event_' || to_char(day, 'YYYYMMDD');
 		-- to_regclass would still say what it said before the wait: nothing has told it otherwise
 		CONTINUE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'public'::regnamespace);
-		EXECUTE format('CREATE TABLE %I PARTITION OF activity_event FOR VALUES FROM (%L) TO (%L)', part,
+		-- attached, and not made as a partition: that would wait for all who read events, a backup for example
+		EXECUTE format('CREATE TABLE %I (LIKE activity_event INCLUDING ALL)', part);
+		EXECUTE format('ALTER TABLE activity_event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part,
 		               day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
 		-- who asks for a partition by its name needs rights on it: those on the whole
 		FOR lent IN SELECT r.rolname AS role, a.privilege_type AS word FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee

@@ -265,6 +265,19 @@ describe('tracked events', () => {
 		}
 	})
 
+	it('stores the first event of a day while somebody reads all of them', async () => {
+		const reader = cache.exec('BEGIN; SELECT count(*) FROM activity_event; SELECT pg_sleep(4); COMMIT')
+		await until(() => cache.value("SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), { what: 'the reader' })
+		const parts = () => cache.value("SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'activity_event'::regclass")
+		const n = await parts(), answers = await Promise.all([40, 41, 0].map((ago) => track(event({ timestamp: daysAgo(ago) }))))
+		assert.deepEqual(answers.map((a) => a.status), [202, 202, 202])
+		assert.equal(await parts(), n + 2)
+		assert.equal(await cache.value("SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), 1, 'it reads still')
+		const indexes = (name) => cache.query(`SELECT regexp_replace(indexdef, '\\S*activity_event\\S*', '', 'g') AS made FROM pg_indexes WHERE tablename = '${name}' ORDER BY 1`).then((rows) => rows.map((r) => r.made.replace('ONLY ', '')))
+		assert.deepEqual(await indexes(`activity_event_${daysAgo(40).slice(0, 10).replaceAll('-', '')}`), await indexes('activity_event'))
+		await reader
+	})
+
 	it('says 503 while the database is away, and loses nothing it said 202 to', async () => {
 		const sent = new Map()
 		let on = true
