@@ -1,4 +1,5 @@
 /* main.c: takings-web: settings, templates, connections, then the loop. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,6 +200,8 @@ int main(int argc, char **argv)
 	struct conf *conf = NULL;
 	struct web w;
 	crash_init("takings-web");
+	/* A heap for each of many threads would keep what each had at most. */
+	(void)mallopt(M_ARENA_MAX, 4);
 	if (argc > 1)
 		return answer_argument(argv[1]);
 	log_init("takings-web", LOG_INFO);
