@@ -86,7 +86,7 @@ describe('/metrics', () => {
 		const rss = Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024
 		assert.ok(Math.abs(sample(m, 'process_resident_memory_bytes') - rss) < 8e6)
 		assert.ok(Math.abs(sample(m, 'process_start_time_seconds') - Date.now() / 1000) < 120)
-		assert.equal(sample(m, 'takings_http_threads'), 32)
+		assert.equal(sample(m, 'takings_http_threads'), 96)
 		assert.equal(sample(m, 'takings_pool_size'), 4)
 		assert.ok(sample(m, 'takings_pool_open') >= 1 && sample(m, 'process_open_fds') > 5)
 		assert.equal(sample(m, 'takings_analytics_db_up'), 1)
