@@ -11,8 +11,9 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "db/analytics.h"
-#include "stream/apply_internal.h"
+#include "stream/apply.h"
 #include "stream/parts.h"
+#include "stream/settle.h"
 
 enum {
 	POLL_MS = 1000,    /* longest time without a look for batches */
@@ -41,70 +42,19 @@ struct activity {
 	bool busy;          /* another process is at work, as last seen */
 };
 
-static enum err ask_bool(struct db *db, const char *statement, const char *name,
-                         const struct db_param *params, bool *out, struct errbuf *eb)
+/* By which clock, gap and currency sessions and figures are made. */
+static enum err settle_activity(struct activity *a, struct errbuf *eb)
 {
-	struct rowset rs;
-	enum err rc = db_query(db, statement, params, &rs, eb);
-	const char *text = rc == ERR_OK && rowset_rows(&rs) ? rowset_get(&rs, 0, name) : NULL;
-	*out = text && *text == 't';
-	rowset_fini(&rs);
-	return rc;
-}
-
-/* ---- the clock ---------------------------------------------------------------------- */
-
-static const struct db_param *clock_params(const struct conf *conf, struct db_param out[5])
-{
-	out[0] = (struct db_param){"timezone", conf_str(conf, CONF_BUSINESS_TIMEZONE)};
-	out[1] = (struct db_param){"cutoff", conf_str(conf, CONF_BUSINESS_DAY_CUTOFF)};
-	out[2] = (struct db_param){"timeout", conf_str(conf, CONF_SESSION_TIMEOUT)};
-	out[3] = (struct db_param){"currency", conf_str(conf, CONF_DEFAULT_CURRENCY)};
-	out[4] = (struct db_param){NULL, NULL};
-	return out;
-}
-
-static enum err rebuild(struct db *db, const struct conf *conf, struct errbuf *eb)
-{
-	struct db_param params[5];
-	const struct db_param *clock = clock_params(conf, params);
-	bool fits = false;
-	enum err rc = db_command(db, "BEGIN", eb);
-	if (rc == ERR_OK)
-		rc = db_query(db, "activity_apply_lock_wait", DB_NO_PARAMS, NULL, eb);
-	if (rc == ERR_OK)
-		rc = ask_bool(db, "activity_apply_fits", "fits", clock, &fits, eb);
-	if (rc == ERR_OK && !fits)
-		rc = db_query(db, "activity_apply_settle", clock, NULL, eb);
-	if (rc == ERR_OK && !fits)
-		rc = db_query(db, "activity_apply_rebuild", DB_NO_PARAMS, NULL, eb);
-	if (rc == ERR_OK)
-		rc = db_command(db, "COMMIT", eb);
-	return rc == ERR_OK ? rc : apply_passing(db, rc, eb);
-}
-
-/* Sessions and figures that were made by another clock are made anew, which takes its time: by a
- * connection that may wait. */
-static enum err settle(struct activity *a, struct errbuf *eb)
-{
+	static const struct settling settling = {"activity", "activity_apply_lock_wait",
+	                                         "activity_apply_fits", "activity_apply_settle",
+	                                         "activity_apply_rebuild"};
 	const struct conf *conf = part_conf(a->part);
-	struct db *db = NULL;
-	bool fits = false;
-	struct db_param params[5];
-	enum err rc =
-		ask_bool(a->db, "activity_apply_fits", "fits", clock_params(conf, params), &fits, eb);
-	if (rc != ERR_OK || fits)
-		return rc;
-	int64_t begun_ms = clock_mono_ms();
-	rc = analytics_open(&db, conf, ANALYTICS_WRITE, "takings-stream activity rebuild", eb);
-	if (rc == ERR_OK)
-		rc = analytics_zone_check(db, conf, CONF_BUSINESS_TIMEZONE, eb);
-	if (rc == ERR_OK)
-		rc = rebuild(db, conf, eb);
-	db_close(db);
-	if (rc == ERR_OK)
-		LOG(LOG_INFO, "activity_rebuilt", LOG_INT("ms", clock_mono_ms() - begun_ms), LOG_END);
-	return rc;
+	return settle(&settling, conf, a->db,
+	              DB_PARAMS({"timezone", conf_str(conf, CONF_BUSINESS_TIMEZONE)},
+	                        {"cutoff", conf_str(conf, CONF_BUSINESS_DAY_CUTOFF)},
+	                        {"timeout", conf_str(conf, CONF_SESSION_TIMEOUT)},
+	                        {"currency", conf_str(conf, CONF_DEFAULT_CURRENCY)}),
+	              eb);
 }
 
 /* ---- a transaction ------------------------------------------------------------------- */
@@ -115,7 +65,7 @@ static enum err begin(struct activity *a, struct errbuf *eb)
 	bool mine = false;
 	enum err rc = db_command(a->db, "BEGIN", eb);
 	if (rc == ERR_OK)
-		rc = ask_bool(a->db, "activity_apply_lock", "mine", DB_NO_PARAMS, &mine, eb);
+		rc = settle_ask(a->db, "activity_apply_lock", "mine", DB_NO_PARAMS, &mine, eb);
 	a->busy = rc == ERR_OK && !mine;
 	return a->busy ? ERR_LOCKED : rc;
 }
@@ -301,7 +251,7 @@ static enum err serve(struct activity *a, struct errbuf *eb)
 	enum err rc = ERR_OK;
 	while (rc == ERR_OK && !part_stopping(a->part)) {
 		bool more = false;
-		rc = settle(a, eb);
+		rc = settle_activity(a, eb);
 		if (rc == ERR_OK)
 			rc = next(a, &more, eb);
 		if (rc == ERR_OK)

@@ -72,4 +72,7 @@ MUST_CHECK enum err apply_topic_known(struct apply *a, const char *source, const
 MUST_CHECK enum err apply_batch(struct apply *a, const struct batch *b, struct applied *out,
                                 struct errbuf *eb);
 
+/* Refusals by the database that will not last become ERR_TIMEOUT. */
+enum err apply_passing(struct db *db, enum err rc, struct errbuf *eb);
+
 #endif

@@ -36,9 +36,6 @@ MUST_CHECK enum err apply_figures(struct db *db, bool *changed, struct errbuf *e
 /* What the next figures were changed by is read by whoever listens. */
 MUST_CHECK enum err apply_tell(struct db *db, struct errbuf *eb);
 
-/* Refusals that will not last become ERR_TIMEOUT. */
-enum err apply_passing(struct db *db, enum err rc, struct errbuf *eb);
-
 void apply_rules_free(struct apply *a);
 
 #endif

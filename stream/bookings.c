@@ -10,9 +10,10 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "db/analytics.h"
-#include "stream/apply_internal.h"
+#include "stream/apply.h"
 #include "stream/bookings_rows.h"
 #include "stream/parts.h"
+#include "stream/settle.h"
 
 enum {
 	POLL_MS = 1000,      /* longest time without a look into the inbox */
@@ -47,23 +48,13 @@ static bool answer_is(const struct rowset *rs, const char *name)
 	return text && *text == 't';
 }
 
-static enum err ask_bool(struct db *db, const char *statement, const char *name,
-                         const struct db_param *params, bool *out, struct errbuf *eb)
-{
-	struct rowset rs;
-	enum err rc = db_query(db, statement, params, &rs, eb);
-	*out = rc == ERR_OK && answer_is(&rs, name);
-	rowset_fini(&rs);
-	return rc;
-}
-
 /* ERR_LOCKED: another process is at it. */
 static enum err begin(struct bookings *b, const char *how, struct errbuf *eb)
 {
 	bool mine = false;
 	enum err rc = db_command(b->db, how, eb);
 	if (rc == ERR_OK)
-		rc = ask_bool(b->db, "bookings_lock", "mine", DB_NO_PARAMS, &mine, eb);
+		rc = settle_ask(b->db, "bookings_lock", "mine", DB_NO_PARAMS, &mine, eb);
 	b->busy = rc == ERR_OK && !mine;
 	return b->busy ? ERR_LOCKED : rc;
 }
@@ -80,58 +71,18 @@ static enum err end(struct bookings *b, enum err rc, struct errbuf *eb)
 	return rc;
 }
 
-/* ---- the clock ---------------------------------------------------------------------- */
-
-static const struct db_param *clock_params(const struct conf *conf, struct db_param out[5])
+/* By which clock, currency and capacity figures are made. */
+static enum err settle_bookings(struct bookings *b, struct errbuf *eb)
 {
-	out[0] = (struct db_param){"timezone", conf_str(conf, CONF_BUSINESS_TIMEZONE)};
-	out[1] = (struct db_param){"cutoff", conf_str(conf, CONF_BUSINESS_DAY_CUTOFF)};
-	out[2] = (struct db_param){"currency", conf_str(conf, CONF_DEFAULT_CURRENCY)};
-	out[3] = (struct db_param){"unlimited", conf_str(conf, CONF_CAPACITY_UNLIMITED)};
-	out[4] = (struct db_param){NULL, NULL};
-	return out;
-}
-
-static enum err rebuild(struct db *db, const struct conf *conf, struct errbuf *eb)
-{
-	struct db_param params[5];
-	const struct db_param *clock = clock_params(conf, params);
-	bool fits = false;
-	enum err rc = db_command(db, "BEGIN", eb);
-	if (rc == ERR_OK)
-		rc = db_query(db, "bookings_lock_wait", DB_NO_PARAMS, NULL, eb);
-	if (rc == ERR_OK)
-		rc = ask_bool(db, "bookings_fits", "fits", clock, &fits, eb);
-	if (rc == ERR_OK && !fits)
-		rc = db_query(db, "bookings_settle", clock, NULL, eb);
-	if (rc == ERR_OK && !fits)
-		rc = db_query(db, "bookings_rebuild", DB_NO_PARAMS, NULL, eb);
-	if (rc == ERR_OK)
-		rc = db_command(db, "COMMIT", eb);
-	return rc == ERR_OK ? rc : apply_passing(db, rc, eb);
-}
-
-/* Figures that were made by another clock are made anew, which takes its time: by a connection
- * that may wait. */
-static enum err settle(struct bookings *b, struct errbuf *eb)
-{
+	static const struct settling settling = {"bookings", "bookings_lock_wait", "bookings_fits",
+	                                         "bookings_settle", "bookings_rebuild"};
 	const struct conf *conf = part_conf(b->part);
-	struct db *db = NULL;
-	bool fits = false;
-	struct db_param params[5];
-	enum err rc = ask_bool(b->db, "bookings_fits", "fits", clock_params(conf, params), &fits, eb);
-	if (rc != ERR_OK || fits)
-		return rc;
-	int64_t begun_ms = clock_mono_ms();
-	rc = analytics_open(&db, conf, ANALYTICS_WRITE, "takings-stream bookings rebuild", eb);
-	if (rc == ERR_OK)
-		rc = analytics_zone_check(db, conf, CONF_BUSINESS_TIMEZONE, eb);
-	if (rc == ERR_OK)
-		rc = rebuild(db, conf, eb);
-	db_close(db);
-	if (rc == ERR_OK)
-		LOG(LOG_INFO, "bookings_rebuilt", LOG_INT("ms", clock_mono_ms() - begun_ms), LOG_END);
-	return rc;
+	return settle(&settling, conf, b->db,
+	              DB_PARAMS({"timezone", conf_str(conf, CONF_BUSINESS_TIMEZONE)},
+	                        {"cutoff", conf_str(conf, CONF_BUSINESS_DAY_CUTOFF)},
+	                        {"currency", conf_str(conf, CONF_DEFAULT_CURRENCY)},
+	                        {"unlimited", conf_str(conf, CONF_CAPACITY_UNLIMITED)}),
+	              eb);
 }
 
 /* ---- a batch ------------------------------------------------------------------------- */
@@ -310,7 +261,7 @@ static enum err refresh(struct bookings *b, struct errbuf *eb)
 	int64_t begun_ms = clock_mono_ms();
 	if (begun_ms < b->ranks_due_ms)
 		return ERR_OK;
-	enum err rc = ask_bool(b->db, "bookings_stale", "stale", DB_NO_PARAMS, &stale, eb);
+	enum err rc = settle_ask(b->db, "bookings_stale", "stale", DB_NO_PARAMS, &stale, eb);
 	if (rc == ERR_OK && stale) {
 		rc = make_ranks(b, eb);
 		b->ranks_due_ms = clock_mono_ms() + ranks_pause_ms(clock_mono_ms() - begun_ms);
@@ -383,7 +334,7 @@ static enum err serve(struct bookings *b, struct errbuf *eb)
 	enum err rc = ERR_OK;
 	while (rc == ERR_OK && !part_stopping(b->part)) {
 		bool full = false;
-		rc = settle(b, eb);
+		rc = settle_bookings(b, eb);
 		if (rc == ERR_OK)
 			rc = next_batch(b, &full, eb);
 		if (rc == ERR_OK)
