@@ -206,8 +206,7 @@ static void put_bucket(const struct view *v, struct tv *row, struct tv *heads,
 	tv_set_text(m, row, "partial", runs ? "so far" : whole ? NULL : "a part of it");
 }
 
-/* ---- groups
- * --------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* A group narrows the question to itself, and is then no group any more. */
 static const char *group_link(const struct view *v, int i, const char *value)
@@ -240,8 +239,7 @@ static const char *group_name(const struct view *v, const struct jnode *row)
 	return text;
 }
 
-/* ---- the table
- * --------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static struct tv *column(struct arena *m, const char *label, bool is_figure, const char *plot)
 {
@@ -376,8 +374,7 @@ static void put_pivot(const struct view *v, struct tv *more)
 	tv_set(m, more, "pivot", list);
 }
 
-/* ---- where it comes from
- * --------------------------------------------------------------------------- */
+/* ---- where it comes from --------------------------------------------------------------------- */
 
 static const char *source_words(const char *word)
 {

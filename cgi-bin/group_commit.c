@@ -196,8 +196,7 @@ static enum err store_some(struct group_commit *g, struct db **db, const struct 
 	return rc;
 }
 
-/* ---- a group
- * -------------------------------------------------------------------------------------- */
+/* ---- a group --------------------------------------------------------------------------------- */
 
 struct group {
 	struct waiter *first;
@@ -334,8 +333,7 @@ static void work(struct group_commit *g)
 	db_close(group.db);
 }
 
-/* ---- waiting
- * ------------------------------------------------------------------------------------------ */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 /* With the mutex held. */
 static void enqueue(struct group_commit *g, struct waiter *w)

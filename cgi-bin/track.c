@@ -128,8 +128,7 @@ static bool is_busy(struct tracking *t, const struct activity_event *e)
 	       !limits_take(t->c->web->visitors, LIMIT_VISITOR, id, &limit, t->c->start_us, &left);
 }
 
-/* ---- one event
- * ------------------------------------------------------------------------------------ */
+/* ---- one event ------------------------------------------------------------------------------- */
 
 /* For the accounts: a sender may write anything there. */
 static const char *type_of(const struct jnode *event)
@@ -207,8 +206,7 @@ static void take_event(struct tracking *t, const struct jnode *event, struct fat
 		refuse(t, event, f, "invalid", &why);
 }
 
-/* ---- storing
- * ----------------------------------------------------------------------------------------- */
+/* ---- storing --------------------------------------------------------------------------------- */
 
 static void fill_fates(struct tracking *t, const enum activity_outcome *outcomes)
 {
@@ -313,8 +311,7 @@ static void refuse_all(struct call *c, struct errbuf *eb)
 	call_refuse(c, eb->code == ERR_TIMEOUT ? 503 : 0, NULL, eb);
 }
 
-/* ---- POST /events/track
- * -------------------------------------------------------------------------------- */
+/* ---- POST /events/track ---------------------------------------------------------------------- */
 
 static const char *word_of(enum activity_outcome outcome)
 {
@@ -366,8 +363,7 @@ void track_one_handle(struct call *c)
 		refuse_all(c, &eb);
 }
 
-/* ---- POST /events/batch
- * ---------------------------------------------------------------------------------- */
+/* ---- POST /events/batch ---------------------------------------------------------------------- */
 
 static void put_reason(struct buf *b, const char *key, const char *text)
 {
@@ -458,8 +454,7 @@ void track_batch_handle(struct call *c)
 		refuse_all(c, &eb);
 }
 
-/* ---- GET /events/{event_id}
- * --------------------------------------------------------------------------------- */
+/* ---- GET /events/{event_id} ------------------------------------------------------------------ */
 
 void track_event_handle(struct call *c)
 {

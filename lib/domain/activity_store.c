@@ -358,8 +358,7 @@ static enum err store_ids(struct store *s, struct errbuf *eb)
 	return rc;
 }
 
-/* ---- events
- * ---------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static enum err copy_rows(struct store *s, struct errbuf *eb)
 {
@@ -391,8 +390,7 @@ static enum err store_events(struct store *s, struct errbuf *eb)
 	return rc == ERR_OK ? ended : rc;
 }
 
-/* ---- what it adds up to
- * ---------------------------------------------------------------------------- */
+/* ---- what it adds up to ---------------------------------------------------------------------- */
 
 static void warn(struct store *s, const struct activity_item *item, const char *reason,
                  const char *field)
@@ -464,8 +462,7 @@ static void add_up(struct store *s)
 	}
 }
 
-/* ---- as JSON
- * ------------------------------------------------------------------------------------------ */
+/* ---- as JSON --------------------------------------------------------------------------------- */
 
 static void put_text(struct buf *b, const char *key, const char *text)
 {
@@ -539,8 +536,7 @@ static int put_aparts(const struct store *s, struct buf *b)
 	return n;
 }
 
-/* ---- ending
- * --------------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static const char *number(struct store *s, int64_t n)
 {
