@@ -20,8 +20,8 @@ SELECT s.applied_at IS NOT NULL AS has_activity, a.came_at IS NOT NULL AS has_ev
        CASE WHEN p.to_day < p.newest_day THEN p.to_day + 1 END AS later_from, p.to_day + (p.to_day - p.from_day + 1) AS later_to,
        to_char(make_interval(hours => z.cutoff_hours), 'HH24:MI') AS day_begins, to_char(now() AT TIME ZONE z.tz, 'HH24:MI') AS time_now
 FROM activity_site s
-LEFT JOIN (SELECT r.timezone, r.cutoff_hours FROM site JOIN rules r USING (rules_id)) r ON true
-CROSS JOIN LATERAL (SELECT coalesce(s.timezone, r.timezone, 'UTC') AS tz, coalesce(s.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours, activity_currency() AS currency) z
+LEFT JOIN activity_clock() k ON true
+CROSS JOIN LATERAL (SELECT coalesce(k.zone, 'UTC') AS tz, coalesce(k.cutoff, 0) AS cutoff_hours, activity_currency() AS currency) z
 CROSS JOIN LATERAL (SELECT booking_date(now(), z.tz, z.cutoff_hours) AS today, least((SELECT min(x.bucket_at) FROM activity_sum x WHERE x.grain = 'day' AND NOT x.bot AND x.dimension_id = 0),
                                                                                      (SELECT min(c.hour_at) FROM activity_account c)) AS came_at) a
 CROSS JOIN LATERAL period_of(:period, :date::date, :from::date, :to::date, 'none', coalesce(booking_date(a.came_at, z.tz, z.cutoff_hours), a.today), a.today, a.today, 1) p
@@ -106,8 +106,8 @@ SELECT s.activity_session_id AS id, s.session_key, s.bot, s.started_at, s.last_a
        :sees::boolean AS sees, o.n AS others_n, o.n > 0 AS has_others, o.n > 1 AS has_more_others, o.earlier, o.later
 FROM activity_session s
 CROSS JOIN activity_site a
-LEFT JOIN (SELECT r.timezone, r.cutoff_hours FROM site JOIN rules r USING (rules_id)) r ON true
-CROSS JOIN LATERAL (SELECT coalesce(a.timezone, r.timezone, 'UTC') AS tz, coalesce(a.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours, activity_currency() AS currency) z
+LEFT JOIN activity_clock() k ON true
+CROSS JOIN LATERAL (SELECT coalesce(k.zone, 'UTC') AS tz, coalesce(k.cutoff, 0) AS cutoff_hours, activity_currency() AS currency) z
 LEFT JOIN activity_visitor v ON v.visitor_id = s.person_id
 CROSS JOIN LATERAL (SELECT floor(extract(epoch FROM s.last_at - s.started_at))::int AS s) d
 CROSS JOIN LATERAL (SELECT (SELECT count(*) FROM activity_session x WHERE x.person_id = s.person_id AND x.bot = s.bot AND x.activity_session_id <> s.activity_session_id) AS n,
@@ -137,8 +137,8 @@ ORDER BY n
 SELECT a.applied_at IS NOT NULL AS has_activity, z.tz, ''::text AS currency, booking_date(now(), z.tz, z.cutoff_hours) AS today, booking_date(now(), z.tz, z.cutoff_hours) - 27 AS from_day, booking_date(now(), z.tz, z.cutoff_hours) AS to_day,
        z.cutoff_hours, d.n < 16 AS has_room, 16 - d.n AS room_n, t.n AS types_n, t.n = 1 AS is_one_type, t.n > 0 AS has_types
 FROM activity_site a
-LEFT JOIN (SELECT r.timezone, r.cutoff_hours FROM site JOIN rules r USING (rules_id)) r ON true
-CROSS JOIN LATERAL (SELECT coalesce(a.timezone, r.timezone, 'UTC') AS tz, coalesce(a.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours) z
+LEFT JOIN activity_clock() k ON true
+CROSS JOIN LATERAL (SELECT coalesce(k.zone, 'UTC') AS tz, coalesce(k.cutoff, 0) AS cutoff_hours) z
 CROSS JOIN (SELECT count(*) AS n FROM activity_dimension) d
 CROSS JOIN (SELECT count(*) AS n FROM activity_type) t
 
@@ -189,8 +189,8 @@ SELECT t.event_type, t.event_type AS event_type_id, z.tz, ''::text AS currency, 
        t.event_type IN ('page_view', 'product_view', 'add_to_cart', 'remove_from_cart', 'checkout_start', 'purchase', 'search', 'filter', 'session_end') AS is_built_in
 FROM activity_type t
 CROSS JOIN activity_site a
-LEFT JOIN (SELECT r.timezone, r.cutoff_hours FROM site JOIN rules r USING (rules_id)) r ON true
-CROSS JOIN LATERAL (SELECT coalesce(a.timezone, r.timezone, 'UTC') AS tz, coalesce(a.cutoff_hours, r.cutoff_hours, 0) AS cutoff_hours) z
+LEFT JOIN activity_clock() k ON true
+CROSS JOIN LATERAL (SELECT coalesce(k.zone, 'UTC') AS tz, coalesce(k.cutoff, 0) AS cutoff_hours) z
 CROSS JOIN LATERAL (SELECT coalesce(sum(x.events), 0)::bigint AS events FROM activity_sum x WHERE x.grain = 'day' AND NOT x.bot AND x.dimension_id = 0 AND x.event_type = t.event_type
                       AND x.bucket_at >= business_day_start(z.tz, z.cutoff_hours, booking_date(now(), z.tz, z.cutoff_hours) - 27)) s
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM activity_quarantine x WHERE x.event_type = t.event_type AND x.decided_at IS NULL) q
