@@ -54,8 +54,8 @@ struct part {
 	enum part_shape shape;
 	const char *key;     /* NULL for PART_FIELDS */
 	const char *missing; /* not NULL: no row is an error 404 with this text */
-	const char *why;     /* with `missing`: the statement that knows better; NULL: report_missing, where
-	                      * the route has its parameters */
+	const char *why; /* with `missing`: the statement that knows better; NULL: report_missing, where
+	                  * the route has its parameters */
 	const char *columns; /* JSON and CSV: these columns, in this order; every JSON part names them,
 	                      * of a page those that can be saved */
 	bool feeds;          /* the first part only: the columns of its row are parameters of the parts

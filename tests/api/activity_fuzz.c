@@ -47,7 +47,7 @@ static const char *const events[] = {
 	"\"properties\":{\"page\":\"/products/wireless-headphones\",\"referrer\":\"google.com\"}}",
 	"{\"event_type\":\"search\",\"anonymous_id\":7,\"timestamp\":1795197845120,\"properties\":"
 	"{\"query\":\"Kopfh\xc3\xb6rer\",\"hits\":[1,2.50,{\"id\":\"4111111111111111\"}],\"utm_"
-    "source\":"
+	"source\":"
 	"\"letter\",\"utm_campaign\":\"black friday\",\"device\":\"watch\",\"email\":\"a@b.example\"}}",
 	"{\"event_type\":\"x\",\"session_id\":\"s\",\"timestamp\":\"2026-08-01T00:00:00+02:00\","
 	"\"properties\":{\"a\":{\"b\":{\"c\":null,\"d\":true}},\"plan\":\"gold\",\"price\":0}}",
