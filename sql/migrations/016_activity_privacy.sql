@@ -358,6 +358,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
 	n integer;
 BEGIN
+	-- behind it all who store events wait, and for 2 s only: a backup that reads the list is not waited for so long
+	PERFORM set_config('lock_timeout', '1s', true);
 	LOCK TABLE activity_suppressed IN ACCESS EXCLUSIVE MODE;
 	INSERT INTO activity_secret (key) VALUES (sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())))
 	ON CONFLICT DO NOTHING;

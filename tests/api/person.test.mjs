@@ -217,6 +217,22 @@ describe('the page People', () => {
 		assert.equal((await anna.ask('/admin/people/certificates/999999')).status, 404)
 	})
 
+	it('gives way to a backup: events are stored, and nobody is erased by halves', async () => {
+		const reader = db.exec('BEGIN; SELECT count(*) FROM activity_suppressed; SELECT pg_sleep(5); COMMIT')
+		await until(() => db.value("SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), { what: 'the backup' })
+		const erasing = run(program, ['person', 'erase', '--user', 'backed-up', '--yes'], env()), statuses = []
+		let over = false
+		erasing.then(() => { over = true })
+		while (!over)
+			statuses.push((await web.get('/events/track', { method: 'POST', body: JSON.stringify({ event_type: 'page_view', user_id: 'backed-up-2' }), params: { CONTENT_TYPE: 'application/json', HTTP_AUTHORIZATION: `Bearer ${key}` } })).status)
+		const done = await erasing
+		assert.notEqual(done.code, 0)
+		assert.match(done.stderr, /lock timeout/)
+		assert.deepEqual([...new Set(statuses)], [202])
+		await reader
+		await person('erase', '--user', 'backed-up', '--yes')
+	})
+
 	it('anonymises: the journey stays, the person is unknown', async () => {
 		await start({ KAFKA_TOPICS: '' , KAFKA_BOOTSTRAP_SERVERS: '' })
 		await visit('journey-person', 'journey-anon', 'journey-sess', '/a')
