@@ -129,6 +129,15 @@ describe('tracker.js', () => {
 		await leave()
 	})
 
+	it('sends many large events, which a browser refuses to send behind a page', async () => {
+		await clear()
+		await visit()
+		await arrived(1)
+		await page.evaluate(() => { for (let n = 0; n < 20; n++) window.takings('large', { n, a: 'x'.repeat(1000), b: 'y'.repeat(1000), c: 'z'.repeat(1000), d: 'w'.repeat(1000) }) })
+		await arrived(21)
+		await leave()
+	})
+
 	it('takes calls from before it was there, and sends what is left behind with the page', async () => {
 		await clear()
 		await visit({}, () => { window.takings = function () { (window.takings.q = window.takings.q || []).push(arguments) }; window.takings('early', { n: 1 }) })
