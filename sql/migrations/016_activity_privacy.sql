@@ -110,8 +110,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	WHERE s <> ''
 $$;
 
--- `t` with each id replaced by its mark; t itself where none is in it. An id of digits alone is one only where a name
--- before it says that it is a person's: every number would be one else. `anywhere`: words need not end where it does.
+-- `t` with each id replaced by its mark; t itself where none is in it. An id of digits or of letters alone is one only
+-- where a name before it says that it is a person's: every number, or every `page` of other people's words, would be
+-- one else. `anywhere`: words need not end where it does.
 CREATE FUNCTION person_text(t text, ids text[], marks text[], anywhere boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -121,7 +122,7 @@ BEGIN
 	FOR i IN 1 .. coalesce(cardinality(ids), 0) LOOP
 		FOREACH spelling IN ARRAY person_spellings(ids[i]) LOOP
 			CONTINUE WHEN strpos(t, spelling) = 0;
-			IF spelling ~ '^[0-9]+$' THEN
+			IF spelling ~ '^([0-9]+|[[:alpha:]]+)$' THEN
 				t := regexp_replace(t, said || '(\\*")' || spelling || '(?=\\*")', '\1\2' || marks[i], 'g');
 				t := regexp_replace(t, said || spelling || '(?=\s*[,}])', '\1"' || marks[i] || '"', 'g');
 				t := regexp_replace(t, said || spelling || '(?![[:alnum:]_.-])', '\1' || marks[i], 'g');

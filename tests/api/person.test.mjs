@@ -217,6 +217,16 @@ describe('the page People', () => {
 		assert.equal((await anna.ask('/admin/people/certificates/999999')).status, 404)
 	})
 
+	it('takes no word of others for an id: one of letters or digits alone is one where a name says so', async () => {
+		const text = async (t, id) => (await db.one(`SELECT person_text($$${t}$$, ARRAY['${id}'], ARRAY['erased-1']) AS t`)).t
+		const said = '{"page":"/page/7","product":"page 7","user_id":"ID","note":"u-ID"}'
+		for (const id of ['page', '7']) {
+			const t = said.replaceAll('ID', id)
+			assert.equal(await text(t, id), t.replace(`"user_id":"${id}"`, '"user_id":"erased-1"'))
+		}
+		assert.equal(await text('{"page":"/u/page-7","user_id":"page-7"}', 'page-7'), '{"page":"/u/erased-1","user_id":"erased-1"}')
+	})
+
 	it('gives way to a backup: events are stored, and nobody is erased by halves', async () => {
 		const reader = db.exec('BEGIN; SELECT count(*) FROM activity_suppressed; SELECT pg_sleep(5); COMMIT')
 		await until(() => db.value("SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), { what: 'the backup' })
