@@ -68,6 +68,16 @@ class Activity(Bench):
             raise Failed(f"{body}: {e} {e.read()}") from e
         return time.monotonic() - begun, json.loads(text)
 
+    def once(self, name, question, detail):
+        """A question that may take longer than is allowed: that is an answer, too."""
+        try:
+            seconds, answer = self.ask(question)
+            say(f"  {name:34} {seconds * 1000:8.1f} ms, once, {detail(answer)}")
+        except Failed as e:
+            if "HTTP Error 504" not in str(e):
+                raise
+            say(f"  {name:34} more than QUERY_TIMEOUT, 30 s")
+
     def timed(self, work):
         seconds = []
         for _ in range(TIMES):
@@ -118,12 +128,13 @@ class Activity(Bench):
         self.against_raw("events", self.question(), f"select {day}, coalesce(dims[6], '(not set)'), count(*) from activity_event where {where} group by 1, 2", RAW_GOAL)
         self.against_raw("users", self.question(metrics=["users"]),
                          f"select {day}, coalesce(dims[6], '(not set)'), count(distinct user_id) from activity_event where {where} group by 1, 2", None)
-        seconds, answer = self.ask(self.question(metrics=["events", "conversion_rate"], dimensions=["category", "region"], granularity="none"))
-        say(f"  {'events, conversion: two dimensions':34} {seconds * 1000:8.1f} ms, once, from {answer['source']}")
-        seconds, answer = self.ask(self.question(metrics=["users"], dimensions=[], granularity="none"))
-        say(f"  {'people of 90 days, exact':34} {seconds * 1000:8.1f} ms, once, {answer['totals']['users']:,} of them")
         say(f"\n{self.rounds} rounds of {self.seconds} s each, {CONNECTIONS} connections")
         self.overview()
+        say("\nquestions that no rollup answers")
+        self.once("people of 90 days, exact", self.question(metrics=["users"], dimensions=[], granularity="none"),
+                  lambda answer: f"{answer['totals']['users']:,} of them")
+        self.once("events, conversion: two dimensions", self.question(metrics=["events", "conversion_rate"], dimensions=["category", "region"],
+                                                                      granularity="none"), lambda answer: f"from {answer['source']}")
         self.table()
         return 0 if self.all_hold() else 1
 
