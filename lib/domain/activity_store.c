@@ -65,11 +65,13 @@ static bool day_is_known(int64_t day)
 	return day >= 0 && day < DAYS && known_days[day / WORD_BITS] >> (day % WORD_BITS) & 1;
 }
 
+/* From yesterday on: older ones may have been dropped meanwhile. */
 static void know_days(const struct activity_rows *r)
 {
+	int64_t least = day_of(clock_now_us()) - 1;
 	for (int i = 0; i < r->items_n; i++) {
 		int64_t day = day_of(r->items[i].occurred_us);
-		if (day >= 0 && day < DAYS && !day_is_known(day))
+		if (day >= least && day < DAYS && !day_is_known(day))
 			atomic_fetch_or(&known_days[day / WORD_BITS], UINT64_C(1) << (day % WORD_BITS));
 	}
 }
