@@ -41,7 +41,7 @@ import uvicorn
 from stage import ROOT, Failed, Stage, clean_env, main, say
 
 CONNECTIONS = 64
-HTTP_THREADS, WORKER_THREADS = "32", "4"  # as they are by default; idle connections need no thread
+HTTP_THREADS, WORKER_THREADS = "96", "4"  # as they are by default; idle connections need no thread
 LORIS = 1000
 PATH = "/api/admin/analytics/daily"
 STATEMENTS = "report_daily", "report_envelope"

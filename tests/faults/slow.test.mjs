@@ -35,12 +35,14 @@ function drip(target, count, first, next) {
 	return all
 }
 
+const THREADS = 32
+
 describe('slow clients', () => {
 	let web, shop
 	before(async () => {
 		shop = await openSmallShop(5)
 		await shop.expectRun(0)
-		web = await Web.start({ ...OPEN, ANALYTICS_DATABASE_URL: shop.cache.url() })
+		web = await Web.start({ ...OPEN, ANALYTICS_DATABASE_URL: shop.cache.url(), HTTP_THREADS: String(THREADS) })
 	})
 	after(() => web?.stop())
 
@@ -74,7 +76,7 @@ describe('slow clients', () => {
 			assert.deepEqual(Object.keys(counts), ['200'])
 			assert.ok(counts[200] > 10 * SECONDS)
 			assert.ok(most <= 2, `${most} threads busy`) // nginx passes on whole requests only
-			assert.equal((await threads()).alive, 32)
+			assert.equal((await threads()).alive, THREADS)
 		} finally {
 			slow.stop()
 		}
@@ -91,7 +93,7 @@ describe('slow clients', () => {
 		} finally {
 			slow.stop()
 		}
-		await until(async () => { const now = await threads(); return now.alive === 32 && now.busy === 1 }, { what: 'all threads to be free' })
+		await until(async () => { const now = await threads(); return now.alive === THREADS && now.busy === 1 }, { what: 'all threads to be free' })
 		assert.equal(web.program.exitCode, null)
 	})
 })
