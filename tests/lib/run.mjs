@@ -13,7 +13,8 @@ import { binDir, root } from './process.mjs'
 import { sweep } from './servers.mjs'
 
 const FOLDERS = ['tests/faults', 'tests/browser', 'tests/api', 'tests/stream', 'tests/lint']
-const LIMIT_S = { unit: 60, api: 480, browser: 600, stream: 600, faults: process.env.FAULTS === 'long' ? 3600 : 900, lint: 120 }
+const LONG = process.env.FAULTS === 'long'
+const LIMIT_S = { unit: 60, api: LONG ? 3600 : 480, browser: 600, stream: 600, faults: LONG ? 3600 : 900, lint: 120 }
 const slow = process.env.SAN ? 4 : 1
 
 const args = process.argv.slice(2)
