@@ -57,6 +57,7 @@ struct call {
 	bool handled;    /* a handler that comes before parts sets it: the reply is complete */
 	struct tv *more; /* what such a handler adds to the page of the parts; NULL: nothing */
 	int page_status; /* of that page; 0: 200 */
+	bool *put_off;   /* see call_put_off */
 };
 
 /* The value of a parameter of the route, NULL where absent without a fallback. */
@@ -83,6 +84,11 @@ bool call_is_page(const struct call *c);
 /* Answers with an error: a page for a person, problem+json for a program. `status` and
  * `code` as for reply_problem. */
 void call_refuse(struct call *c, int status, const char *code, struct errbuf *eb);
+
+/* From a handler, whose last deed it is but for telling others: it returns without an answer. The
+ * call and all in the request's arena stay until call_end, which any thread may call, once. */
+void call_put_off(struct call *c);
+void call_end(struct call *c);
 
 /* 303 to a path of ours. */
 void call_redirect(struct call *c, const char *path);

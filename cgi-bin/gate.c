@@ -7,6 +7,7 @@
 
 #include "base/cidr.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/failpoint.h"
 #include "base/num.h"
 #include "base/words.h"
@@ -18,6 +19,7 @@
 #include "cgi-bin/pages.h"
 #include "cgi-bin/stats.h"
 #include "cgi-bin/watch.h"
+#include "web/fcgi.h"
 #include "web/limits.h"
 
 /* ---- who may ---------------------------------------------------------------- */
@@ -129,6 +131,13 @@ static bool admitted(struct call *c)
 	}
 	if (!c->route->write_key && !within_own_limit(c)) /* events are counted one by one */
 		return false;
+	if (identity_is_exposed(c)) {
+		(void)err_set_field(&eb, ERR_INVALID, "key",
+		                    "this key is secret: it must not stand in an address, but in"
+		                    " Authorization or X-Write-Key");
+		call_refuse(c, 403, "forbidden", &eb);
+		return false;
+	}
 	if (c->who.is_public && !identity_is_at_home(c)) {
 		(void)err_set_field(&eb, ERR_INVALID, "Origin",
 		                    "this key is public: it counts only from pages of its origins");
@@ -236,9 +245,10 @@ static enum err make_answer(struct call *c, int64_t data_version, struct cached 
                             struct errbuf *eb)
 {
 	*made = (struct cached){.made_ms = clock_mono_ms(), .data_version = data_version};
-	enum err rc = answer_ask(c, &made->answer, eb);
-	made->live = rc == ERR_OK && answer_is_live(&made->answer);
-	if (rc == ERR_OK && !c->route->page) {
+	enum err rc =
+		c->route->make ? c->route->make(c, &made->body, eb) : answer_ask(c, &made->answer, eb);
+	made->live = rc == ERR_OK && !c->route->make && answer_is_live(&made->answer);
+	if (rc == ERR_OK && !c->route->page && !c->route->make) {
 		int64_t begun_us = clock_mono_us();
 		if (wants_csv(c))
 			rc = answer_write_csv(&made->answer, NULL, &made->body, made->file, sizeof made->file,
@@ -266,6 +276,8 @@ static enum err find_answer(struct call *c, struct errbuf *eb)
 		seen.data_epoch + (c->route->activity ? seen.activity_epoch : 0), seen.live_epoch};
 	int64_t keep_ms = c->route->keep_ms;
 	int64_t ttl_ms = keep_ms ? keep_ms : conf_int(c->conf, CONF_CACHE_TTL) * 1000;
+	if (c->route->aging_ms && c->route->aging_ms < ttl_ms)
+		ttl_ms = c->route->aging_ms;
 	bool keeps = ttl_ms > 0 && (seen.listening || keep_ms) && !c->route->uncached;
 	enum err rc = ERR_OK;
 	buf_init(&key);
@@ -366,11 +378,11 @@ static void answer_route(struct call *c)
 /* ---- the gate ---------------------------------------------------------- */
 
 /* Pages of these origins may read answers they ask for with a token; cookies stay at home. */
-static void allow_origin(struct call *c, bool asks_to_send)
+static void allow_origin(struct call *c, bool tells_nothing)
 {
 	const char *origin = request_param(c->req, "HTTP_ORIGIN");
 	bool listed = words_find(conf_str(c->conf, CONF_CORS_ORIGINS), ',', origin, WORDS_EXACT) >= 0;
-	if (!*origin || !(listed || asks_to_send || identity_is_at_home(c)))
+	if (!*origin || !(listed || tells_nothing || identity_is_at_home(c)))
 		return;
 	reply_header_set(c->reply, "Access-Control-Allow-Origin", origin);
 	reply_header_add(c->reply, "Vary", "Origin");
@@ -444,9 +456,11 @@ static bool parameters_fit(struct call *c)
 	return true;
 }
 
-static void dispatch(struct call *c)
+/* Once it is put off the call may be over at any moment. */
+static void dispatch(struct call *c, const bool *put_off)
 {
 	const char *allowed;
+	bool asks;
 	c->route = route_find(c->req->method_text, c->req->path, &allowed);
 	if (!c->route) {
 		refuse_route(c, allowed);
@@ -454,26 +468,52 @@ static void dispatch(struct call *c)
 	}
 	if (!is_switched_on(c) || !admitted(c) || !parameters_fit(c))
 		return;
-	if (c->route->parts[0].statement && !is_new_enough(c))
+	asks = c->route->parts[0].statement || c->route->make;
+	if (asks && !is_new_enough(c))
 		return;
 	if (c->route->handler)
 		c->route->handler(c);
-	if (!c->handled && c->route->parts[0].statement)
+	if (!*put_off && !c->handled && asks)
 		answer_route(c);
+}
+
+/* What every answer has. */
+static void finish(struct call *c)
+{
+	/* A page whose key is good for nothing may read that, and gives up: nothing else is in it. */
+	bool hopeless = c->reply->status == 401 || c->reply->status == 403;
+	tell_limit(c);
+	if (c->route && !c->route->page)
+		allow_origin(c, c->route->write_key && hopeless);
+	cache_release(c->cached);
+	stats_call_end(c);
+}
+
+void call_put_off(struct call *c)
+{
+	*c->put_off = true;
+	crash_request(NULL);
+	fcgi_put_off(c->reply);
+}
+
+void call_end(struct call *c)
+{
+	finish(c);
+	fcgi_answer(c->reply);
 }
 
 void gate_handle(const struct request *req, struct reply *reply, void *arg)
 {
 	struct web *w = arg;
-	struct call c = {.web = w, .conf = w->conf_in_force, .req = req, .reply = reply};
-	c.start_us = clock_mono_us();
-	c.deadline_ms = c.start_us / 1000 + conf_int(c.conf, CONF_QUERY_TIMEOUT) * 1000;
-	stats_call_begin(&c);
+	bool put_off = false;
+	struct call *c = arena_array(req->arena, 1, sizeof *c);
+	*c = (struct call){
+		.web = w, .conf = w->conf_in_force, .req = req, .reply = reply, .put_off = &put_off};
+	c->start_us = clock_mono_us();
+	c->deadline_ms = c->start_us / 1000 + conf_int(c->conf, CONF_QUERY_TIMEOUT) * 1000;
+	stats_call_begin(c);
 	failpoint_pass(FP_web_request);
-	dispatch(&c);
-	tell_limit(&c);
-	if (c.route && !c.route->page)
-		allow_origin(&c, false);
-	cache_release(c.cached);
-	stats_call_end(&c);
+	dispatch(c, &put_off);
+	if (!put_off)
+		finish(c);
 }

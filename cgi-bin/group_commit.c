@@ -1,82 +1,45 @@
-/* group_commit.c: a queue of waiting requests; whoever finds that nobody works works for its head.
- */
+/* group_commit.c: a queue of requests, two threads that store its head, one that tells those who
+ * waited too long. */
 #include "cgi-bin/group_commit.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "db/analytics.h"
 
 enum {
-	MANY = 256,                    /* events that are worth a second transaction at once */
-	GROUP_BYTES = 8 * 1024 * 1024, /* most of one transaction, but for a request that has more */
-	TRIES = 4,                     /* of what fails by chance: a deadlock */
-};
-
-enum waiter_state { WAITS, TAKEN, DONE };
-
-/* A request, on its own stack. It is told by a semaphore of its own, without the mutex: else all
- * that are told at once would stand in line for it. Once it is DONE and was told told_n times
- * nobody touches it any more. */
-struct waiter {
-	struct waiter *next;
-	const struct activity_rows *rows;
-	enum activity_outcome *outcomes;
-	_Atomic enum waiter_state state;
-	enum err rc;
-	struct errbuf *eb;
-	int told_n; /* how often; stays as it is from DONE on */
-	sem_t told;
+	MANY = 256,                      /* events that are worth a second transaction at once */
+	GROUP_BYTES = 8 * 1024 * 1024,   /* most of one transaction, but for a request that has more */
+	QUEUE_BYTES = 128 * 1024 * 1024, /* who comes when so much waits is refused */
+	TRIES = 4,                       /* of what fails by chance: a deadlock */
+	STUCK_MS = 500,                  /* nothing moves: no more may wait than there are threads */
+	LATE_TICK_MS = 50,
 };
 
 struct group_commit {
 	const struct conf *conf;
-	int events_max;
+	int events_max, threads;
 	int64_t wait_ms;
+	pthread_t storing[GROUP_CONNECTIONS], late;
 	pthread_mutex_t mutex; /* guards all below */
-	struct waiter *head, **tail;
+	pthread_cond_t work, end;
+	struct group_part *head, **tail;
 	int waiting, waiting_events;
-	struct db *idle[GROUP_CONNECTIONS];
-	int idle_n, working;
+	size_t waiting_bytes;
+	int working;
+	bool called; /* somebody was told that there is work, and has not looked yet */
+	bool ending;
+	int64_t moved_ms; /* when a transaction last began or ended */
 	struct breaker breaker;
 	int64_t transactions_n, events_n;
 };
-
-struct group_commit *group_commit_new(const struct conf *conf)
-{
-	struct group_commit *g = mem_alloc(sizeof *g);
-	*g = (struct group_commit){.conf = conf,
-	                           .events_max = (int)conf_int(conf, CONF_EVENT_BATCH_SIZE),
-	                           .wait_ms = conf_int(conf, CONF_EVENT_FLUSH_INTERVAL) * 1000};
-	g->tail = &g->head;
-	must(pthread_mutex_init(&g->mutex, NULL) == 0);
-	return g;
-}
-
-static void drop_idle(struct group_commit *g)
-{
-	(void)pthread_mutex_lock(&g->mutex);
-	while (g->idle_n)
-		db_close(g->idle[--g->idle_n]);
-	(void)pthread_mutex_unlock(&g->mutex);
-}
-
-void group_commit_free(struct group_commit *g)
-{
-	if (!g)
-		return;
-	drop_idle(g);
-	(void)pthread_mutex_destroy(&g->mutex);
-	free(g);
-}
 
 /* ---- a transaction ------------------------------------------------------------------------- */
 
@@ -146,7 +109,6 @@ static enum err store_all(struct group_commit *g, struct db **db, struct activit
 		if (!db_alive(*db)) {
 			db_close(*db);
 			*db = NULL;
-			drop_idle(g);
 			idled = false;
 		}
 	}
@@ -199,113 +161,88 @@ static enum err store_some(struct group_commit *g, struct db **db, const struct 
 /* ---- a group --------------------------------------------------------------------------------- */
 
 struct group {
-	struct waiter *first;
-	int waiters_n, events_n;
-	struct db *db;
+	struct group_part *first;
+	int parts_n, events_n;
 };
+
+/* With the mutex held. The head of the queue, which is not empty, leaves it. */
+static struct group_part *pop(struct group_commit *g)
+{
+	struct group_part *p = g->head;
+	g->head = p->next;
+	if (!g->head)
+		g->tail = &g->head;
+	g->waiting--;
+	g->waiting_events -= activity_rows_n(p->rows);
+	g->waiting_bytes -= activity_rows_bytes(p->rows);
+	p->next = NULL;
+	return p;
+}
 
 /* With the mutex held. At least one, and as many more as fit. */
 static void take(struct group_commit *g, struct group *out)
 {
 	size_t bytes = 0;
-	struct waiter **end = &out->first;
+	struct group_part **end = &out->first;
 	*out = (struct group){0};
 	while (g->head) {
-		struct waiter *w = g->head;
-		int n = activity_rows_n(w->rows);
-		bytes += activity_rows_bytes(w->rows);
+		int n = activity_rows_n(g->head->rows);
+		bytes += activity_rows_bytes(g->head->rows);
 		if (out->first && (out->events_n + n > g->events_max || bytes > GROUP_BYTES))
 			break;
-		g->head = w->next;
-		w->next = NULL;
-		w->state = TAKEN;
-		*end = w;
-		end = &w->next;
-		out->waiters_n++;
+		*end = pop(g);
+		end = &(*end)->next;
+		out->parts_n++;
 		out->events_n += n;
 	}
-	if (!g->head)
-		g->tail = &g->head;
-	g->waiting -= out->waiters_n;
-	g->waiting_events -= out->events_n;
+	g->moved_ms = clock_mono_ms();
 	g->working++;
-	if (g->idle_n)
-		out->db = g->idle[--g->idle_n];
 }
 
-static enum err store_group(struct group_commit *g, struct group *group,
+/* Of one request its own rows, of many a copy of all. */
+static enum err store_group(struct group_commit *g, struct db **db, const struct group *group,
                             enum activity_outcome *outcomes, struct errbuf *eb)
 {
-	struct activity_rows *rows = activity_rows_new();
-	for (const struct waiter *w = group->first; w; w = w->next)
-		activity_rows_append(rows, w->rows);
-	enum err rc = store_all(g, &group->db, rows, outcomes, eb);
-	if (is_data(group->db, rc)) {
+	bool alone = group->parts_n == 1;
+	struct activity_rows *rows = alone ? group->first->rows : activity_rows_new();
+	for (const struct group_part *p = alone ? NULL : group->first; p; p = p->next)
+		activity_rows_append(rows, p->rows);
+	enum err rc = store_all(g, db, rows, outcomes, eb);
+	if (is_data(*db, rc)) {
 		err_clear(eb);
-		rc = store_some(g, &group->db, rows, 0, group->events_n, true, outcomes, eb);
+		rc = store_some(g, db, rows, 0, group->events_n, true, outcomes, eb);
 	}
-	activity_rows_free(rows);
+	if (!alone)
+		activity_rows_free(rows);
 	return rc;
 }
 
-static void tell_one(struct waiter *w, enum err rc, const enum activity_outcome *outcomes,
+/* `outcomes` of all of them, in their order; NULL after an error. */
+static void tell_all(struct group_part *first, enum err rc, const enum activity_outcome *outcomes,
                      const struct errbuf *why)
 {
-	for (int i = 0; rc == ERR_OK && i < activity_rows_n(w->rows); i++)
-		w->outcomes[i] = outcomes[i];
-	if (rc != ERR_OK)
-		*w->eb = *why;
-	w->rc = rc;
-	w->told_n++;
-	w->state = DONE;
-	(void)sem_post(&w->told);
-}
-
-static void tell_all(struct waiter *first, enum err rc, const enum activity_outcome *outcomes,
-                     const struct errbuf *why)
-{
-	for (struct waiter *w = first, *next; w; w = next) {
-		next = w->next;
-		int n = activity_rows_n(w->rows);
-		tell_one(w, rc, outcomes, why);
+	for (struct group_part *p = first, *next; p; p = next) {
+		next = p->next;
+		int n = activity_rows_n(p->rows);
+		if (rc == ERR_OK)
+			memcpy(p->outcomes, outcomes, (size_t)n * sizeof *outcomes);
+		else
+			*p->eb = *why;
 		outcomes = rc == ERR_OK ? outcomes + n : NULL;
+		p->rc = rc;
+		p->done(p);
 	}
 }
 
-/* With the mutex held: all that wait. */
-static struct waiter *take_all(struct group_commit *g)
+/* With the mutex held: those who wait since before `before_ms`. */
+static struct group_part *take_older(struct group_commit *g, int64_t before_ms)
 {
-	struct waiter *first = g->head;
-	for (struct waiter *w = first; w; w = w->next)
-		w->state = TAKEN;
-	g->head = NULL;
-	g->tail = &g->head;
-	g->waiting = g->waiting_events = 0;
+	struct group_part *first = NULL, **end = &first;
+	while (g->head && g->head->since_ms < before_ms) {
+		*end = pop(g);
+		end = &(*end)->next;
+	}
 	return first;
-}
-
-/* With the mutex held. Returns who shall not wait for a database that is away. */
-static struct waiter *end_work(struct group_commit *g, struct group *group, enum err rc)
-{
-	struct waiter *in_vain = NULL;
-	g->working--;
-	g->transactions_n++;
-	g->events_n += rc == ERR_OK ? group->events_n : 0;
-	if (rc == ERR_DB_DOWN)
-		breaker_failed(&g->breaker, clock_mono_ms());
-	else if (g->breaker.state != BREAKER_CLOSED && rc == ERR_OK)
-		breaker_succeeded(&g->breaker);
-	if (rc == ERR_DB_DOWN && g->breaker.state == BREAKER_OPEN)
-		in_vain = take_all(g);
-	if (group->db && db_alive(group->db) && g->idle_n < GROUP_CONNECTIONS) {
-		g->idle[g->idle_n++] = group->db;
-		group->db = NULL;
-	}
-	if (g->head) { /* it works next, or finds that another one does */
-		g->head->told_n++;
-		(void)sem_post(&g->head->told);
-	}
-	return in_vain;
 }
 
 /* With the mutex held. */
@@ -315,103 +252,187 @@ static bool may_work(const struct group_commit *g)
 	       (g->working == 0 || (g->working < GROUP_CONNECTIONS && g->waiting_events >= MANY));
 }
 
-/* With the mutex held, which is let go. */
-static void work(struct group_commit *g)
+/* With the mutex held. */
+static void call_one(struct group_commit *g)
+{
+	if (g->called || !may_work(g))
+		return;
+	g->called = true;
+	(void)pthread_cond_signal(&g->work);
+}
+
+/* With the mutex held. Returns who shall not wait for a database that is away. */
+static struct group_part *end_work(struct group_commit *g, const struct group *group, enum err rc)
+{
+	struct group_part *in_vain = NULL;
+	g->working--;
+	g->moved_ms = clock_mono_ms();
+	g->transactions_n++;
+	g->events_n += rc == ERR_OK ? group->events_n : 0;
+	if (rc == ERR_DB_DOWN)
+		breaker_failed(&g->breaker, clock_mono_ms());
+	else if (g->breaker.state != BREAKER_CLOSED && rc == ERR_OK)
+		breaker_succeeded(&g->breaker);
+	if (rc == ERR_DB_DOWN && g->breaker.state == BREAKER_OPEN)
+		in_vain = take_older(g, INT64_MAX);
+	call_one(g);
+	return in_vain;
+}
+
+/* With the mutex held, which is let go meanwhile. */
+static void work(struct group_commit *g, struct db **db)
 {
 	struct group group;
 	struct errbuf eb = {0};
 	take(g, &group);
+	call_one(g);
 	(void)pthread_mutex_unlock(&g->mutex);
 	enum activity_outcome *outcomes = mem_alloc((size_t)(group.events_n + 1) * sizeof *outcomes);
-	enum err rc = store_group(g, &group, outcomes, &eb);
+	enum err rc = store_group(g, db, &group, outcomes, &eb);
+	if (*db && !db_alive(*db)) {
+		db_close(*db);
+		*db = NULL;
+	}
 	(void)pthread_mutex_lock(&g->mutex);
-	struct waiter *in_vain = end_work(g, &group, rc);
+	struct group_part *in_vain = end_work(g, &group, rc);
 	(void)pthread_mutex_unlock(&g->mutex);
 	tell_all(group.first, rc, outcomes, &eb);
 	tell_all(in_vain, rc, NULL, &eb);
 	free(outcomes);
-	db_close(group.db);
+	(void)pthread_mutex_lock(&g->mutex);
 }
 
-/* ---- waiting --------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static void *store_main(void *arg)
+{
+	struct group_commit *g = arg;
+	struct db *db = NULL;
+	crash_thread_begin();
+	(void)pthread_mutex_lock(&g->mutex);
+	while (!g->ending) {
+		if (may_work(g)) {
+			g->called = false;
+			work(g, &db);
+			continue;
+		}
+		(void)pthread_cond_wait(&g->work, &g->mutex);
+		g->called = false;
+	}
+	(void)pthread_mutex_unlock(&g->mutex);
+	db_close(db);
+	crash_thread_end();
+	return NULL;
+}
+
+static void *late_main(void *arg)
+{
+	struct group_commit *g = arg;
+	struct errbuf eb = {0};
+	(void)err_set(&eb, ERR_BUSY, "no transaction began within %lld s",
+	              (long long)g->wait_ms / 1000);
+	crash_thread_begin();
+	(void)pthread_mutex_lock(&g->mutex);
+	while (!g->ending) {
+		const struct timespec until = clock_timespec(clock_mono_ms() + LATE_TICK_MS);
+		(void)pthread_cond_clockwait(&g->end, &g->mutex, CLOCK_MONOTONIC, &until);
+		struct group_part *late = take_older(g, clock_mono_ms() - g->wait_ms);
+		(void)pthread_mutex_unlock(&g->mutex);
+		tell_all(late, ERR_BUSY, NULL, &eb);
+		(void)pthread_mutex_lock(&g->mutex);
+	}
+	(void)pthread_mutex_unlock(&g->mutex);
+	crash_thread_end();
+	return NULL;
+}
+
+struct group_commit *group_commit_start(const struct conf *conf)
+{
+	struct group_commit *g = mem_alloc(sizeof *g);
+	*g = (struct group_commit){.conf = conf,
+	                           .events_max = (int)conf_int(conf, CONF_EVENT_BATCH_SIZE),
+	                           .threads = (int)conf_int(conf, CONF_HTTP_THREADS),
+	                           .wait_ms = conf_int(conf, CONF_EVENT_FLUSH_INTERVAL) * 1000};
+	g->tail = &g->head;
+	must(pthread_mutex_init(&g->mutex, NULL) == 0);
+	must(pthread_cond_init(&g->work, NULL) == 0 && pthread_cond_init(&g->end, NULL) == 0);
+	for (int i = 0; i < GROUP_CONNECTIONS; i++)
+		must(pthread_create(&g->storing[i], NULL, store_main, g) == 0);
+	must(pthread_create(&g->late, NULL, late_main, g) == 0);
+	return g;
+}
+
+void group_commit_stop(struct group_commit *g)
+{
+	if (!g)
+		return;
+	(void)pthread_mutex_lock(&g->mutex);
+	g->ending = true;
+	(void)pthread_cond_broadcast(&g->work);
+	(void)pthread_cond_broadcast(&g->end);
+	(void)pthread_mutex_unlock(&g->mutex);
+	for (int i = 0; i < GROUP_CONNECTIONS; i++)
+		(void)pthread_join(g->storing[i], NULL);
+	(void)pthread_join(g->late, NULL);
+	(void)pthread_cond_destroy(&g->work);
+	(void)pthread_cond_destroy(&g->end);
+	(void)pthread_mutex_destroy(&g->mutex);
+	free(g);
+}
+
+/* ---- coming ---------------------------------------------------------------------------------- */
 
 /* With the mutex held. */
-static void enqueue(struct group_commit *g, struct waiter *w)
+static enum err let_in(struct group_commit *g, const struct group_part *p, struct errbuf *eb)
 {
-	*g->tail = w;
-	g->tail = &w->next;
-	g->waiting++;
-	g->waiting_events += activity_rows_n(w->rows);
+	int64_t now_ms = clock_mono_ms();
+	bool stuck = g->working > 0 && now_ms - g->moved_ms > STUCK_MS;
+	if (!breaker_allows(&g->breaker, now_ms))
+		return err_set(eb, ERR_DB_DOWN, "analytics_db did not answer a moment ago");
+	if ((stuck && g->waiting >= g->threads) ||
+	    g->waiting_bytes + activity_rows_bytes(p->rows) > QUEUE_BYTES)
+		return err_set(eb, ERR_BUSY, "%d requests wait for the database already", g->waiting);
+	return ERR_OK;
 }
 
-static void leave(struct group_commit *g, struct waiter *w)
+void group_commit_put(struct group_commit *g, struct group_part *p)
 {
-	struct waiter **at = &g->head;
-	for (; *at != w; at = &(*at)->next)
-		must(*at != NULL);
-	*at = w->next;
-	if (!*at)
-		g->tail = at;
-	g->waiting--;
-	g->waiting_events -= activity_rows_n(w->rows);
-	w->state = DONE;
-	w->rc = err_set(w->eb, ERR_BUSY, "no transaction began within %lld s",
-	                (long long)g->wait_ms / 1000);
-}
-
-/* True once it is told; false when the time to begin is over. */
-static bool wait_told(struct waiter *w, const struct timespec *until)
-{
-	for (;;) {
-		int rc = w->state == WAITS ? sem_clockwait(&w->told, CLOCK_MONOTONIC, until)
-		                           : sem_wait(&w->told);
-		if (rc == 0)
-			return true;
-		if (errno == ETIMEDOUT)
-			return false;
+	(void)pthread_mutex_lock(&g->mutex);
+	enum err rc = let_in(g, p, p->eb);
+	if (rc == ERR_OK) {
+		p->next = NULL;
+		p->since_ms = clock_mono_ms();
+		*g->tail = p;
+		g->tail = &p->next;
+		g->waiting++;
+		g->waiting_events += activity_rows_n(p->rows);
+		g->waiting_bytes += activity_rows_bytes(p->rows);
+		call_one(g);
+	}
+	(void)pthread_mutex_unlock(&g->mutex);
+	if (rc != ERR_OK) {
+		p->rc = rc;
+		p->done(p);
 	}
 }
 
-static void wait(struct group_commit *g, struct waiter *w)
+static void wake(struct group_part *p)
 {
-	const struct timespec until = clock_timespec(clock_mono_ms() + g->wait_ms);
-	int told_n = 0;
-	while (w->state != DONE || told_n < w->told_n) {
-		bool late = !wait_told(w, &until);
-		told_n += !late;
-		if (w->state != WAITS)
-			continue;
-		(void)pthread_mutex_lock(&g->mutex);
-		if (w->state == WAITS && may_work(g)) {
-			work(g);
-			continue;
-		}
-		if (w->state == WAITS && late) {
-			leave(g, w);
-			told_n = w->told_n;
-		}
-		(void)pthread_mutex_unlock(&g->mutex);
-	}
+	(void)sem_post(p->arg);
 }
 
-enum err group_commit_store(struct group_commit *g, const struct activity_rows *rows,
+enum err group_commit_store(struct group_commit *g, struct activity_rows *rows,
                             enum activity_outcome *outcomes, struct errbuf *eb)
 {
-	struct waiter w = {.rows = rows, .outcomes = outcomes, .eb = eb};
-	(void)pthread_mutex_lock(&g->mutex);
-	if (!breaker_allows(&g->breaker, clock_mono_ms())) {
-		(void)pthread_mutex_unlock(&g->mutex);
-		return err_set(eb, ERR_DB_DOWN, "analytics_db did not answer a moment ago");
-	}
-	must(sem_init(&w.told, 0, 0) == 0);
-	enqueue(g, &w);
-	if (may_work(g))
-		work(g);
-	else
-		(void)pthread_mutex_unlock(&g->mutex);
-	wait(g, &w);
-	(void)sem_destroy(&w.told);
-	return w.rc;
+	sem_t told;
+	struct group_part p = {
+		.rows = rows, .outcomes = outcomes, .eb = eb, .done = wake, .arg = &told};
+	must(sem_init(&told, 0, 0) == 0);
+	group_commit_put(g, &p);
+	while (sem_wait(&told) != 0)
+		continue;
+	(void)sem_destroy(&told);
+	return p.rc;
 }
 
 void group_commit_recovered(struct group_commit *g)

@@ -283,8 +283,7 @@ static const char *bearer(const struct call *c)
 	return text + strspn(text, " ");
 }
 
-/* What was shown besides a cookie. A key may stand elsewhere where pages send events: none of those
- * ways is an address of ours that anybody looks at. */
+/* What was shown besides a cookie. A key may stand elsewhere where pages send events. */
 static const char *token_of(const struct call *c)
 {
 	const char *token = bearer(c), *key = request_param(c->req, "HTTP_X_WRITE_KEY");
@@ -366,6 +365,12 @@ bool identity_may(const struct identity *who, const struct route *route, const s
 	if (who->kind == IDENTITY_KEY)
 		return (scopes & who->scopes) != 0 && (!who->is_public || route->write_key);
 	return who->role >= access;
+}
+
+bool identity_is_exposed(const struct call *c)
+{
+	const char *token = token_of(c);
+	return token && !c->who.is_public && token == request_query_find(c->req, "key");
 }
 
 bool identity_is_at_home(const struct call *c)

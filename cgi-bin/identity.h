@@ -57,6 +57,10 @@ MUST_CHECK enum err identity_ticket_rules(const struct conf *conf, struct token_
  * for nothing else. */
 bool identity_is_at_home(const struct call *c);
 
+/* Whether the asker has shown a key in the address that must not stand there: addresses are logged,
+ * kept in histories and sent on. */
+bool identity_is_exposed(const struct call *c);
+
 /* Whether ids of customers are for them: those of analysts and admins, and of admin's keys. */
 bool identity_sees_customers(const struct identity *who);
 

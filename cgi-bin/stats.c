@@ -125,7 +125,7 @@ static void log_call(const struct call *c, int64_t total_us)
 {
 	LOG(total_us > SLOW_US ? LOG_WARNING : LOG_DEBUG,
 	    total_us > SLOW_US ? "request_slow" : "request", LOG_STR("method", c->req->method_text),
-	    LOG_STR("path", c->req->path), LOG_STR("route", c->route ? c->route->path : "none"),
+	    LOG_STR("path", c->req->log_path), LOG_STR("route", c->route ? c->route->path : "none"),
 	    LOG_INT("status", c->reply->status), LOG_INT("us", total_us),
 	    LOG_INT("queue_us", c->queue_us), LOG_INT("db_us", c->db_us),
 	    LOG_STR("request_id", c->req->request_id), LOG_END);

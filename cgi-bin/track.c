@@ -41,6 +41,11 @@ struct tracking {
 	const char *source;
 	struct fate *fates;
 	int n;
+	void (*answer)(const struct tracking *t);
+	enum activity_outcome *outcomes; /* of the rows */
+	struct group_part part;          /* of a transaction */
+	int64_t begun_us;
+	struct errbuf eb;
 };
 
 /* ---- who sends ------------------------------------------------------------------------------- */
@@ -208,13 +213,13 @@ static void take_event(struct tracking *t, const struct jnode *event, struct fat
 
 /* ---- storing --------------------------------------------------------------------------------- */
 
-static void fill_fates(struct tracking *t, const enum activity_outcome *outcomes)
+static void fill_fates(struct tracking *t)
 {
 	for (int i = 0; i < t->n; i++) {
 		struct fate *f = &t->fates[i];
 		if (f->place < 0)
 			continue;
-		f->outcome = outcomes[f->place];
+		f->outcome = t->outcomes[f->place];
 		if (f->outcome == ACTIVITY_CONFLICT) {
 			f->reason = "conflict";
 			f->field = "event_id";
@@ -229,23 +234,58 @@ static void fill_fates(struct tracking *t, const enum activity_outcome *outcomes
 	}
 }
 
-/* Where there is nothing to keep, the answer does not depend on whether it could be counted. */
-static enum err store(struct tracking *t, struct errbuf *eb)
+/* For /metrics: what was taken in. */
+static void count(const struct tracking *t)
 {
-	int n = activity_rows_n(t->rows);
-	bool kept = n > 0;
-	int64_t begun_us = clock_mono_us();
-	enum activity_outcome *outcomes =
-		arena_array(t->c->req->arena, (size_t)n + 1, sizeof *outcomes);
+	for (int i = 0; i < t->n; i++)
+		if (t->fates[i].type && t->fates[i].outcome == ACTIVITY_STORED)
+			stats_events(t->fates[i].type, 1);
+}
+
+/* Busy or away: whoever sends keeps its events and comes again. */
+static void answer(struct tracking *t, enum err rc)
+{
+	if (rc == ERR_OK) {
+		count(t);
+		t->answer(t);
+	} else {
+		call_refuse(t->c, rc == ERR_TIMEOUT ? 503 : 0, NULL, &t->eb);
+	}
+	activity_rows_free(t->rows);
+	sink_batch_free(t->batch);
+	if (t->setup)
+		activity_setup_release(t->c, t->setup);
+}
+
+/* Where there is nothing to keep, the answer does not depend on whether it could be counted. */
+static void stored(struct group_part *part)
+{
+	struct tracking *t = part->arg;
+	struct call *c = t->c;
+	bool kept = activity_rows_n(t->rows) > 0;
+	c->db_us += clock_mono_us() - t->begun_us;
 	for (int i = 0; i < t->n; i++)
 		kept = kept || t->fates[i].outcome == ACTIVITY_QUARANTINED;
-	enum err rc = group_commit_store(t->c->web->group, t->rows, outcomes, eb);
-	t->c->db_us += clock_mono_us() - begun_us;
-	if (rc != ERR_OK && kept)
-		return rc;
-	err_clear(eb);
-	fill_fates(t, outcomes);
-	return ERR_OK;
+	if (part->rc == ERR_OK || !kept) {
+		err_clear(&t->eb);
+		fill_fates(t);
+		answer(t, ERR_OK);
+	} else {
+		answer(t, part->rc);
+	}
+	call_end(c);
+}
+
+/* Answered by who commits it, at any moment from here on. */
+static void store(struct tracking *t)
+{
+	size_t n = (size_t)activity_rows_n(t->rows);
+	t->begun_us = clock_mono_us();
+	t->outcomes = arena_array(t->c->req->arena, n + 1, sizeof *t->outcomes);
+	t->part = (struct group_part){
+		.rows = t->rows, .outcomes = t->outcomes, .eb = &t->eb, .done = stored, .arg = t};
+	call_put_off(t->c);
+	group_commit_put(t->c->web->group, &t->part);
 }
 
 /* What is in Kafka is acknowledged: which of it was there before, the stream finds out. What stays
@@ -262,35 +302,33 @@ static enum err send(struct tracking *t, struct errbuf *eb)
 	return rc;
 }
 
-/* For /metrics: what was taken in. */
-static void count(const struct tracking *t)
+static void take_events(struct tracking *t, const struct jnode *list, const struct jnode *one)
 {
-	for (int i = 0; i < t->n; i++)
-		if (t->fates[i].type && t->fates[i].outcome == ACTIVITY_STORED)
-			stats_events(t->fates[i].type, 1);
-}
-
-static enum err track(struct tracking *t, const struct jnode *list, const struct jnode *one,
-                      struct errbuf *eb)
-{
-	enum err rc = activity_setup_get(t->c, &t->setup, eb);
-	if (rc != ERR_OK)
-		return rc;
+	int at = 0;
 	t->n = list ? (int)list->n : 1;
 	t->fates = arena_array(t->c->req->arena, (size_t)t->n, sizeof *t->fates);
 	t->rows = activity_rows_new();
 	t->batch = t->c->web->sink ? sink_batch_new() : NULL;
 	fill_sender(t);
-	int at = 0;
 	for (const struct jnode *e = list ? list->first : one; e; e = list ? e->next : NULL)
 		take_event(t, e, &t->fates[at++]);
-	rc = t->batch ? send(t, eb) : store(t, eb);
+}
+
+static void track(struct call *c, const struct jnode *list, const struct jnode *one,
+                  void (*say)(const struct tracking *t))
+{
+	struct tracking *t = arena_array(c->req->arena, 1, sizeof *t);
+	*t = (struct tracking){.c = c, .answer = say};
+	enum err rc = activity_setup_get(c, &t->setup, &t->eb);
 	if (rc == ERR_OK)
-		count(t);
-	activity_rows_free(t->rows);
-	sink_batch_free(t->batch);
-	activity_setup_release(t->c, t->setup);
-	return rc;
+		take_events(t, list, one);
+	if (rc == ERR_OK && !t->batch) {
+		store(t);
+		return;
+	}
+	if (rc == ERR_OK)
+		rc = send(t, &t->eb);
+	answer(t, rc);
 }
 
 static bool read_body(struct call *c, const struct jnode **top)
@@ -303,12 +341,6 @@ static bool read_body(struct call *c, const struct jnode **top)
 	(void)err_set_field(&eb, rc, "body", "%s", why.text);
 	call_refuse(c, rc == ERR_MALFORMED ? 400 : 0, NULL, &eb);
 	return false;
-}
-
-/* Busy or away: whoever sends keeps its events and comes again. */
-static void refuse_all(struct call *c, struct errbuf *eb)
-{
-	call_refuse(c, eb->code == ERR_TIMEOUT ? 503 : 0, NULL, eb);
 }
 
 /* ---- POST /events/track ---------------------------------------------------------------------- */
@@ -330,8 +362,10 @@ static const char *word_of(enum activity_outcome outcome)
 	return "rejected";
 }
 
-static void reply_one(struct call *c, const struct fate *f)
+static void reply_one(const struct tracking *t)
 {
+	struct call *c = t->c;
+	const struct fate *f = t->fates;
 	struct json j;
 	struct errbuf eb = {0};
 	if (*word_of(f->outcome) == 'r') {
@@ -351,16 +385,10 @@ static void reply_one(struct call *c, const struct fate *f)
 
 void track_one_handle(struct call *c)
 {
-	struct errbuf eb = {0};
-	struct tracking t = {.c = c};
 	const struct jnode *top;
 	c->handled = true;
-	if (!may_send(c) || !within_limit(c, 1) || !read_body(c, &top))
-		return;
-	if (track(&t, NULL, top, &eb) == ERR_OK)
-		reply_one(c, t.fates);
-	else
-		refuse_all(c, &eb);
+	if (may_send(c) && within_limit(c, 1) && read_body(c, &top))
+		track(c, NULL, top, reply_one);
 }
 
 /* ---- POST /events/batch ---------------------------------------------------------------------- */
@@ -389,8 +417,9 @@ static void put_fate(struct buf *b, int at, const struct fate *f)
 	buf_putc(b, '}');
 }
 
-static void reply_batch(struct call *c, const struct tracking *t)
+static void reply_batch(const struct tracking *t)
 {
+	struct call *c = t->c;
 	struct json j;
 	struct buf results;
 	int64_t n[ACTIVITY_REFUSED + 1] = {0};
@@ -441,17 +470,11 @@ static bool find_list(struct call *c, const struct jnode *top, const struct jnod
 
 void track_batch_handle(struct call *c)
 {
-	struct errbuf eb = {0};
-	struct tracking t = {.c = c};
 	const struct jnode *top, *list;
 	c->handled = true;
-	if (!may_send(c) || !read_body(c, &top) || !find_list(c, top, &list) ||
-	    !within_limit(c, (int)list->n))
-		return;
-	if (track(&t, list, NULL, &eb) == ERR_OK)
-		reply_batch(c, &t);
-	else
-		refuse_all(c, &eb);
+	if (may_send(c) && read_body(c, &top) && find_list(c, top, &list) &&
+	    within_limit(c, (int)list->n))
+		track(c, list, NULL, reply_batch);
 }
 
 /* ---- GET /events/{event_id} ------------------------------------------------------------------ */

@@ -95,7 +95,7 @@ static void live_changed(struct watch *watch)
 	(void)pthread_mutex_unlock(&watch->lock);
 }
 
-static void activity_changed(struct watch *watch)
+void watch_activity_changed(struct watch *watch)
 {
 	(void)pthread_mutex_lock(&watch->lock);
 	watch->state.activity_epoch++;
@@ -111,7 +111,7 @@ static void on_notify(void *arg, const char *channel, const char *payload)
 	else if (strcmp(channel, "takings_live") == 0 || strcmp(channel, "takings_bookings") == 0)
 		live_changed(watch);
 	else if (strcmp(channel, "takings_activity") == 0)
-		activity_changed(watch);
+		watch_activity_changed(watch);
 	else if (num_parse_int(payload, 0, INT64_MAX, &version))
 		set_version(watch, version);
 }

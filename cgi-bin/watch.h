@@ -30,6 +30,7 @@ struct watch_state watch_state_get(struct watch *watch);
 
 /* Something was changed by this very call: do not wait to hear of it. */
 void watch_access_changed(struct watch *watch);
+void watch_activity_changed(struct watch *watch);
 
 /* Waits until figures of this version are known, at most until `deadline_ms` (monotonic);
  * false if they are not, and at once where a

@@ -1,7 +1,6 @@
 ((w,d,n,l,u)=>{
-let me=d.currentScript,url=me.src.replace(/static\/tracker.*/,'events/batch?key='+me.dataset.key)
-let off=n.doNotTrack==1||w.doNotTrack==1||n.globalPrivacyControl,early=w.takings?.q||[]
-let on=[],t,bad,seen,mem={}
+let me=d.currentScript,url=me.src.replace(/static.tracker.*/,'events/batch?key='+me.dataset.key)
+let off=n.doNotTrack==1||w.doNotTrack==1||n.globalPrivacyControl,early=w.takings?.q||[],on=[],t,bad,seen,mem={}
 let kv=(k,v)=>{
 try{
 let area=k=='s'?sessionStorage:localStorage
@@ -18,13 +17,14 @@ let body=a=>JSON.stringify(a.map(e=>({...e,sent_at:Date.now()})))
 let plan=ms=>t||=setTimeout(send,ms)
 let send=()=>{
 t=clearTimeout(t)
-if(on[0]||!(on=all().slice(0,20))[0])return
+if(off||on[0]||!(on=all().slice(0,20))[0])return
 let b=body(on)
-fetch(url,{method:'POST',body:b,keepalive:b.length<2e4,credentials:'omit'}).catch(e=>e).then(r=>{
-bad=!(r.status<500)||r.status==429
-if(!bad)kv('q',rest())
+fetch(url,{method:'POST',body:b,keepalive:b.length<2e4,credentials:'omit'}).catch(e=>e).then(({status:c})=>{
+off||=c==401||c==403
+bad=!(c<500)||c==429
+bad||kv('q',rest())
 on=[]
-if(all()[0])plan(bad?2e4:0)
+all()[0]&&plan(bad?2e4:0)
 })
 }
 let track=(type,more)=>{
@@ -39,7 +39,7 @@ plan(50)
 }
 let view=()=>{
 let page=l.pathname+l.search,utm=k=>new URLSearchParams(l.search).get('utm_'+k)||u
-if(page!=seen)track('page_view',{referrer:!seen&&d.referrer||u,utm_source:utm('source'),utm_campaign:utm('campaign')})
+page!=seen&&track('page_view',{referrer:!seen&&d.referrer||u,utm_source:utm('source'),utm_campaign:utm('campaign')})
 seen=page
 }
 w.takings=track

@@ -8,9 +8,10 @@
  * against a close.
  *
  * Who touches what: a connection belongs to the epoll set while idle and to
- * one worker while busy (EPOLLONESHOT sees to that). Only its worker frees it.
- * The main thread only ever calls shutdown() on it, under the lock. */
-#include "web/fcgi.h"
+ * one worker while busy (EPOLLONESHOT sees to that), or, where the request was put
+ * off, to whoever answers it. Only they free it. The main thread only ever calls
+ * shutdown() on it, under the lock. */
+#include "web/fcgi_internal.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -18,6 +19,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +33,6 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
-#include "web/fcgi_socket.h"
 
 /* fcgiapp.h says not to use these fields. They have stood there since 2.4.0. */
 _Static_assert(offsetof(FCGX_Request, ipcFd) == 48, "libfcgi: FCGX_Request has changed");
@@ -40,8 +41,6 @@ _Static_assert(offsetof(FCGX_Request, listen_sock) == 72, "libfcgi: FCGX_Request
 _Static_assert(sizeof(FCGX_Request) == 80, "libfcgi: FCGX_Request has changed");
 
 enum {
-	HEAD_MS = 500, /* first byte of a request to the end of its parameters */
-	BODY_MS = 5000,
 	SEND_MS = 5000,   /* without progress */
 	IDLE_MS = 120000, /* nginx gives up its kept connections after 60 s */
 	SHED_MS = 1000,   /* idle this long may go when files run out */
@@ -51,42 +50,7 @@ enum {
 	STOP_IDLE_MS = 500, /* a kept connection unused for so long is hardly taken up just now */
 	STOP_TICK_MS = 10,
 	STACK_BYTES = 2 * 1024 * 1024,
-	DRAIN_BYTES = 2 * REQUEST_BODY_BYTES, /* of an unwanted body, to keep the connection usable */
-	KEEP_BYTES = 1024 * 1024,             /* a worker's buffers above this are given back */
-};
-
-struct conn {
-	struct conn *next, **link;
-	int fd; /* ours; fcgx.ipcFd is a dup of it */
-	FCGX_Request fcgx;
-	bool busy;           /* a worker has it */
-	int64_t idle_at_ms;  /* monotonic; when it became idle */
-	int64_t deadline_ms; /* monotonic; reading must have ended by then; 0: not reading */
-};
-
-struct worker {
-	struct fcgi_server *server;
-	pthread_t thread;
-	struct arena arena;
-	struct reply reply;
-	struct buf out;
-};
-
-struct fcgi_server {
-	struct fcgi_socket socket;
-	int epoll_fd, leave_fd;
-	sigset_t old_mask;
-	int threads;
-	struct worker *workers;
-	fcgi_handler handler;
-	void *arg;
-	void (*hup_fn)(void *arg);
-	void *hup_arg;
-	pthread_mutex_t lock; /* guards all below, and the fields of each connection but fcgx */
-	struct conn *conns;
-	bool accepting;
-	bool stopping;
-	struct fcgi_stats stats;
+	POLLERS = 4, /* threads that wait for events; the others wait for them */
 };
 
 /* ---- small helpers ----------------------------------------------------- */
@@ -97,24 +61,10 @@ static void sleep_ms(int ms)
 	(void)nanosleep(&ts, NULL);
 }
 
-static void socket_timeout(int fd, int option, int ms)
+void fcgi_socket_timeout(int fd, int option, int ms)
 {
 	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 	(void)setsockopt(fd, SOL_SOCKET, option, &tv, sizeof tv);
-}
-
-static void count(struct fcgi_server *s, int64_t *counter)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	++*counter;
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-static void count_threads(struct fcgi_server *s, int by)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	s->stats.threads += by;
-	(void)pthread_mutex_unlock(&s->lock);
 }
 
 static int watch(struct fcgi_server *s, int op, int fd, unsigned events, void *what)
@@ -125,22 +75,6 @@ static int watch(struct fcgi_server *s, int op, int fd, unsigned events, void *w
 
 /* ---- connections ------------------------------------------------------- */
 
-static void conn_busy(struct fcgi_server *s, struct conn *c)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	c->busy = true;
-	c->deadline_ms = clock_mono_ms() + HEAD_MS;
-	s->stats.busy++;
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-static void conn_deadline(struct fcgi_server *s, struct conn *c, int64_t at_ms)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	c->deadline_ms = at_ms;
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
 static void conn_free(struct conn *c)
 {
 	FCGX_Free(&c->fcgx, c->fcgx.ipcFd >= 0);
@@ -148,30 +82,24 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
-static void conn_close(struct fcgi_server *s, struct conn *c)
+void fcgi_conn_close(struct fcgi_server *s, struct conn *c)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
-	s->stats.connections--;
-	s->stats.busy -= c->busy;
+	s->connections--;
 	(void)pthread_mutex_unlock(&s->lock);
 	conn_free(c);
 }
 
-/* Back to the epoll set. From the unlock on another worker may have it. */
-static void conn_idle(struct fcgi_server *s, struct conn *c)
+void fcgi_conn_idle(struct fcgi_server *s, struct conn *c)
 {
-	(void)pthread_mutex_lock(&s->lock);
-	s->stats.busy -= c->busy;
-	c->busy = false;
 	c->deadline_ms = 0;
 	c->idle_at_ms = clock_mono_ms();
-	int rc = watch(s, EPOLL_CTL_MOD, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c);
-	(void)pthread_mutex_unlock(&s->lock);
-	if (rc < 0)
-		conn_close(s, c);
+	c->busy = false;
+	if (watch(s, EPOLL_CTL_MOD, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c) < 0)
+		fcgi_conn_close(s, c);
 }
 
 /* Shuts down what has been idle for `idle_ms`. A worker then sees the end and
@@ -203,7 +131,7 @@ static void accept_failed(struct fcgi_server *s, const char *what)
 {
 	LOG(LOG_ERROR, "accept_failed", LOG_STR("call", what), LOG_STR("error", strerrordesc_np(errno)),
 	    LOG_END);
-	count(s, &s->stats.accept_errors_n);
+	s->accept_errors_n++;
 	conns_shut_idle(s, SHED_MS);
 	sleep_ms(EMFILE_SLEEP_MS);
 }
@@ -216,7 +144,7 @@ static void conn_link(struct fcgi_server *s, struct conn *c)
 	if (c->next)
 		c->next->link = &c->next;
 	s->conns = c;
-	s->stats.connections++;
+	s->connections++;
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -231,21 +159,13 @@ static void conn_open(struct fcgi_server *s, int fd)
 	struct conn *c = mem_alloc(sizeof *c);
 	c->fd = fd;
 	c->idle_at_ms = clock_mono_ms();
-	socket_timeout(fd, SO_RCVTIMEO, HEAD_MS);
-	socket_timeout(fd, SO_SNDTIMEO, SEND_MS);
+	fcgi_socket_timeout(fd, SO_RCVTIMEO, FCGI_HEAD_MS);
+	fcgi_socket_timeout(fd, SO_SNDTIMEO, SEND_MS);
 	(void)FCGX_InitRequest(&c->fcgx, -1, 0);
 	c->fcgx.ipcFd = dup_fd;
 	conn_link(s, c);
 	if (watch(s, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, c) < 0)
-		conn_close(s, c);
-}
-
-static bool is_stopping(struct fcgi_server *s)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	bool stopping = s->stopping;
-	(void)pthread_mutex_unlock(&s->lock);
-	return stopping;
+		fcgi_conn_close(s, c);
 }
 
 /* A socket that outlives us keeps its queue for whoever comes next. */
@@ -280,91 +200,7 @@ static void accept_one(struct fcgi_server *s)
 		accept_failed(s, "epoll_ctl"); /* without it nothing would ever be accepted again */
 }
 
-/* ---- one request ------------------------------------------------------- */
-
-static size_t stdin_read(void *source, char *into, size_t n)
-{
-	int got = FCGX_GetStr(into, (int)(n > 65536 ? 65536 : n), source);
-	return got > 0 ? (size_t)got : 0;
-}
-
-/* A body nobody wants is read away, else its records would precede the next request. */
-static bool stdin_drain(FCGX_Stream *in)
-{
-	char trash[4096];
-	for (size_t total = 0; total < DRAIN_BYTES;) {
-		size_t n = stdin_read(in, trash, sizeof trash);
-		if (n == 0)
-			return FCGX_GetError(in) == 0;
-		total += n;
-	}
-	return false;
-}
-
-static const struct pair *pairs_from_envp(struct arena *a, char **envp, size_t *out_n)
-{
-	size_t n = 0, kept = 0;
-	while (envp[n])
-		n++;
-	struct pair *pairs = arena_array(a, n + 1, sizeof *pairs);
-	for (size_t i = 0; i < n; i++) {
-		const char *eq = strchr(envp[i], '=');
-		if (!eq)
-			continue;
-		pairs[kept].name = arena_strndup(a, envp[i], (size_t)(eq - envp[i]));
-		pairs[kept++].value = eq + 1;
-	}
-	*out_n = kept;
-	return pairs;
-}
-
-/* Reads the request to its last byte. False with req->refused set if it is not served. */
-static bool request_receive(struct worker *w, struct conn *c, struct request *req,
-                            struct errbuf *eb)
-{
-	size_t n;
-	const struct pair *params = pairs_from_envp(&w->arena, c->fcgx.envp, &n);
-	enum err rc = request_parse(req, &w->arena, params, n, eb);
-	req->client_fd = c->fd;
-	conn_deadline(w->server, c, clock_mono_ms() + BODY_MS);
-	if (rc == ERR_OK)
-		rc = request_read_body(req, stdin_read, c->fcgx.in, eb);
-	if (!stdin_drain(c->fcgx.in))
-		c->fcgx.keepConnection = 0;
-	conn_deadline(w->server, c, 0);
-	return rc == ERR_OK;
-}
-
-static void request_answer(struct worker *w, struct conn *c)
-{
-	struct fcgi_server *s = w->server;
-	struct errbuf eb = {.code = ERR_OK};
-	struct request req;
-	reply_clear(&w->reply);
-	if (request_receive(w, c, &req, &eb)) {
-		s->handler(&req, &w->reply, s->arg);
-	} else {
-		reply_problem(&w->reply, &req, req.refused, NULL, &eb);
-		count(s, &s->stats.refused_n);
-	}
-	reply_render(&w->reply, &req, &w->out);
-	for (size_t at = 0; at < w->out.len;) {
-		size_t n = w->out.len - at < (1u << 20) ? w->out.len - at : 1u << 20;
-		if (FCGX_PutStr(w->out.data + at, (int)n, c->fcgx.out) < 0)
-			break;
-		at += n;
-	}
-	count(s, &s->stats.served_n);
-}
-
-static void worker_reset(struct worker *w)
-{
-	arena_reset(&w->arena);
-	if (w->out.cap > KEEP_BYTES)
-		buf_fini(&w->out);
-	if (w->reply.body.cap > KEEP_BYTES)
-		buf_fini(&w->reply.body);
-}
+/* ---- serving ----------------------------------------------------------- */
 
 static bool at_end(int fd)
 {
@@ -372,46 +208,47 @@ static bool at_end(int fd)
 	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Serves the request whose first bytes are there; true if another may follow. */
-static bool request_serve(struct worker *w, struct conn *c)
-{
-	c->fcgx.keepConnection = 1; /* or FCGX_Accept_r closes the connection first */
-	if (FCGX_Accept_r(&c->fcgx) < 0) {
-		count(w->server, &w->server->stats.broken_n);
-		return false;
-	}
-	request_answer(w, c);
-	if (is_stopping(w->server)) /* nginx sees the end together with the reply */
-		c->fcgx.keepConnection = 0;
-	int keep = c->fcgx.keepConnection;
-	FCGX_Finish_r(&c->fcgx);
-	worker_reset(w);
-	if (keep && c->fcgx.ipcFd < 0)
-		count(w->server, &w->server->stats.broken_n);
-	return c->fcgx.ipcFd >= 0;
-}
-
 static void conn_ready(struct worker *w, struct conn *c, unsigned events)
 {
-	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) && at_end(c->fd)) {
-		conn_close(w->server, c);
-		return;
-	}
-	conn_busy(w->server, c);
-	if (request_serve(w, c))
-		conn_idle(w->server, c);
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) && at_end(c->fd))
+		fcgi_conn_close(w->server, c);
 	else
-		conn_close(w->server, c);
+		fcgi_conn_serve(w, c);
 }
 
 /* ---- threads ----------------------------------------------------------- */
 
+/* Each event wakes a thread that waits for one, also where one that is awake takes it first: the
+ * fewer wait, the fewer are woken in vain. False: it is time to leave. */
+static bool poll_begin(struct fcgi_server *s)
+{
+	(void)pthread_mutex_lock(&s->turn);
+	s->parked++;
+	while (s->pollers >= POLLERS && !s->leaving)
+		(void)pthread_cond_wait(&s->wanted, &s->turn);
+	s->parked--;
+	s->pollers++;
+	bool stay = !s->leaving;
+	(void)pthread_mutex_unlock(&s->turn);
+	return stay;
+}
+
+/* Somebody always waits for events, unless all are at work. */
+static void poll_end(struct fcgi_server *s)
+{
+	(void)pthread_mutex_lock(&s->turn);
+	if (--s->pollers == 0 && s->parked)
+		(void)pthread_cond_signal(&s->wanted);
+	(void)pthread_mutex_unlock(&s->turn);
+}
+
 static void worker_loop(struct worker *w)
 {
 	struct fcgi_server *s = w->server;
-	for (;;) {
+	while (poll_begin(s)) {
 		struct epoll_event ev;
 		int n = epoll_wait(s->epoll_fd, &ev, 1, -1);
+		poll_end(s);
 		if (n == 1 && ev.data.ptr == &s->leave_fd)
 			return;
 		if (n == 1 && ev.data.ptr == s)
@@ -427,15 +264,11 @@ static void *worker_main(void *p)
 {
 	struct worker *w = p;
 	crash_thread_begin();
-	arena_init(&w->arena);
-	buf_init(&w->out);
-	reply_init(&w->reply, &w->arena);
-	count_threads(w->server, 1);
+	w->server->threads_n++;
 	worker_loop(w);
-	count_threads(w->server, -1);
-	reply_fini(&w->reply);
-	buf_fini(&w->out);
-	arena_fini(&w->arena);
+	w->server->threads_n--;
+	if (w->now)
+		fcgi_exchange_free(w->now);
 	crash_thread_end();
 	return NULL;
 }
@@ -468,6 +301,10 @@ static bool threads_end(struct fcgi_server *s, int started, int64_t deadline_ms)
 	bool all = true;
 	struct timespec until = clock_timespec(deadline_ms);
 	must(write(s->leave_fd, &one, sizeof one) == (ssize_t)sizeof one);
+	(void)pthread_mutex_lock(&s->turn);
+	s->leaving = true;
+	(void)pthread_cond_broadcast(&s->wanted);
+	(void)pthread_mutex_unlock(&s->turn);
 	for (int i = 0; i < started; i++)
 		if (pthread_clockjoin_np(s->workers[i].thread, NULL, CLOCK_MONOTONIC, &until) != 0)
 			all = false;
@@ -516,7 +353,8 @@ static struct fcgi_server *server_new(int threads, fcgi_handler handler, void *a
 	s->workers = mem_alloc((size_t)threads * sizeof *s->workers);
 	s->handler = handler;
 	s->arg = arg;
-	(void)pthread_mutex_init(&s->lock, NULL);
+	must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_mutex_init(&s->turn, NULL) == 0);
+	must(pthread_cond_init(&s->wanted, NULL) == 0);
 	stop_signals(&set);
 	(void)pthread_sigmask(SIG_BLOCK, &set, &s->old_mask);
 	return s;
@@ -550,6 +388,10 @@ void fcgi_close(struct fcgi_server *s)
 	if (!s)
 		return;
 	fcgi_socket_unlink(&s->socket);
+	for (struct exchange *next, *x = s->spare; x; x = next) {
+		next = x->next;
+		fcgi_exchange_free(x);
+	}
 	for (struct conn *next, *c = s->conns; c; c = next) {
 		next = c->next;
 		conn_free(c);
@@ -558,6 +400,8 @@ void fcgi_close(struct fcgi_server *s)
 	close_if_open(s->epoll_fd);
 	close_if_open(s->leave_fd);
 	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_mutex_destroy(&s->turn);
+	(void)pthread_cond_destroy(&s->wanted);
 	(void)pthread_sigmask(SIG_SETMASK, &s->old_mask, NULL);
 	free(s->workers);
 	free(s);
@@ -571,9 +415,13 @@ void fcgi_on_hup(struct fcgi_server *s, void (*fn)(void *arg), void *arg)
 
 void fcgi_stats_get(struct fcgi_server *s, struct fcgi_stats *out)
 {
-	(void)pthread_mutex_lock(&s->lock);
-	*out = s->stats;
-	(void)pthread_mutex_unlock(&s->lock);
+	*out = (struct fcgi_stats){.threads = s->threads_n,
+	                           .busy = s->busy,
+	                           .connections = s->connections,
+	                           .served_n = s->served_n,
+	                           .refused_n = s->refused_n,
+	                           .broken_n = s->broken_n,
+	                           .accept_errors_n = s->accept_errors_n};
 }
 
 /* ---- running and stopping ---------------------------------------------- */
@@ -610,9 +458,7 @@ static bool is_quiet(struct fcgi_server *s)
 
 static void drain(struct fcgi_server *s, int64_t deadline_ms)
 {
-	(void)pthread_mutex_lock(&s->lock);
 	s->stopping = true;
-	(void)pthread_mutex_unlock(&s->lock);
 	fcgi_socket_unlink(&s->socket);
 	while (!is_quiet(s) && clock_mono_ms() < deadline_ms) {
 		conns_shut_idle(s, STOP_IDLE_MS);
@@ -639,7 +485,7 @@ enum err fcgi_run(struct fcgi_server *s, struct errbuf *eb)
 	if (rc == ERR_OK)
 		drain(s, deadline_ms);
 	/* Whoever is still busy now has had its time; the others need a moment to leave. */
-	if (!threads_end(s, started, deadline_ms + 100))
+	if (!threads_end(s, started, deadline_ms + 100) || s->put_off_n > 0)
 		return err_set(eb, ERR_TIMEOUT, "a request was still running %d ms after the stop",
 		               STOP_MS);
 	return rc;

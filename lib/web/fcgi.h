@@ -3,7 +3,7 @@
  * libfcgi reads and writes the records; connections are accepted and watched
  * here. A connection holds a thread only while a request of it is being
  * served: between requests it waits in one epoll set, so that idle kept
- * connections cost a descriptor and no thread.
+ * connections cost a descriptor and no thread. Nor does one whose answer was put off.
  *
  * Times: 500 ms from the first byte of a request to the end of its parameters,
  * 5 s for the whole body, 5 s without progress in sending, 120 s idle, 5 s for
@@ -24,6 +24,12 @@ struct fcgi_server;
 /* Answers one request. `reply` is empty with status 200; both end with the
  * call. Runs in several threads at once. */
 typedef void (*fcgi_handler)(const struct request *req, struct reply *reply, void *arg);
+
+/* In the thread of the handler: it returns without an answer, and holds no thread till there is
+ * one. Request and reply end with fcgi_answer, which any thread may call once, from now on: whoever
+ * might do so gets them after this. fcgi_run does not return ERR_OK before. */
+void fcgi_put_off(struct reply *reply);
+void fcgi_answer(struct reply *reply);
 
 struct fcgi_stats {
 	int threads;             /* alive; equals what was asked for while serving */

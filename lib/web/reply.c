@@ -177,7 +177,7 @@ static void log_problem(const struct request *req, int status, const struct errb
 {
 	LOG(status == 500 ? LOG_ERROR : LOG_WARNING, "request_failed",
 	    LOG_STR("request_id", req->request_id), LOG_INT("status", status),
-	    LOG_STR("path", req->path), LOG_STR("code", err_name(eb->code)),
+	    LOG_STR("path", req->log_path), LOG_STR("code", err_name(eb->code)),
 	    LOG_STR("field", eb->field), LOG_STR("error", eb->text), LOG_END);
 }
 

@@ -251,6 +251,7 @@ static void take_params(struct request *req, const struct pair *params, size_t n
 	req->method_text = request_param(req, "REQUEST_METHOD");
 	req->method = method_of(req->method_text);
 	req->path = request_param(req, "DOCUMENT_URI");
+	req->log_path = strncmp(req->path, "/user/", 6) == 0 ? "/user/-" : req->path;
 	req->content_type = request_param(req, "CONTENT_TYPE");
 	req->remote_addr = request_param(req, "REMOTE_ADDR");
 	req->accept = request_param(req, "HTTP_ACCEPT");

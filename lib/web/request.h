@@ -42,7 +42,8 @@ struct request {
 	struct arena *arena; /* memory for whatever the handler needs until the reply is sent */
 	enum method method;
 	const char *method_text;
-	const char *path;         /* DOCUMENT_URI: starts with '/', decoded and normalised by nginx */
+	const char *path;     /* DOCUMENT_URI: starts with '/', decoded and normalised by nginx */
+	const char *log_path; /* what a log may have of it: nobody's id, which stands behind /user/ */
 	const struct pair *query; /* decoded, each name once, in the order given */
 	size_t query_n;
 	const char *body; /* body_len bytes and a NUL; may contain NULs */

@@ -5,10 +5,9 @@
 // tunnel loses none, and as each has an id of its own none counts twice. Where the browser says that its user does not
 // want to be tracked, nothing is sent and nothing is stored.
 ((w, d, n, l, u) => {
-	let me = d.currentScript, url = me.src.replace(/static\/tracker.*/, 'events/batch?key=' + me.dataset.key)
-	let off = n.doNotTrack == 1 || w.doNotTrack == 1 || n.globalPrivacyControl, early = w.takings?.q || []
-	// What is under way, the next look, whether the last one went badly, the page last told of.
-	let on = [], t, bad, seen, mem = {}
+	let me = d.currentScript, url = me.src.replace(/static.tracker.*/, 'events/batch?key=' + me.dataset.key)
+	// Whether nothing is sent; what is under way, the next look, whether the last one went badly, the page last told of.
+	let off = n.doNotTrack == 1 || w.doNotTrack == 1 || n.globalPrivacyControl, early = w.takings?.q || [], on = [], t, bad, seen, mem = {}
 	// What is stored under a key, or storing it. Storage may be forbidden, or full.
 	let kv = (k, v) => {
 		try {
@@ -28,15 +27,17 @@
 	let plan = ms => t ||= setTimeout(send, ms)
 	let send = () => {
 		t = clearTimeout(t)
-		if (on[0] || !(on = all().slice(0, 20))[0]) return
+		if (off || on[0] || !(on = all().slice(0, 20))[0]) return
 		let b = body(on)
 		// More than 64 KiB is never sent with keepalive: it would wait for ever, and all that comes behind it.
-		fetch(url, { method: 'POST', body: b, keepalive: b.length < 2e4, credentials: 'omit' }).catch(e => e).then(r => {
+		fetch(url, { method: 'POST', body: b, keepalive: b.length < 2e4, credentials: 'omit' }).catch(e => e).then(({ status: c }) => {
+			// A key that is refused is refused for the whole page.
+			off ||= c == 401 || c == 403
 			// What the server refuses it will never take.
-			bad = !(r.status < 500) || r.status == 429
-			if (!bad) kv('q', rest())
+			bad = !(c < 500) || c == 429
+			bad || kv('q', rest())
 			on = []
-			if (all()[0]) plan(bad ? 2e4 : 0)
+			all()[0] && plan(bad ? 2e4 : 0)
 		})
 	}
 	let track = (type, more) => {
@@ -51,7 +52,7 @@
 	}
 	let view = () => {
 		let page = l.pathname + l.search, utm = k => new URLSearchParams(l.search).get('utm_' + k) || u
-		if (page != seen) track('page_view', { referrer: !seen && d.referrer || u, utm_source: utm('source'), utm_campaign: utm('campaign') })
+		page != seen && track('page_view', { referrer: !seen && d.referrer || u, utm_source: utm('source'), utm_campaign: utm('campaign') })
 		seen = page
 	}
 	w.takings = track

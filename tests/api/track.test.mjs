@@ -164,7 +164,7 @@ describe('tracked events', () => {
 		assert.deepEqual([refused.status, refused.headers['access-control-allow-origin']], [422, SHOP], 'the page may read why')
 		for (const origin of ['https://evil.example', 'https://shop.example.evil.example', 'http://shop.example', 'null', undefined]) {
 			const none = await track(event(), { ...who.public, ...(origin && { origin }) })
-			assert.deepEqual([none.status, none.headers['access-control-allow-origin']], [403, undefined], origin)
+			assert.deepEqual([none.status, none.headers['access-control-allow-origin']], [403, origin], 'a page may read that it is of no use')
 		}
 		const bot = event()
 		await track(bot, { ...headers, 'user-agent': 'Googlebot/2.1 (+http://www.google.com/bot.html)' })
@@ -191,12 +191,33 @@ describe('tracked events', () => {
 		assert.equal((await web.get(`${TRACK}?key=${keys.public}`, { method: 'POST', body: JSON.stringify(event()), headers: { 'content-type': plain['content-type'], origin: SHOP } })).status, 202)
 		assert.equal((await web.get(`${BATCH}?key=${keys.public}`, { method: 'POST', body: JSON.stringify([event()]), headers: { 'content-type': plain['content-type'], origin: SHOP } })).json.accepted, 1)
 		assert.equal((await send(TRACK, { 'x-write-key': keys.ingest })).status, 202)
-		assert.equal((await send(`${TRACK}?key=${keys.ingest}`, {})).status, 202)
 		assert.equal((await send(`${TRACK}?key=tk_wrong`, {})).status, 401)
 		assert.equal((await send(`${TRACK}?kei=${keys.ingest}`, {})).status, 401)
 		assert.equal((await web.get(`/api/admin/analytics/summary?key=${keys.admin}`)).status, 401, 'a key in an address counts nowhere else')
 		const access = readFileSync(path.join(web.dir, 'log/access.log'), 'utf8')
 		for (const key of Object.values(keys)) assert.equal((web.log + access).includes(key), false)
+	})
+
+	it('refuses a secret in an address', async () => {
+		const n = await stored()
+		for (const target of [TRACK, BATCH])
+			for (const key of [keys.ingest, keys.admin]) {
+				const answer = await web.get(`${target}?key=${key}`, { method: 'POST', body: JSON.stringify(target === TRACK ? event() : [event()]), headers: { 'content-type': 'application/json' } })
+				assert.deepEqual([answer.status, answer.json.code, answer.json.field], [403, 'forbidden', 'key'], answer.text)
+			}
+		assert.equal(await stored(), n)
+		assert.equal((await post(`${TRACK}?key=whatever`, event())).status, 202, 'a header comes first')
+	})
+
+	it('lets a page read that its key is good for nothing any more, and that alone', async () => {
+		const send = () => web.get(`${BATCH}?key=${keys.shortlived}`, { method: 'POST', body: JSON.stringify([event()]), headers: { 'content-type': 'text/plain', origin: SHOP } })
+		await addKey('shortlived', 'ingest', '--origin', SHOP)
+		assert.equal((await send()).status, 200)
+		assert.equal((await run(['key', 'revoke', String(await cache.value("SELECT key_id FROM api_key WHERE name = 'shortlived'"))])).code, 0)
+		const answer = await until(async () => { const got = await send(); return got.status !== 200 && got }, { what: 'a refusal' })
+		assert.deepEqual([answer.status, answer.headers['access-control-allow-origin'], answer.headers['access-control-allow-credentials']], [401, SHOP, undefined])
+		const other = await web.get('/api/admin/analytics/summary', { headers: { origin: SHOP, authorization: `Bearer ${keys.shortlived}` } })
+		assert.deepEqual([other.status, other.headers['access-control-allow-origin']], [401, undefined])
 	})
 
 	it('limits what comes from an address by public keys, and by a secret key', async () => {
@@ -276,6 +297,50 @@ describe('tracked events', () => {
 		const indexes = (name) => cache.query(`SELECT regexp_replace(indexdef, '\\S*activity_event\\S*', '', 'g') AS made FROM pg_indexes WHERE tablename = '${name}' ORDER BY 1`).then((rows) => rows.map((r) => r.made.replace('ONLY ', '')))
 		assert.deepEqual(await indexes(`activity_event_${daysAgo(40).slice(0, 10).replaceAll('-', '')}`), await indexes('activity_event'))
 		await reader
+	})
+
+	it('leaves threads for others while the database stands still', async () => {
+		const small = await Web.start(settings({ HTTP_THREADS: '8', EVENT_FLUSH_INTERVAL: '5' })), holder = cache.session()
+		try {
+			assert.equal((await track(event(), {}, small)).status, 202)
+			await holder.ask('BEGIN; LOCK TABLE activity_id')
+			const sent = Array.from({ length: 30 }, () => event()), answers = Promise.all(sent.map((e) => track(e, {}, small)))
+			await pause(1000)
+			for (const [what, ask, status] of [['health', () => small.get('/health/ready'), 200], ['an event', () => track(event(), {}, small), 503]]) {
+				const begun = Date.now(), answer = await ask()
+				assert.equal(answer.status, status, answer.text)
+				assert.ok(Date.now() - begun < 500, `${what}: ${Date.now() - begun} ms`)
+				if (status === 503) assert.ok(answer.headers['retry-after'], answer.text)
+			}
+			await holder.ask('ROLLBACK')
+			const statuses = (await answers).map((a) => a.status)
+			const kept = new Set((await cache.query('SELECT event_id FROM activity_event')).map((r) => r.event_id))
+			assert.deepEqual([statuses, sent.map((e) => kept.has(e.event_id))], [sent.map(() => 202), sent.map(() => true)], 'they waited')
+			assert.equal((await track(event(), {}, small)).status, 202)
+		} finally {
+			await holder.close()
+			await small.stop()
+		}
+	})
+
+	it('says 503 to events whose transaction does not begin within EVENT_FLUSH_INTERVAL', async () => {
+		const slow = ['activity_id', 'activity_event', 'activity_batch'], small = await Web.start(settings({ EVENT_FLUSH_INTERVAL: '1' }))
+		try {
+			assert.equal((await track(event(), {}, small)).status, 202)
+			await cache.exec(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
+				${slow.map((table) => `CREATE TRIGGER slow BEFORE INSERT ON ${table} EXECUTE FUNCTION slow();`).join('')}`)
+			const first = event(), late = event(), going = track(first, {}, small)
+			await until(() => cache.value("SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), { what: 'its transaction' })
+			const begun = Date.now(), answer = await track(late, {}, small), took = Date.now() - begun
+			assert.deepEqual([answer.status, answer.json.code], [503, 'busy'], answer.text)
+			assert.ok(took >= 1000 && took < 1400, `${took} ms`)
+			assert.equal((await going).status, 202)
+			assert.equal(await cache.value(`SELECT count(*)::int FROM activity_id WHERE event_id = '${late.event_id}'`), 0)
+			assert.ok(await row(first.event_id))
+		} finally {
+			await cache.exec(slow.map((table) => `DROP TRIGGER IF EXISTS slow ON ${table};`).join(''))
+			await small.stop()
+		}
 	})
 
 	it('says 503 while the database is away, and loses nothing it said 202 to', async () => {

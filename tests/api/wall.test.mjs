@@ -117,6 +117,11 @@ describe('nginx', () => {
 			const answer = await web.get('/auth/token', { method })
 			assert.deepEqual([answer.status, answer.json.status, answer.headers['retry-after']], [502, 502, '1'])
 		}
+		// not that it is too large: whoever sent it would not send it again
+		for (const [bytes, status] of [[100_000, 502], [500_000, 502], [600_000, 413]]) {
+			const answer = await web.get('/events/batch', { method: 'POST', headers: { 'content-type': 'application/json' }, body: 'x'.repeat(bytes) })
+			assert.deepEqual([answer.status, answer.json?.status], [status, status], `${bytes} bytes`)
+		}
 		assert.equal((await web.get('/static/css/frame.css')).status, 200)
 	})
 })

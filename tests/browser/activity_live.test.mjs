@@ -213,6 +213,25 @@ describe('tracker.js', () => {
 		await leave()
 	})
 
+	it('gives up, for this page, once its key is refused', async () => {
+		await clear()
+		const made = await run(program, ['key', 'add', 'gone', '--scope', 'ingest', '--origin', shop.origin], { env: { PATH: process.env.PATH, ...live.settings }, cwd: emptyCwd() })
+		const was = key
+		key = /tk_[\w-]+/.exec(made.stdout)[0]
+		const id = await live.db.value("SELECT key_id FROM api_key WHERE name = 'gone'")
+		await run(program, ['key', 'revoke', String(id)], { env: { PATH: process.env.PATH, ...live.settings }, cwd: emptyCwd() })
+		await visit({}, () => { const { setTimeout } = window; window.setTimeout = (f, ms) => setTimeout(f, ms / 20) })
+		await until(() => page.sent.length, { what: 'an attempt' })
+		await sleep(3000) // 20 s of the page's are one
+		await page.click('text=Headphones')
+		await page.evaluate(() => { window.takings('search'); dispatchEvent(new Event('online')) })
+		await page.goto('about:blank')
+		await sleep(300)
+		assert.equal(page.sent.length, 1)
+		key = was
+		await leave()
+	})
+
 	it('is of no use to another site', async () => {
 		await clear()
 		const other = await openShop(takings, () => key)

@@ -54,6 +54,32 @@ static inline void on_hup(void *arg)
 	hups_thread = pthread_self();
 }
 
+/* A request that was put off, and is answered by a thread of its own. */
+struct later {
+	struct reply *reply;
+	int64_t ms;
+};
+
+static inline void *answer_later(void *arg)
+{
+	const struct later *l = arg;
+	sleep_ms(l->ms);
+	buf_puts(&l->reply->body, "later");
+	fcgi_answer(l->reply);
+	return NULL;
+}
+
+static inline void put_off(const struct request *req, struct reply *reply)
+{
+	pthread_t thread;
+	struct later *l = arena_alloc(req->arena, sizeof *l);
+	*l = (struct later){.reply = reply};
+	must(num_parse_int(request_query_find(req, "ms"), 0, 60000, &l->ms));
+	fcgi_put_off(reply);
+	must(pthread_create(&thread, NULL, answer_later, l) == 0);
+	(void)pthread_detach(thread);
+}
+
 static inline void handle(const struct request *req, struct reply *reply, void *arg)
 {
 	struct fcgi_stats stats;
@@ -70,6 +96,8 @@ static inline void handle(const struct request *req, struct reply *reply, void *
 		if (num_parse_int(request_query_find(req, "ms"), 0, 60000, &ms))
 			sleep_ms(ms);
 		buf_puts(&reply->body, "slept");
+	} else if (strcmp(req->path, "/later") == 0) {
+		put_off(req, reply);
 	} else if (strcmp(req->path, "/large") == 0) {
 		for (int i = 0; i < 300000; i++)
 			buf_puts(&reply->body, "0123456789");

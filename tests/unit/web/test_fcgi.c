@@ -149,6 +149,45 @@ static void test_half_requests(void **state)
 	assert_clean_end(pid);
 }
 
+/* A large body that halts on its way is waited for; one that never comes is to be sent again. */
+static void test_slow_bodies(void **state)
+{
+	(void)state;
+	enum { LARGE = 100000, SENT = 60000, HALT_MS = 900 };
+	static const char zeros[LARGE];
+	pid_t pid = start(2, 0);
+	struct buf b, reply;
+	buf_init(&b);
+	buf_init(&reply);
+	put_begin(&b, true);
+	put_params(&b, "POST", "/", "100000");
+	put_record(&b, STDIN, zeros, SENT);
+	int fd = dial();
+	assert_true(send_all(fd, b.data, b.len));
+	sleep_ms(HALT_MS);
+	buf_clear(&b);
+	put_record(&b, STDIN, zeros, LARGE - SENT);
+	put_record(&b, STDIN, "", 0);
+	assert_true(send_all(fd, b.data, b.len));
+	assert_true(read_reply(fd, &reply));
+	assert_true(has_status(&reply, 200));
+	(void)close(fd);
+
+	buf_clear(&b);
+	put_begin(&b, true);
+	put_params(&b, "POST", "/", "10");
+	put_record(&b, STDIN, "01234", 5);
+	fd = dial();
+	assert_true(send_all(fd, b.data, b.len));
+	assert_true(read_reply(fd, &reply));
+	assert_true(has_status(&reply, 503));
+	assert_non_null(strstr(buf_str(&reply), "Retry-After: 1"));
+	(void)close(fd);
+	buf_fini(&b);
+	buf_fini(&reply);
+	assert_clean_end(pid);
+}
+
 /* A byte now and then never runs into SO_RCVTIMEO; the deadline must end it. */
 static void test_dripping_peer(void **state)
 {
@@ -283,6 +322,7 @@ int main(void)
 		TEST(test_silent_connections),
 		TEST(test_kept_connections_need_no_thread),
 		TEST(test_half_requests),
+		TEST(test_slow_bodies),
 		TEST(test_dripping_peer),
 		TEST(test_peer_that_does_not_read),
 		TEST(test_garbage),

@@ -29,16 +29,43 @@ static void test_stop_finishes_what_runs_and_what_is_queued(void **state)
 
 static void test_stop_has_a_deadline(void **state)
 {
+	static const char *const slow[] = {"/sleep?ms=20000", "/later?ms=20000"};
 	(void)state;
-	pid_t pid = start(2, 0);
-	int fd = dial();
-	assert_true(send_request(fd, true, "GET", "/sleep?ms=20000", "", 0));
-	sleep_ms(100);
-	int64_t begin = clock_mono_ms();
-	assert_int_equal(stop(pid), ERR_TIMEOUT);
-	int64_t took = clock_mono_ms() - begin;
-	assert_true(took >= 4900 && took < 6500);
-	(void)close(fd);
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = start(2, 0);
+		int fd = dial();
+		assert_true(send_request(fd, true, "GET", slow[i], "", 0));
+		sleep_ms(100);
+		int64_t begin = clock_mono_ms();
+		assert_int_equal(stop(pid), ERR_TIMEOUT);
+		int64_t took = clock_mono_ms() - begin;
+		assert_true(took >= 4900 && took < 6500);
+		(void)close(fd);
+	}
+}
+
+/* Requests that were put off hold none of the one thread, and a stop waits for them. */
+static void test_stop_waits_for_what_was_put_off(void **state)
+{
+	(void)state;
+	pid_t pid = start(1, 0);
+	int fds[4];
+	struct buf reply;
+	buf_init(&reply);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = dial();
+		assert_true(send_request(fds[i], i % 2, "GET", "/later?ms=600", "", 0));
+	}
+	int64_t took = get("/echo", &reply);
+	assert_true(took >= 0 && took < 500);
+	(void)kill(pid, SIGTERM);
+	for (int i = 0; i < 4; i++) {
+		assert_true(read_reply(fds[i], &reply));
+		assert_string_equal(body_of(&reply), "later");
+		(void)close(fds[i]);
+	}
+	assert_int_equal(ended(pid), ERR_OK);
+	buf_fini(&reply);
 }
 
 static void test_signals(void **state)
@@ -272,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_stop_finishes_what_runs_and_what_is_queued),
 		TEST(test_stop_has_a_deadline),
+		TEST(test_stop_waits_for_what_was_put_off),
 		TEST(test_signals),
 		TEST(test_take_over),
 		TEST(test_handed_socket_keeps_its_queue),
