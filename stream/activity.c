@@ -13,6 +13,7 @@
 #include "db/analytics.h"
 #include "stream/apply.h"
 #include "stream/parts.h"
+#include "stream/sequences.h"
 #include "stream/settle.h"
 
 enum {
@@ -40,6 +41,7 @@ struct activity {
 	int64_t lag_ms;     /* what was seen then */
 	char why[512];      /* with what a batch was refused */
 	bool busy;          /* another process is at work, as last seen */
+	struct sequences sequences;
 };
 
 /* By which clock, gap and currency sessions and figures are made. */
@@ -101,6 +103,11 @@ static enum err take(struct activity *a, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = db_query(a->db, "activity_apply_sessions", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_sessions);
+	if (rc == ERR_OK) /* before days of people move */
+		rc = sequences_move(&a->sequences, a->db, eb);
+	if (rc == ERR_OK)
+		rc = db_query(a->db, "sequence_take", DB_NO_PARAMS, NULL, eb);
+	failpoint_pass(FP_stream_activity_sequences);
 	if (rc == ERR_OK)
 		rc = db_query(a->db, "activity_apply_figures", DB_NO_PARAMS, NULL, eb);
 	failpoint_pass(FP_stream_activity_figures);
@@ -254,6 +261,8 @@ static enum err serve(struct activity *a, struct errbuf *eb)
 		rc = settle_activity(a, eb);
 		if (rc == ERR_OK)
 			rc = next(a, &more, eb);
+		if (rc == ERR_OK) /* by turns: neither waits for all of the other */
+			rc = sequences_step(&a->sequences, a->db, &more, eb);
 		if (rc == ERR_OK)
 			rc = look(a, eb);
 		if (rc == ERR_OK) {
@@ -300,6 +309,7 @@ static void run(struct part *p)
 	} while (!part_back_off(p));
 	db_close(a->db);
 	buf_fini(&a->batches);
+	sequences_fini(&a->sequences);
 	free(a);
 }
 

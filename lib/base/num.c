@@ -55,3 +55,18 @@ bool num_is_date(const char *s)
 		return false;
 	return day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
+
+int64_t num_divide(int64_t a, int64_t b)
+{
+	int64_t n = a / b, rest = a % b;
+	if (rest < 0) {
+		n--;
+		rest += b;
+	}
+	return n + (rest > b - rest || (rest == b - rest && n % 2 != 0));
+}
+
+int64_t num_permille(int64_t part, int64_t whole)
+{
+	return num_divide(part * 1000, whole);
+}

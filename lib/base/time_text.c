@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t days_from_civil(int64_t y, int m, int d)
+int64_t time_civil_days(int64_t y, int m, int d)
 {
 	y -= m <= 2;
 	int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -14,7 +14,7 @@ static int64_t days_from_civil(int64_t y, int m, int d)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
-static void civil_from_days(int64_t z, int *y, int *m, int *d)
+void time_days_civil(int64_t z, int *y, int *m, int *d)
 {
 	z += 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -62,7 +62,7 @@ static bool take_date(const char **s, int64_t *us)
 		return false;
 	if (m < 1 || m > 12 || d < 1 || d > month_days(y, m))
 		return false;
-	*us = days_from_civil(y, m, d) * US_PER_DAY;
+	*us = time_civil_days(y, m, d) * US_PER_DAY;
 	return true;
 }
 
@@ -152,7 +152,7 @@ bool time_format_date(int64_t days, char out[TIME_TEXT_BYTES])
 	int y, m, d;
 	if (days < -719162 || days > 2932896) /* 0001-01-01, 9999-12-31 */
 		return false;
-	civil_from_days(days, &y, &m, &d);
+	time_days_civil(days, &y, &m, &d);
 	(void)snprintf(out, TIME_TEXT_BYTES, "%04d-%02d-%02d", y, m, d);
 	return true;
 }

@@ -29,6 +29,11 @@ enum time_kind time_parse(const char *text, int64_t *us);
 bool time_format(int64_t us, bool zoned, char out[TIME_TEXT_BYTES]);
 bool time_format_date(int64_t days, char out[TIME_TEXT_BYTES]);
 
+/* The civil day of the Gregorian calendar, month and day from 1, as days since 1970-01-01, and
+ * back. */
+int64_t time_civil_days(int64_t y, int m, int d);
+void time_days_civil(int64_t days, int *y, int *m, int *d);
+
 /* `n` units ('s', 'm', 'u', 'n', 'd') since 1970; false: out of the range of int64. */
 bool time_from_units(int64_t n, char unit, int64_t *us);
 

@@ -72,6 +72,8 @@ struct db_limits {
 	int watch_fd;        /* cancelled when its peer hangs up: ERR_INTERRUPTED; -1: none */
 	const char *tag;     /* a request id for the server's eyes (NULL: none): application_name is
 	                      * "PROGRAM TAG" for as long as this batch takes */
+	bool binary;         /* rows come as the server's bytes, with no text: for rowset_blob and
+	                      * rowset_number alone */
 };
 
 struct db_ask {

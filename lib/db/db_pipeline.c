@@ -175,7 +175,8 @@ static bool send_one(struct batch *b, const struct db_ask *ask)
 		b->steps[b->n++] = (struct step){.statement = s, .prepares = true};
 	}
 	b->steps[b->n++] = (struct step){.statement = s, .rs = ask->rs};
-	return PQsendQueryPrepared(db->conn, s->name, s->params_n, values, NULL, NULL, 0);
+	return PQsendQueryPrepared(db->conn, s->name, s->params_n, values, NULL, NULL,
+	                           b->limits->binary);
 }
 
 static bool send_tag(struct batch *b)

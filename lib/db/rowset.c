@@ -1,8 +1,10 @@
 /* rowset.c: a thin face over PGresult. */
 #include "db/rowset.h"
 
+#include <endian.h>
 #include <libpq-fe.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/num.h"
@@ -10,6 +12,7 @@
 /* pg_type.dat of PostgreSQL; these object ids never change. */
 enum oid {
 	OID_BOOL = 16,
+	OID_BYTEA = 17,
 	OID_INT8 = 20,
 	OID_INT2 = 21,
 	OID_INT4 = 23,
@@ -80,6 +83,7 @@ enum rowset_type rowset_kind(const struct rowset *rs, int col)
 
 const char *rowset_text(const struct rowset *rs, int row, int col)
 {
+	must(!PQbinaryTuples(rs->result));
 	return PQgetisnull(rs->result, row, col) ? NULL : PQgetvalue(rs->result, row, col);
 }
 
@@ -96,4 +100,34 @@ int64_t rowset_int(const struct rowset *rs, int row, const char *name)
 	const char *text = rowset_get(rs, row, name);
 	must(!text || num_parse_int(text, INT64_MIN, INT64_MAX, &v));
 	return v;
+}
+
+const unsigned char *rowset_blob(const struct rowset *rs, int row, int col, size_t *n)
+{
+	must(PQbinaryTuples(rs->result) && PQftype(rs->result, col) == OID_BYTEA);
+	*n = (size_t)PQgetlength(rs->result, row, col);
+	return PQgetisnull(rs->result, row, col) ? NULL
+	                                         : (unsigned char *)PQgetvalue(rs->result, row, col);
+}
+
+int64_t rowset_number(const struct rowset *rs, int row, int col)
+{
+	uint16_t v2;
+	uint32_t v4;
+	uint64_t v8;
+	const char *at = PQgetvalue(rs->result, row, col);
+	Oid type = PQftype(rs->result, col);
+	must(PQbinaryTuples(rs->result) && (type == OID_INT2 || type == OID_INT4 || type == OID_INT8));
+	if (PQgetisnull(rs->result, row, col))
+		return 0;
+	if (type == OID_INT2) {
+		memcpy(&v2, at, sizeof v2);
+		return (int16_t)be16toh(v2);
+	}
+	if (type == OID_INT4) {
+		memcpy(&v4, at, sizeof v4);
+		return (int32_t)be32toh(v4);
+	}
+	memcpy(&v8, at, sizeof v8);
+	return (int64_t)be64toh(v8);
 }

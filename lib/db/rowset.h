@@ -38,4 +38,13 @@ const char *rowset_get(const struct rowset *rs, int row, const char *name);
 /* The same as a whole number; 0 for NULL. */
 int64_t rowset_int(const struct rowset *rs, int row, const char *name);
 
+/* ---- of a binary answer (db_limits.binary), where the functions above that give text are a bug of
+ * ours, as these are of any other ---- */
+
+/* The bytes of a bytea; NULL, and *n 0, for SQL NULL. */
+const unsigned char *rowset_blob(const struct rowset *rs, int row, int col, size_t *n);
+
+/* A smallint, integer or bigint; 0 for NULL. */
+int64_t rowset_number(const struct rowset *rs, int row, int col);
+
 #endif

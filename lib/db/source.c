@@ -36,6 +36,7 @@ static const struct {
 	[COL_TAX] = {"orders", "tax", false},
 	[COL_SHIPPING] = {"orders", "shipping", false},
 	[COL_TIP] = {"orders", "tip", false},
+	[COL_CUSTOMER] = {"orders", "customer_id", false},
 	[COL_ITEM_ORDER] = {"order_items", "order_id", true},
 	[COL_ITEM_ID] = {"order_items", "item_id|product_id", true},
 	[COL_ITEM_NAME] = {"order_items", "name", true},
@@ -377,6 +378,13 @@ enum err source_count_undated(struct source *s, int64_t *undated_n, struct errbu
 	return rc;
 }
 
+static bool has_refunds(const struct source *s)
+{
+	return s->shape.col[COL_REFUND_ORDER].kind != KIND_ABSENT &&
+	       s->shape.col[COL_REFUND_AMOUNT].kind != KIND_ABSENT &&
+	       s->shape.col[COL_REFUND_CREATED].kind != KIND_ABSENT;
+}
+
 bool source_can_answer(const struct source *s, enum source_question q)
 {
 	switch (q) {
@@ -389,9 +397,11 @@ bool source_can_answer(const struct source *s, enum source_question q)
 	case SOURCE_REFUNDS_BY_ORDER:
 	case SOURCE_LATE_REFUNDS:
 	case SOURCE_EACH_REFUND:
-		return s->shape.col[COL_REFUND_ORDER].kind != KIND_ABSENT &&
-		       s->shape.col[COL_REFUND_AMOUNT].kind != KIND_ABSENT &&
-		       s->shape.col[COL_REFUND_CREATED].kind != KIND_ABSENT;
+		return has_refunds(s);
+	case SOURCE_CUSTOMERS:
+		return s->shape.col[COL_CUSTOMER].kind != KIND_ABSENT;
+	case SOURCE_CUSTOMER_REFUNDS:
+		return s->shape.col[COL_CUSTOMER].kind != KIND_ABSENT && has_refunds(s);
 	default:
 		return true;
 	}
@@ -408,6 +418,7 @@ static const char *subject_of(enum source_question q)
 	case SOURCE_REFUNDS_BY_ORDER:
 	case SOURCE_LATE_REFUNDS:
 	case SOURCE_EACH_REFUND:
+	case SOURCE_CUSTOMER_REFUNDS:
 		return "order_refunds";
 	default:
 		return "orders";

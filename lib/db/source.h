@@ -35,6 +35,7 @@ enum source_column {
 	COL_TAX,
 	COL_SHIPPING,
 	COL_TIP,
+	COL_CUSTOMER,
 	COL_ITEM_ORDER,
 	COL_ITEM_ID,
 	COL_ITEM_NAME,
@@ -148,9 +149,11 @@ enum source_question {
 	SOURCE_LATE_CANCELS, /* business days of orders to which something happened late */
 	SOURCE_LATE_REFUNDS,
 	SOURCE_LATE_EDITS,
-	SOURCE_EACH_ORDER,  /* columns of each_order: one row an order, not aggregated */
-	SOURCE_EACH_LINE,   /* of each_line: an item of an order; only of counted statuses */
-	SOURCE_EACH_REFUND, /* of each_refund: refunds of an order and a day */
+	SOURCE_EACH_ORDER,       /* columns of each_order: one row an order, not aggregated */
+	SOURCE_EACH_LINE,        /* of each_line: an item of an order; only of counted statuses */
+	SOURCE_EACH_REFUND,      /* of each_refund: refunds of an order and a day */
+	SOURCE_CUSTOMERS,        /* columns of stage_customer: what a customer ordered on a day */
+	SOURCE_CUSTOMER_REFUNDS, /* the same, and negative: refunds, by the days of their orders */
 };
 
 /* False where the shape lacks the columns; the answer would be empty. Edits of any

@@ -377,20 +377,24 @@ static void put_usable(struct builder *b, enum source_column c)
 
 /* ---- the questions ----------------------------------------------------- */
 
-/* location, currency; NULL stands for the default, which the reader puts in.
- * PostgreSQL sorts bytes several times faster than words of a language. */
+/* NULL stands for the default, which the reader puts in. PostgreSQL sorts bytes several times
+ * faster than words of a language. */
+static void put_word(struct builder *b, enum source_column c)
+{
+	put(b, ", ");
+	if (!has(b, c))
+		put(b, "NULL");
+	else if (b->mysql)
+		put_column(b, c);
+	else
+		put_text(b, c);
+}
+
+/* location, currency */
 static void put_series(struct builder *b)
 {
-	static const enum source_column columns[] = {COL_LOCATION, COL_CURRENCY};
-	for (size_t i = 0; i < 2; i++) {
-		put(b, ", ");
-		if (!has(b, columns[i]))
-			put(b, "NULL");
-		else if (b->mysql)
-			put_column(b, columns[i]);
-		else
-			put_text(b, columns[i]);
-	}
+	put_word(b, COL_LOCATION);
+	put_word(b, COL_CURRENCY);
 }
 
 static void put_orders(struct builder *b)
@@ -612,6 +616,32 @@ static void put_each_refund(struct builder *b)
 	put(b, " GROUP BY 1, 2");
 }
 
+/* ---- customers ------------------------------------------------------------ */
+
+/* business day, currency, status, customer, orders, amount */
+static void put_customers(struct builder *b, bool refunds)
+{
+	put(b, "SELECT ");
+	put_business_date(b, COL_CREATED);
+	put_word(b, COL_CURRENCY);
+	put(b, ", ");
+	put_text(b, COL_STATUS);
+	put(b, ", ");
+	put_text(b, COL_CUSTOMER);
+	put(b, refunds ? ", 0, -coalesce(sum(" : ", count(*), coalesce(sum(");
+	put_amount(b, refunds ? COL_REFUND_AMOUNT : COL_TOTAL);
+	put(b, "), 0) FROM orders o");
+	if (refunds)
+		put_join_refunds(b);
+	put(b, " WHERE ");
+	put_range(b, COL_CREATED);
+	if (refunds) {
+		put(b, " AND ");
+		put_usable(b, COL_REFUND_CREATED);
+	}
+	put(b, " GROUP BY 4, 1, 2, 3"); /* what differs most first */
+}
+
 void source_sql_build(struct source_sql *q, bool mysql, const struct source_shape *shape,
                       enum source_question which, const struct source_window *w)
 {
@@ -651,6 +681,12 @@ void source_sql_build(struct source_sql *q, bool mysql, const struct source_shap
 		break;
 	case SOURCE_EACH_REFUND:
 		put_each_refund(&b);
+		break;
+	case SOURCE_CUSTOMERS:
+		put_customers(&b, false);
+		break;
+	case SOURCE_CUSTOMER_REFUNDS:
+		put_customers(&b, true);
 		break;
 	}
 }

@@ -29,6 +29,7 @@ describe('a batch of statements', () => {
 	it('ends when nobody waits for it any more', () => expectPass('test_hang_up'))
 	it('ends when the program is asked to stop', () => expectPass('test_interrupt'))
 	it('shows the request it is of', () => expectPass('test_tag'))
+	it('answers in bytes where that is asked', () => expectPass('test_binary'))
 	it('tells that the connection is lost', () => expectPass('test_lost'))
 
 	it('gives up a server that answers neither it nor its cancel', async () => {

@@ -27,6 +27,9 @@ const struct asset assets[] = {
      "-- name: echo\nSELECT :a::text AS a, :b::int AS b\n"
      "-- name: series\nSELECT g, repeat('x', 100) AS x FROM generate_series(1, :n::int) g\n"
      "-- name: count\nSELECT count(*) AS n FROM visit\n"
+     "-- name: bytes\nSELECT decode(repeat('00ff', :n::int), 'hex') AS b, (-:n::int)::smallint AS "
+     "s,"
+     " -:n::int AS i, -:n::bigint << 40 AS l, NULL::bytea AS nb, NULL::int AS ni\n"
      "-- name: pause\nSELECT pg_sleep(:s::float8)\n"
      "-- name: frozen_one\nSELECT 1 AS one\n"
      "-- name: divide\nSELECT 1 / :by::int\n"
@@ -457,6 +460,37 @@ static void notify(void *arg)
 	assert_int_equal(db_query(arg, "notify", DB_PARAMS({"payload", "two"}), NULL, &eb), ERR_OK);
 }
 
+static void test_binary(void **state)
+{
+	(void)state;
+	enum { N = 30000 };
+	struct db *db = open_read();
+	struct rowset rs[2];
+	struct errbuf eb = {0};
+	size_t n;
+	const struct db_limits limits = {.watch_fd = -1, .tag = "b", .binary = true};
+	const struct db_ask asks[] = {{"bytes", DB_PARAMS({"n", "0"}), &rs[0]},
+	                              {"bytes", DB_PARAMS({"n", "30000"}), &rs[1]}};
+	assert_int_equal(db_query_all(db, asks, 2, &limits, &eb), ERR_OK);
+	assert_non_null(rowset_blob(&rs[0], 0, 0, &n));
+	assert_int_equal(n, 0);
+	const unsigned char *b = rowset_blob(&rs[1], 0, 0, &n);
+	assert_int_equal(n, 2 * N);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(b[i], i % 2 ? 0xff : 0);
+	assert_int_equal(rowset_number(&rs[1], 0, 1), -N);
+	assert_int_equal(rowset_number(&rs[1], 0, 2), -N);
+	assert_true(rowset_number(&rs[1], 0, 3) == -N * (INT64_C(1) << 40));
+	assert_null(rowset_blob(&rs[1], 0, 4, &n));
+	assert_int_equal(n, 0);
+	assert_int_equal(rowset_number(&rs[1], 0, 5), 0);
+	rowset_fini(&rs[0]);
+	rowset_fini(&rs[1]);
+	/* The next is as ever. */
+	assert_int_equal(number(db, "pid", DB_NO_PARAMS, "pid") > 0, 1);
+	db_close(db);
+}
+
 static void test_notify(void **state)
 {
 	(void)state;
@@ -502,6 +536,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_hang_up),  cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_tag),      cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_frozen),   cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_binary),
 	};
 	if (argc != 2)
 		return 2;

@@ -253,6 +253,21 @@ static void test_num_decimal(void **state)
 	assert_int_equal(v, 120000);
 }
 
+static void test_num_divide(void **state)
+{
+	(void)state;
+	static const int64_t cases[][3] = {
+		{5, 2, 2},   {7, 2, 4},   {-5, 2, -2}, {-7, 2, -4}, {-1, 3, 0},
+		{-2, 3, -1}, {0, 7, 0},   {9, 3, 3},   {1, 16, 0},  {8, 16, 0},
+		{24, 16, 2}, {25, 16, 2}, {-9, 3, -3}, {-1, 2, 0},  {INT64_MAX, 1, INT64_MAX}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(num_divide(cases[i][0], cases[i][1]), cases[i][2]);
+	assert_int_equal(num_permille(1, 16), 62); /* 6.25 % */
+	assert_int_equal(num_permille(3, 16), 188);
+	assert_int_equal(num_permille(3, 3), 1000);
+	assert_int_equal(num_divide(INT64_MAX, INT64_MAX - 1), 1);
+}
+
 static void test_num_date(void **state)
 {
 	(void)state;
@@ -478,21 +493,14 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_err_first_wins),
-		cmocka_unit_test(test_err_lengths),
-		cmocka_unit_test(test_err_names),
-		cmocka_unit_test(test_arena),
-		cmocka_unit_test(test_bugs_abort),
-		cmocka_unit_test(test_buf),
-		cmocka_unit_test(test_buf_growth),
-		cmocka_unit_test(test_num_int),
-		cmocka_unit_test(test_num_decimal),
-		cmocka_unit_test(test_num_date),
-		cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_json_text),
-		cmocka_unit_test(test_log),
-		cmocka_unit_test(test_failpoint),
-		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_err_first_wins), cmocka_unit_test(test_err_lengths),
+		cmocka_unit_test(test_err_names),      cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_bugs_abort),     cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_buf_growth),     cmocka_unit_test(test_num_int),
+		cmocka_unit_test(test_num_decimal),    cmocka_unit_test(test_num_divide),
+		cmocka_unit_test(test_num_date),       cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_json_text),      cmocka_unit_test(test_log),
+		cmocka_unit_test(test_failpoint),      cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

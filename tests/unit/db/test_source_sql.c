@@ -39,7 +39,7 @@ static void set(struct source_shape *s, enum source_column c, enum source_kind k
 {
 	static const char *const names[COL_COUNT] = {"c0",  "c1",  "c2",  "c3",  "c4",  "c5",  "c6",
 	                                             "c7",  "c8",  "c9",  "c10", "c11", "c12", "c13",
-	                                             "c14", "c15", "c16", "c17", "c18", "c19"};
+	                                             "c14", "c15", "c16", "c17", "c18", "c19", "c20"};
 	s->col[c].kind = kind;
 	s->col[c].scale = scale;
 	s->col[c].name = names[c];
@@ -64,6 +64,7 @@ static struct source_shape shape(bool all, enum source_kind clock, enum source_k
 	set(&s, COL_TOTAL, amount, scale);
 	set(&s, COL_ITEM_PRICE, amount, scale);
 	set(&s, COL_REFUND_AMOUNT, amount, scale);
+	set(&s, COL_CUSTOMER, KIND_TEXT, -1);
 	for (int c = COL_UPDATED; !all && c <= COL_TIP; c++)
 		s.col[c].kind = KIND_ABSENT;
 	return s;
@@ -130,6 +131,8 @@ static void check_all(bool mysql, const struct source_shape *s, const struct sou
 	static const enum source_column by[] = {COL_CREATED, COL_CANCELLED, COL_REFUND_CREATED};
 	for (int which = SOURCE_ORDERS; which <= SOURCE_LATE_EDITS; which++)
 		check_one(mysql, s, w, (enum source_question)which);
+	check_one(mysql, s, w, SOURCE_CUSTOMERS);
+	check_one(mysql, s, w, SOURCE_CUSTOMER_REFUNDS);
 	struct source_window each = *w;
 	each.ever_utc = each.ever_local = (struct source_shifts){shifts, 3};
 	for (size_t i = 0; i < 3; i++)
