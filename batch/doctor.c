@@ -68,6 +68,7 @@ static const struct {
 	{COL_TAX, "tax is shown as 0"},
 	{COL_SHIPPING, "shipping is shown as 0"},
 	{COL_TIP, "tips are shown as 0"},
+	{COL_CUSTOMER, "there are no cohorts of customers"},
 	{COL_REFUND_AMOUNT, "there is no order_refunds, so revenue has no refunds to take off"},
 };
 

@@ -131,6 +131,8 @@ static enum err work(struct run *r, struct errbuf *eb)
 		rc = r->opt->dry_run ? run_print_differences(r, eb) : run_write(r, eb);
 	if (rc == ERR_OK && !r->opt->dry_run)
 		rc = run_reconcile(r, eb);
+	if (rc == ERR_OK && !r->opt->dry_run)
+		rc = run_cohorts(r, eb);
 	if (r->source)
 		source_snapshot_end(r->source);
 	return rc;
@@ -172,6 +174,7 @@ static enum err after_days(struct run *r, enum err rc, struct errbuf *eb)
 	struct errbuf why = {0};
 	if (rc == ERR_OK)
 		run_prune(r);
+	run_conversion(r);
 	r->nothing_due = rc == ERR_NOTHING;
 	enum err night = run_night(r, &why);
 	r->night_worked = night == ERR_OK;

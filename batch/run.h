@@ -7,7 +7,9 @@
  *   stage  facts of those days out of order_db, rows they should become (run_stage.c)
  *   write  one transaction a day into the cache tables (run_write.c)
  *   reconcile  the same days as the stream has them (reconcile.c)
+ *   cohorts  who orders again, of all of order_db (cohorts.c)
  *   prune  what nobody looks at any more (run_prune.c)
+ *   conversion  how likely a purchase is (conversion.c)
  *   night  what the days let expect, and what was unusual in them (night.h)
  *
  * Everything staged lives in temporary tables of the one connection that also
@@ -121,10 +123,22 @@ MUST_CHECK enum err run_write(struct run *r, struct errbuf *eb);
  * fails is a warning of the run, and ERR_OK all the same, but for ERR_INTERRUPTED. */
 MUST_CHECK enum err run_reconcile(struct run *r, struct errbuf *eb);
 
+/* ---- cohorts.c */
+
+/* Cohorts of customers, where figures moved since they were made; order_db's snapshot is still
+ * open. As for run_reconcile, the figures stand whatever becomes of it. */
+MUST_CHECK enum err run_cohorts(struct run *r, struct errbuf *eb);
+
 /* ---- run_prune.c */
 
 /* Drops it. A failure is a warning of the run: the next one does it. */
 void run_prune(struct run *r);
+
+/* ---- conversion.c */
+
+/* The table of probabilities of a purchase, once for each closed business day. What fails is a
+ * warning of the run. */
+void run_conversion(struct run *r);
 
 /* ---- night.c */
 

@@ -19,7 +19,7 @@ enum { MAX_COLS = 20, CODE_BYTES = 64 };
 
 struct pipe {
 	struct run *run;
-	int location_col, currency_col, text_col; /* text_col: NULL becomes '' */
+	int location_col, currency_col, text_col; /* location_col 0: none; text_col: NULL becomes '' */
 	int name_col;                             /* NULL becomes the value left of it; 0: none */
 	int last_text_col;                        /* one more NULL-to-'' column; 0: none */
 	int count_col;
@@ -48,7 +48,7 @@ static enum err pipe_row(void *arg, int cols, const char *const *in, struct errb
 	must(cols <= MAX_COLS);
 	memcpy(row, in, (size_t)cols * sizeof *row);
 	if (!p->plain) {
-		if (!row[p->location_col])
+		if (p->location_col && !row[p->location_col])
 			row[p->location_col] = p->run->location;
 		const char *currency = row[p->currency_col] ? clean_code(row[p->currency_col], code) : "";
 		row[p->currency_col] = *currency ? currency : p->run->currency;
@@ -104,6 +104,14 @@ enum err run_pipe(struct run *r, enum source_question q, const struct source_win
 		[SOURCE_EACH_REFUND] = {"COPY each_refund FROM STDIN",
 	                            "refunds looked at one by one",
 	                            {.plain = true}},
+		[SOURCE_CUSTOMERS] =
+			{"COPY stage_customer FROM STDIN",
+	         "days of customers read",
+	         {.currency_col = 1, .text_col = 2, .last_text_col = 3, .count_col = 4}},
+		[SOURCE_CUSTOMER_REFUNDS] =
+			{"COPY stage_customer FROM STDIN",
+	         "refunds of customers read",
+	         {.currency_col = 1, .text_col = 2, .last_text_col = 3, .count_col = 4}},
 	};
 	struct pipe p = kinds[q].pipe;
 	if (!source_can_answer(r->source, q))

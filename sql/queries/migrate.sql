@@ -23,9 +23,9 @@ GRANT SELECT ON schema_migration TO PUBLIC
 -- messages as they came, those that say who did what, and partitions, which are read by way of the whole.
 DO $$
 DECLARE
-	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, dead_letter, event_log, activity_event, activity_id,
+	access text[] := '{app_user, web_session, api_key, login_failure, audit_log, activity_funnel, dead_letter, event_log, activity_event, activity_id,
 	                   activity_quarantine, activity_warning, activity_visitor, activity_session, activity_question, activity_suppressed,
-	                   activity_secret, activity_erasure}';
+	                   activity_secret, activity_erasure, activity_sequence, activity_first_moved}';
 	-- what the owner's rights are lent for; dropping is for the batch alone
 	lent text[] := '{person_suppress, person_forget, activity_partition_make, activity_partition_drop}';
 	lack record;
@@ -37,24 +37,26 @@ BEGIN
 			  hourly_order_cache item_sales_cache restatement heartbeat app_user api_key
 			  special_day expected_cache anomaly stream_position dead_letter order_state order_line_state
 			  order_refund_state live_day live_status live_hour live_minute live_item live_product
-			  live_item_name live_customer live_site stream_status report_flush report_outbox report_day
+			  live_item_name live_customer live_site stream_status cohort_state cohort_cache cohort_nobody report_flush report_outbox report_day
 			  reconciliation reconciliation_order event_log redis_gap redis_listening booking_message booking_state event_field
 			  event_state event_capacity user_state event_day category_day booking_day booking_day_more booking_hour
 			  booking_lead event_stats top_events system_metrics booking_site probe_minute uptime_day uptime_site
 			  activity_site activity_dimension activity_batch activity_event activity_id activity_quarantine activity_account
 			  activity_warning activity_type activity_property activity_visitor activity_session activity_person_day
 			  activity_value activity_sum activity_session_sum activity_user_sum activity_product location_region
-			  activity_suppressed activity_secret activity_question', NULL),
-			('analytics_rw', 'USAGE', 'activity_batch_id activity_visitor_visitor_id_seq', NULL),
+			  activity_suppressed activity_secret activity_question activity_sequence activity_first_moved', NULL),
+			('analytics_rw', 'USAGE', 'activity_batch_id activity_visitor_visitor_id_seq activity_sequence_part', NULL),
 			('analytics_web', 'USAGE', 'activity_batch_id', NULL),
 			('analytics_web', 'INSERT', 'activity_batch activity_event activity_id activity_quarantine', NULL),
 			('analytics_web', 'INSERT UPDATE', 'activity_account activity_warning', NULL),
-			('analytics_web', 'INSERT UPDATE DELETE', 'activity_question', NULL),
+			('analytics_web', 'INSERT UPDATE DELETE', 'activity_question activity_funnel', NULL),
+			('analytics_rw', 'INSERT UPDATE DELETE', 'activity_funnel', NULL), -- where a person is forgotten
 			('analytics_web', 'INSERT', 'activity_dimension', NULL),
 			('analytics_web', 'INSERT UPDATE', 'activity_type', NULL),
 			('analytics_web', 'UPDATE', 'activity_quarantine', 'decided_at decision'),
 			('analytics_web', 'INSERT UPDATE', 'event_log', NULL),
 			('analytics_rw', 'INSERT UPDATE DELETE', 'storage_day', NULL),
+			('analytics_rw', 'INSERT UPDATE DELETE', 'conversion_model conversion_cell', NULL),
 			('analytics_rw', 'INSERT UPDATE', 'forecast_run forecast_history', NULL),
 			('analytics_web', 'INSERT', 'forecast_run forecast_history', NULL),
 			('analytics_rw', 'INSERT', 'audit_log', NULL),

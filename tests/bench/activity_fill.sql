@@ -71,3 +71,11 @@ INSERT INTO activity_user_sum SELECT bot, 0, business_date, '', count(*) FROM ac
 INSERT INTO activity_user_sum SELECT bot, split_part(g, ':', 1)::smallint, business_date, substr(g, strpos(g, ':') + 1), count(*) FROM activity_person_day, unnest(groups) g
 GROUP BY 1, 2, 3, 4;
 DROP TABLE fill_session;
+
+-- Codes, in the place of those the stream gives; it makes the sequences.
+UPDATE activity_type t SET code = n.n FROM (SELECT event_type, row_number() OVER (ORDER BY event_type) AS n FROM activity_type) n
+WHERE n.event_type = t.event_type;
+UPDATE activity_value v SET code = n.n
+FROM (SELECT dimension_id, value, row_number() OVER (PARTITION BY dimension_id ORDER BY value) AS n FROM activity_value) n
+WHERE n.dimension_id = v.dimension_id AND n.value = v.value;
+UPDATE activity_site SET sequenced_from = 'infinity';
