@@ -34,6 +34,9 @@ static const struct {
 	{"question_added", "The question is kept."},
 	{"question_written", "Written down."},
 	{"question_deleted", "The question is deleted."},
+	{"funnel_added", "The funnel is kept."},
+	{"funnel_written", "The funnel is changed."},
+	{"funnel_deleted", "The funnel is deleted."},
 };
 
 static const char *done_sentence(const char *word)

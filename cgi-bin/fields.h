@@ -17,7 +17,9 @@ enum field_type {
 	FIELD_WORD, /* one of the words of `detail` */
 	FIELD_URL,  /* a path of ours, or about:blank */
 	FIELD_TEXTS,
-	FIELD_WORDS,  /* a list of words of `detail` */
+	FIELD_WORDS,   /* a list of words of `detail` */
+	FIELD_NUMBERS, /* a list of exact decimals, some of which may be null */
+	FIELD_BOOLS,
 	FIELD_OBJECT, /* of the shape `detail` */
 	FIELD_LIST,   /* of objects of the shape `detail` */
 	FIELD_MAP,    /* an object of any names; of counts, or with `detail` text or any of those */

@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/words.h"
+#include "behaviour/engagement.h"
 #include "cgi-bin/activity_setup.h"
 #include "cgi-bin/cache.h"
 #include "cgi-bin/gate.h"
@@ -31,6 +32,7 @@
 
 static enum err check_settings(const struct conf *conf, struct errbuf *eb)
 {
+	struct engagement_weights weights;
 	enum err rc = analytics_conf_check(conf, eb);
 	if (rc == ERR_OK)
 		rc = metrics_conf_check(conf, eb);
@@ -48,6 +50,9 @@ static enum err check_settings(const struct conf *conf, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = origin_list_check(conf_name(CONF_PUBLIC_ORIGIN), conf_str(conf, CONF_PUBLIC_ORIGIN),
 		                       eb);
+	if (rc == ERR_OK)
+		rc = engagement_weights_parse(conf_name(CONF_ENGAGEMENT_WEIGHTS),
+		                              conf_str(conf, CONF_ENGAGEMENT_WEIGHTS), &weights, eb);
 	return rc;
 }
 
@@ -121,6 +126,7 @@ static enum err serve(struct web *w, struct errbuf *eb)
 	if (rc == ERR_OK)
 		rc = check_budget(w, eb);
 	if (rc == ERR_OK) {
+		w->group = group_commit_start(w->conf);
 		w->watch = watch_start(w);
 		rc = fcgi_run(w->server, eb);
 	}
@@ -129,6 +135,7 @@ static enum err serve(struct web *w, struct errbuf *eb)
 		_exit(1);
 	}
 	watch_stop(w->watch);
+	group_commit_stop(w->group);
 	sink_kafka_close(w->sink);
 	fcgi_close(w->server);
 	pages_fini();
@@ -144,14 +151,12 @@ static void web_init(struct web *w, struct conf *conf)
 	w->limits = limits_new();
 	w->visitors = limits_new();
 	w->setups = activity_setups_new();
-	w->group = group_commit_new(conf);
 	w->cache = cache_new((size_t)conf_int(conf, CONF_CACHE_MB) * 1024 * 1024);
 }
 
 static void web_fini(struct web *w)
 {
 	cache_free(w->cache);
-	group_commit_free(w->group);
 	activity_setups_free(w->setups);
 	limits_free(w->visitors);
 	limits_free(w->limits);

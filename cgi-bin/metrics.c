@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/prom.h"
 #include "cgi-bin/cache.h"
+#include "cgi-bin/scan.h"
 #include "cgi-bin/stats.h"
 #include "git_sha.h"
 #include "web/fcgi.h"
@@ -352,6 +353,7 @@ void metrics_handle(struct call *c)
 	reply_begin(c->reply, 200, "text/plain; version=0.0.4; charset=utf-8");
 	stats_print(out);
 	put_pool(out, c->web);
+	scan_print(out);
 	put_cache(out, c->web);
 	put_server(out, c->web);
 	put_process(out, c->web);

@@ -32,6 +32,7 @@ static const struct {
 	{"Analytics", "Figures of business days"},
 	{"Live", "Figures as they happen"},
 	{"Activity", "What people do on the site, and questions about it and about orders"},
+	{"Behaviour", "What people do one after another: funnels, cohorts, paths, journeys"},
 	{"Bookings",
      "Events, and what is booked of them; the setting BOOKINGS_ROLE lets lower roles read, too"},
 	{"Admin", "Users, keys and what was done"},
@@ -347,7 +348,7 @@ static const char *also_of(const struct route *route, int status)
 static bool can_answer(const struct route *route, int status)
 {
 	bool known = route->access > ACCESS_PUBLIC, missing = route->feature != 0;
-	bool parts = route->parts[0].statement != NULL;
+	bool parts = route->parts[0].statement || route->make;
 	for (const struct part *p = route->parts; p < route->parts + ROUTE_PARTS && p->statement; p++)
 		missing = missing || p->missing;
 	for (const struct param *p = route->params; p < route->params + ROUTE_PARAMS && p->name; p++)
@@ -445,7 +446,8 @@ static void put_responses(struct json *j, const struct route *route)
 	char success[8];
 	(void)snprintf(success, sizeof success, "%d", route->status ? route->status : 200);
 	put_answer(j, route, success, route->doc);
-	if (route->parts[0].statement && !route->uncached && strcmp(route->method, "GET") == 0)
+	if ((route->parts[0].statement || route->make) && !route->uncached &&
+	    strcmp(route->method, "GET") == 0)
 		put_not_modified(j);
 	for (int i = 0; i < PROBLEMS; i++) {
 		char status[8];
@@ -495,6 +497,15 @@ static void put_security(struct json *j, const struct route *route)
 	json_end_array(j);
 }
 
+static void put_method(struct json *j, const char *method)
+{
+	static const char *const names[][2] = {
+		{"GET", "get"}, {"POST", "post"}, {"PUT", "put"}, {"DELETE", "delete"}};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i][0], method) == 0)
+			json_key(j, names[i][1]);
+}
+
 static void put_operation(struct json *j, const struct route *route)
 {
 	struct buf id;
@@ -503,9 +514,9 @@ static void put_operation(struct json *j, const struct route *route)
 	buf_init(&id);
 	buf_puts(&id, strcmp(route->method, "GET") == 0 ? "get" : "");
 	schema_route_name(route, &id);
-	if (id.data[0] == 'P')
-		id.data[0] = 'p';
-	json_key(j, strcmp(route->method, "GET") == 0 ? "get" : "post");
+	if (id.data[0] >= 'A' && id.data[0] <= 'Z')
+		id.data[0] = (char)(id.data[0] - 'A' + 'a');
+	put_method(j, route->method);
 	json_begin_object(j);
 	json_pair_text(j, "operationId", buf_str(&id));
 	json_pair_text(j, "summary", route->doc);

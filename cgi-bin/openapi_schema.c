@@ -26,8 +26,8 @@ static void put_camel(struct buf *out, const char *s, size_t n)
 
 void schema_route_name(const struct route *route, struct buf *out)
 {
-	if (strcmp(route->method, "GET") != 0)
-		buf_puts(out, "Post");
+	for (const char *p = route->method; strcmp(route->method, "GET") != 0 && *p; p++)
+		buf_putc(out, (char)(p == route->method ? *p : *p - 'A' + 'a'));
 	for (const char *p = route->path; *p; p += *p == '/') {
 		size_t n = strcspn(p, "/");
 		bool plain = (n == 3 && strncmp(p, "api", n) == 0) || (n == 5 && !strncmp(p, "admin", n));
@@ -121,6 +121,10 @@ static void put_items(struct schemas *s, const struct field *f)
 	json_begin_object(s->j);
 	if (f->type == FIELD_LIST)
 		put_shape_ref(s, f->detail);
+	else if (f->type == FIELD_NUMBERS)
+		put_type(s->j, "number", true);
+	else if (f->type == FIELD_BOOLS)
+		put_type(s->j, "boolean", false);
 	else
 		json_pair_text(s->j, "type", f->type == FIELD_MAPS ? "object" : "string");
 	if (f->type == FIELD_MAPS)
@@ -202,6 +206,8 @@ static void put_kind(struct schemas *s, const struct field *f)
 		return;
 	case FIELD_TEXTS:
 	case FIELD_WORDS:
+	case FIELD_NUMBERS:
+	case FIELD_BOOLS:
 	case FIELD_LIST:
 	case FIELD_MAPS:
 		put_type(s->j, "array", nullable);
@@ -219,7 +225,8 @@ static void put_kind(struct schemas *s, const struct field *f)
 
 static void put_example(struct json *j, const struct field *f)
 {
-	bool list = f->type == FIELD_TEXTS || f->type == FIELD_WORDS;
+	bool list = f->type == FIELD_TEXTS || f->type == FIELD_WORDS || f->type == FIELD_NUMBERS ||
+	            f->type == FIELD_BOOLS;
 	if (!f->example)
 		return;
 	json_key(j, "examples");
@@ -231,9 +238,11 @@ static void put_example(struct json *j, const struct field *f)
 	case FIELD_INT:
 	case FIELD_HOUR:
 	case FIELD_NUMBER:
+	case FIELD_NUMBERS:
 		json_put_number(j, f->example);
 		break;
 	case FIELD_BOOL:
+	case FIELD_BOOLS:
 		json_put_bool(j, *f->example == 't');
 		break;
 	default:

@@ -29,17 +29,43 @@ static bool is_own_path(const char *path)
 	return false;
 }
 
-static const char *methods_of(const char *method, const char *before)
+enum { OF_GET = 1, OF_POST = 2, OF_PUT = 4, OF_DELETE = 8 };
+
+static unsigned method_bit(const char *method)
 {
-	if (strcmp(method, "GET") == 0)
-		return before ? "GET, HEAD, POST" : "GET, HEAD";
-	return before ? "GET, HEAD, POST" : method;
+	return strcmp(method, "GET") == 0    ? OF_GET
+	       : strcmp(method, "POST") == 0 ? OF_POST
+	       : strcmp(method, "PUT") == 0  ? OF_PUT
+	                                     : OF_DELETE;
+}
+
+/* NULL of none. */
+static const char *methods_text(unsigned bits)
+{
+	static const char *const texts[] = {NULL,
+	                                    "GET, HEAD",
+	                                    "POST",
+	                                    "GET, HEAD, POST",
+	                                    "PUT",
+	                                    "GET, HEAD, PUT",
+	                                    "POST, PUT",
+	                                    "GET, HEAD, POST, PUT",
+	                                    "DELETE",
+	                                    "GET, HEAD, DELETE",
+	                                    "POST, DELETE",
+	                                    "GET, HEAD, POST, DELETE",
+	                                    "PUT, DELETE",
+	                                    "GET, HEAD, PUT, DELETE",
+	                                    "POST, PUT, DELETE",
+	                                    "GET, HEAD, POST, PUT, DELETE"};
+	return texts[bits];
 }
 
 const struct route *route_find(const char *method, const char *path, const char **allowed)
 {
 	const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
 	bool own = is_own_path(path);
+	unsigned bits = 0;
 	*allowed = NULL;
 	for (int i = 0; route_get(i); i++) {
 		const struct route *route = route_get(i);
@@ -47,8 +73,9 @@ const struct route *route_find(const char *method, const char *path, const char 
 			continue;
 		if (strcmp(route->method, wanted) == 0)
 			return route;
-		*allowed = methods_of(route->method, *allowed);
+		bits |= method_bit(route->method);
 	}
+	*allowed = methods_text(bits);
 	return NULL;
 }
 

@@ -3,13 +3,18 @@
 
 #include "cgi-bin/activity_page.h"
 #include "cgi-bin/admin.h"
+#include "cgi-bin/behaviour_page.h"
 #include "cgi-bin/bookings.h"
+#include "cgi-bin/cohort.h"
 #include "cgi-bin/explorer.h"
+#include "cgi-bin/funnel.h"
 #include "cgi-bin/ingest.h"
+#include "cgi-bin/journey.h"
 #include "cgi-bin/live.h"
 #include "cgi-bin/live_metrics.h"
 #include "cgi-bin/login.h"
 #include "cgi-bin/ml.h"
+#include "cgi-bin/path.h"
 #include "cgi-bin/track.h"
 #include "web/token.h"
 
@@ -243,6 +248,10 @@ static const struct route routes[] = {
 
 #include "cgi-bin/routes_bookings.def"
 #include "cgi-bin/routes_ask.def"
+#include "cgi-bin/routes_path.def"
+#include "cgi-bin/routes_journey.def"
+#include "cgi-bin/routes_behaviour.def"
+#include "cgi-bin/routes_cohort.def"
 
 	{.method = "GET",
 	 .path = "/api/admin/analytics/summary",
@@ -518,6 +527,7 @@ static const struct route routes[] = {
 
 #include "cgi-bin/routes_bookings_pages.def"
 #include "cgi-bin/routes_activity_pages.def"
+#include "cgi-bin/routes_behaviour_pages.def"
 
 	{.method = "GET", .path = "/admin/account", ACCOUNT, .handler = account_page_handle, .params = {P_DONE, P_ASKER},
 	 .doc = "One's own password and sessions"},

@@ -10,9 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
+struct buf;
 struct call;
 
-enum { ROUTE_PARAMS = 18, ROUTE_PARTS = 16 };
+enum { ROUTE_PARAMS = 40, ROUTE_PARTS = 16 };
 
 enum param_type {
 	PARAM_DATE,
@@ -83,13 +86,18 @@ struct route {
 	enum access access;
 	unsigned scopes; /* keys that may ask; none for pages */
 	enum body_kind body;
-	bool write_key; /* of those of events: an ingest key may stand in X-Write-Key or ?key=, a public
-	                 * one is let in from pages of its origins, and text/plain is as good as JSON */
+	bool write_key; /* of those of events: an ingest key may stand in X-Write-Key, a public one in
+	                 * ?key=, too: it is let in from pages of its origins, and text/plain is as good
+	                 * as JSON */
 	bool uncached;  /* answered anew every time although it has parts */
 	bool activity;  /* its figures are of tracked events, too: kept until these change */
-	int keep_ms; /* of live figures: kept for as long, whatever changes. 0: until figures change */
+	int keep_ms;  /* of live figures: kept for as long, whatever changes. 0: until figures change */
+	int aging_ms; /* its figures change with time alone: kept so long at most. 0: as the others */
 	struct param params[ROUTE_PARAMS];
 	struct part parts[ROUTE_PARTS];
+	/* In the place of parts: the whole answer as JSON, made only where none is kept. Errors as of
+	 * answer_ask. */
+	enum err (*make)(struct call *c, struct buf *out, struct errbuf *eb);
 	const char *page;                /* template file in templates/, NULL: JSON */
 	void (*handler)(struct call *c); /* instead of parts, or before them: see call.h */
 	int opened_by; /* CONF_..._ROLE: the setting that may let lower roles in than `access`; 0: none

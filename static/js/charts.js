@@ -88,7 +88,7 @@
 		return new Map(list.filter((_, k) => (list.length - 1 - k) % every === 0).map((i) => [i, rows[i].short]))
 	}
 
-	function frame(t, chart, axis, unit) {
+	function frame(t, chart, axis, unit, suffix) {
 		const { bars } = chart, labels = axisLabels(chart)
 		return {
 			animation: false,
@@ -105,7 +105,7 @@
 				type: 'value', ...axis, axisLine: { show: false }, axisTick: { show: false },
 				splitLine: { lineStyle: { color: t.line } },
 				// The unit stands once, at the highest line.
-				axisLabel: { ...text(t), margin: 12, formatter: (n) => (n === axis.max ? `${unit}${short(n)}` : short(n)) },
+				axisLabel: { ...text(t), margin: 12, formatter: (n) => (n === axis.max ? `${unit}${short(n)}${suffix}` : short(n)) },
 			},
 		}
 	}
@@ -224,7 +224,7 @@
 		chart.bars = chart.columns.some((c) => c.plot === 'bar')
 		chart.compared = chart.columns.some((c, k) => c.plot === 'base' && chart.rows.some((r) => r.cells[k].value !== null))
 		chart.ends = (chart.compared || chart.looksAhead || chart.columns.some((c) => c.series)) && wide.matches && chart.box.classList.contains('is-tall')
-		const option = frame(t, chart, scale(values, !unit && values.every(Number.isInteger)), unit ? `${unit}\u202f` : '')
+		const option = frame(t, chart, scale(values, !unit && values.every(Number.isInteger)), unit ? `${unit}\u202f` : '', sample.endsWith('\u202f%') ? '\u202f%' : '')
 		option.series = [...drawn.flatMap((k) => kinds[chart.columns[k].plot](t, chart, k)), ...closed(t, chart), ...marks(t, chart), ...rings(t, chart)]
 		return option
 	}

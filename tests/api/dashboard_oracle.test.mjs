@@ -43,6 +43,10 @@ function valuesOf(name) {
 	return [...there.slice(0, 6), ...there.slice(-2), '(not set)', '(other)', 'never: was']
 }
 
+// Found wrong once: 364 days before an hour of the wall clock that is there twice.
+const KNOWN = [{ metrics: ['orders', 'revenue', 'avg_order_value'], dimensions: ['region'], granularity: 'hour', start_date: '2026-10-25T00:00:00Z',
+	end_date: '2026-10-28T00:00:00Z', compare: 'year', limit: 2 }]
+
 test(`${N} random questions have the answers of the raw rows`, async () => {
 	const chance = new Chance(SEED)
 	const spec = { start: START, days: DAYS, zone: world.zone, cutoff: world.cutoff, dimensions: DIMENSIONS,
@@ -51,7 +55,7 @@ test(`${N} random questions have the answers of the raw rows`, async () => {
 	const sources = new Set()
 	let rows = 0
 	for (let i = 0; i < N; i++) {
-		const q = makeQuestion(chance, spec)
+		const q = i < KNOWN.length ? KNOWN[i] : makeQuestion(chance, spec)
 		const answer = await ask(q)
 		const what = `question ${i} of seed ${SEED}: ${JSON.stringify(q)}`
 		assert.equal(answer.status, 200, `${what}\n${answer.text}`)

@@ -56,6 +56,7 @@ describe('live', () => {
 	it('shows an order within two seconds', async () => {
 		await live.startStream()
 		for (let i = 0; i < 12; i++) await order({ agoS: 120 * i, status: ['pending', 'done'][i % 2] })
+		await until(async () => (await live.db.query('SELECT count(*)::int AS n FROM order_state'))[0].n === serial, { what: 'the orders before it' })
 		await open()
 		await isSaid('live')
 		assert.equal(await textOf('#source'), '')

@@ -36,10 +36,10 @@ export function activityClock(tz, cutoff) {
 
 const dim = (e, name) => Array.isArray(e.dims) ? e.dims[BUILT_IN.indexOf(name)] : e.dims?.[name]
 
-const by = (e) => e.user_id ? `user ${e.user_id}` : e.anonymous_id ? `anonymous ${e.anonymous_id}` : `session ${e.session_id}`
+export const by = (e) => e.user_id ? `user ${e.user_id}` : e.anonymous_id ? `anonymous ${e.anonymous_id}` : `session ${e.session_id}`
 
 // Whose each id is, after all events in their order of arrival.
-function links(events) {
+export function links(events) {
 	const owner = new Map() // id -> the id it was linked to, or undefined
 	for (const e of events) {
 		for (const kind of ['user', 'anonymous', 'session']) if (e[`${kind}_id`] && !owner.has(`${kind} ${e[`${kind}_id`]}`)) owner.set(`${kind} ${e[`${kind}_id`]}`, undefined)
@@ -52,7 +52,7 @@ function links(events) {
 }
 
 // Of each event the groups it is in.
-function groupsOf(events) {
+export function groupsOf(events) {
 	const known = Array.from({ length: 17 }, () => new Set())
 	return new Map(events.map((e) => {
 		const dims = Array.isArray(e.dims) ? e.dims : BUILT_IN.map((name) => e.dims?.[name])
