@@ -57,7 +57,7 @@ check_layers() { # FILE
 	lib/base/*) includes "$1" '(db|domain|web|forecast|batch|cgi-bin|stream)/' 'lib/base stands on nothing' ;;
 	lib/db/*) includes "$1" '(domain|web|forecast|batch|cgi-bin|stream)/' 'lib/db stands on base alone' ;;
 	lib/domain/*) includes "$1" '(web|forecast|batch|cgi-bin|stream)/' 'lib/domain stands on base and db' ;;
-	lib/web/* | lib/forecast/*) includes "$1" '(db|domain|batch|cgi-bin|stream)/' 'stands on base alone' ;;
+	lib/web/* | lib/forecast/* | lib/behaviour/*) includes "$1" '(db|domain|batch|cgi-bin|stream)/' 'stands on base alone' ;;
 	cgi-bin/*) includes "$1" '(batch|stream)/|db/source' 'takings-web knows no order_db and no other program' ;;
 	batch/*) includes "$1" '(cgi-bin|stream)/' 'takings-batch knows no other program' ;;
 	stream/*) includes "$1" '(cgi-bin|batch)/' 'takings-stream knows no other program' ;;

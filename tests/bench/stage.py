@@ -46,6 +46,12 @@ def say(text=""):
     print(text, flush=True)
 
 
+def peak_mb(pid):
+    """The most memory a process ever had."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
+
+
 def clean_env(**more):
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "RUN_AS") if name in os.environ}
     return {**kept, "LC_ALL": "C.UTF-8", **more}

@@ -21,7 +21,7 @@ import time
 import kafka
 import psycopg2
 
-from stage import Failed, Stage, clean_env, main, say
+from stage import Failed, Stage, clean_env, main, peak_mb, say
 
 FULL = 1_000_000
 PARTITIONS = 32
@@ -140,11 +140,6 @@ class Bench(Stage):
         self.work()
         self.table()
         return 0 if self.all_hold() or self.events_n < FULL else 1
-
-
-def peak_mb(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
 
 
 main(Bench)
