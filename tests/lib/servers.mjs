@@ -2,7 +2,7 @@
 //
 // `make test` shares one server of each kind among all test files (TAKINGS_TEST_DIR says where);
 // a file that is run alone gets its own and removes it at the end.
-import { chmodSync, createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import os from 'node:os'
@@ -52,12 +52,21 @@ function facts(text) {
 	return Object.fromEntries([...text.matchAll(/([A-Z_]+)='([^']*)'/g)].map((m) => [m[1], m[2]]))
 }
 
+// Below those which the system gives to clients: what is free stays free until a server listens. A port is given out once in a run.
 export async function freePort() {
-	const server = createServer()
-	await new Promise((done) => server.listen(0, '127.0.0.1', done))
-	const { port } = server.address()
-	await new Promise((done) => server.close(done))
-	return port
+	const taken = path.join(sharedDir(), 'ports')
+	mkdirSync(taken, { recursive: true, mode: 0o777 })
+	for (;;) {
+		const port = 12_000 + Math.floor(Math.random() * 20_000)
+		const server = createServer()
+		const free = await new Promise((done) => server.once('error', () => done(false)).listen(port, '127.0.0.1', () => done(true)))
+		if (!free) continue
+		await new Promise((done) => server.close(done))
+		try {
+			mkdirSync(path.join(taken, String(port)))
+			return port
+		} catch { /* another file has it */ }
+	}
 }
 
 let serial = 0

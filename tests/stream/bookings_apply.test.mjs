@@ -154,6 +154,7 @@ describe('a row that cannot take effect', () => {
 describe('what passes by itself', () => {
 	it('is waited for, and counts as no attempt', async () => {
 		const { database, stream, end } = await atWork()
+		await until(() => stream.events.some((e) => e.event === 'bookings_rebuilt'), { what: 'its clock to be settled' }) // which waits for this lock
 		const session = database.session()
 		await session.ask('BEGIN; SELECT pg_advisory_xact_lock(booking_lock_key())')
 		const messages = new Maker(drawer(5).uniform).messages(30)
