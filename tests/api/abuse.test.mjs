@@ -13,7 +13,7 @@ before(async () => {
 	const reply = await tokenOf(web, 'vera', undefined, '192.0.2.200')
 	assert.equal(reply.status, 200, reply.text)
 	token = reply.json.access_token
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 
 describe('abuse', () => {

@@ -26,7 +26,7 @@ before(async () => {
 	await site.psql('MIGRATE_DATABASE_URL', new LiveTables().touch()) // as if takings-stream ran
 	await site.psql('MIGRATE_DATABASE_URL', bookingSql(someBookings()))
 	callers = await makeCallers(site)
-}, { timeout: 120_000 })
+})
 
 after(() => site?.destroy())
 

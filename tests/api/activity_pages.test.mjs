@@ -13,7 +13,7 @@ before(async () => {
 	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst'], ['vera', 'viewer']]) await addUser(made.settings, name, role)
 	;[anna, alan, vera] = [await loggedIn(web, 'anna'), await loggedIn(web, 'alan'), await loggedIn(web, 'vera')]
 	token = JSON.parse((await tokenOf(web, 'vera')).text).access_token
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 
 const unescaped = (html) => html.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')

@@ -11,7 +11,7 @@ before(async () => {
 	settings = made.settings
 	web = await startWeb(made.web)
 	for (const [name, role] of [['anna', 'admin'], ['adam', 'admin'], ['vera', 'viewer']]) await addUser(settings, name, role)
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 beforeEach(() => db.exec(`TRUNCATE login_failure; UPDATE app_user SET enabled = true;
 	UPDATE app_user SET role = CASE username WHEN 'vera' THEN 'viewer' ELSE 'admin' END WHERE username IN ('anna', 'adam', 'vera')`))

@@ -12,7 +12,7 @@ before(async () => {
 	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst'], ['vera', 'viewer']]) await addUser(made.settings, name, role)
 	;[anna, alan, vera] = [await loggedIn(web, 'anna'), await loggedIn(web, 'alan'), await loggedIn(web, 'vera')]
 	token = JSON.parse((await tokenOf(web, 'vera')).text).access_token
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 
 const unescaped = (html) => html.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#x60;', '`').replaceAll('&amp;', '&')
@@ -64,7 +64,7 @@ describe('pages of behaviour', () => {
 	before(async () => {
 		await db.exec(behaviourSql({ days: 40, sessions: 40 }))
 		;({ from, to } = await db.one(`SELECT (booking_date(now(), 'Europe/Berlin', 4) - 27)::text AS from, (booking_date(now(), 'Europe/Berlin', 4) - 14)::text AS to`))
-	}, { timeout: 120_000 })
+	})
 	const after1 = (day) => new Date(Date.parse(day) + 86400_000).toISOString().slice(0, 10)
 
 	describe('funnel', () => {

@@ -55,7 +55,7 @@ before(async () => {
 	const migrated = await shop.batch(['migrate'])
 	assert.equal(migrated.code, 0, migrated.stderr)
 	web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url() })
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 
 describe('before the first message', () => {
@@ -421,7 +421,7 @@ describe('what is kept of answers', () => {
 			const answer = await until(async () => {
 				const found = await keeping.get(`${API}/events/22`, { headers: { 'if-none-match': headers.etag } })
 				return found.status === 200 && found
-			}, { what: 'the new booking', limit: 500 })
+			}, { what: 'the new booking' })
 			assert.equal(answer.json.total_bookings, 1 + n)
 		}
 	})
@@ -454,7 +454,7 @@ describe('who may read', () => {
 			tokens[role] = await takings(settings, ['user', 'token', role])
 		}
 		for (const scope of ['ingest', 'read', 'admin']) tokens[`key:${scope}`] = /tk_[\w-]+/.exec(await takings(settings, ['key', 'add', scope, '--scope', scope]))[0]
-	}, { timeout: 120_000 })
+	})
 
 	for (const [role, wanted] of Object.entries({ '': 'login no no in no no in', admin: 'login no no in no no in', analyst: 'login no in in no no in', viewer: 'login in in in no in in' }))
 		it(`is what BOOKINGS_ROLE says: ${role || 'nothing'}`, async () => {

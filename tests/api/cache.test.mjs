@@ -47,7 +47,7 @@ describe('an answer', () => {
 		const was = (await get()).json.total_revenue
 		for (let i = 1; i <= 20; i++) {
 			await change(100)
-			const now = await until(async () => { const a = await get(); return a.json.total_revenue !== was + i - 1 && a }, { limit: 1000 })
+			const now = await until(async () => { const a = await get(); return a.json.total_revenue !== was + i - 1 && a })
 			assert.equal(now.json.total_revenue, was + i)
 		}
 	})
@@ -86,7 +86,7 @@ describe('an answer', () => {
 			const was = (await get()).json.total_revenue
 			await shop.cache.exec(listener)
 			await change(100) // unheard
-			await until(async () => (await get()).json.total_revenue === was + 1, { limit: 3000, what: 'the new figure' })
+			await until(async () => (await get()).json.total_revenue === was + 1, { what: 'the new figure' })
 		}
 		await until(async () => /^hit/.test((await get()).headers['x-cache']), { what: 'answers to be kept again' })
 	})
@@ -94,7 +94,7 @@ describe('an answer', () => {
 	it('is older than ANALYTICS_CACHE_TTL never, and with 0 it is not kept', async () => {
 		await file.set({ ANALYTICS_CACHE_TTL: '1' })
 		await get()
-		await until(async () => (await get()).headers['x-cache'] === 'miss', { limit: 3000, what: 'the end of a second' })
+		await until(async () => (await get()).headers['x-cache'] === 'miss', { what: 'the end of a second' })
 		await file.set({ ANALYTICS_CACHE_TTL: '0' })
 		await get()
 		assert.equal((await get()).headers['x-cache'], 'miss')
@@ -131,7 +131,7 @@ describe('figures behind the back of the program', () => {
 		await until(() => web.log.includes('"listening"'))
 		const was = (await web.get(SUMMARY)).json.total_revenue
 		await shop.cache.exec(`UPDATE daily_revenue_cache SET revenue_minor = revenue_minor + 100`)
-		await until(async () => (await web.get(SUMMARY)).json.total_revenue !== was, { limit: 3000 })
+		await until(async () => (await web.get(SUMMARY)).json.total_revenue !== was)
 		await web.stop()
 	})
 })

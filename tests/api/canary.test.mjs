@@ -21,7 +21,7 @@ let instance
 const others = []
 before(async () => {
 	instance = await startInstance({ LOG_LEVEL: 'DEBUG', RATE_LIMIT_LOGIN: '0' })
-}, { timeout: 120_000 })
+})
 after(() => instance?.destroy())
 
 // Every file of the instance that is a log, and what other programs told.

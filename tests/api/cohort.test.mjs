@@ -17,7 +17,7 @@ const now = Date.now()
 let live, told = '' // answers so far
 before(async () => {
 	live = await Live.start({ MAX_EVENT_AGE_DAYS: '3650', RATE_LIMIT_USERS: '0' }, { tz: ZONE, cutoff: CUTOFF })
-}, { timeout: 120_000 })
+})
 after(() => live?.stop())
 
 async function track(events) {
@@ -102,20 +102,20 @@ describe('cohorts of people', () => {
 			.sort((a, b) => a.timestamp.localeCompare(b.timestamp))
 		await track(events)
 		told = await compareAll()
-	}, { timeout: 240_000 })
+	})
 
 	it('follow events that come late, and move a first day', async () => {
 		await track(Array.from({ length: 80 }, (_, i) => event(i * 4 % 3 ? { user_id: `u${i * 4 % 300}` } : { anonymous_id: `a${i * 4 % 300}` }, now - int(220 * DAY_MS))))
 		const was = told
 		assert.notEqual(told = await compareAll(), was)
-	}, { timeout: 240_000 })
+	})
 
 	it('follow visitors who turn out to be somebody', async () => {
 		// Of a user who is known already, and of one who is new.
 		await track(Array.from({ length: 40 }, (_, i) => event({ anonymous_id: `a${i * 3}`, user_id: i % 2 ? `u${i * 3 + 1}` : `new${i}` }, now - int(30 * DAY_MS))))
 		const was = told
 		assert.notEqual(told = await compareAll(), was)
-	}, { timeout: 240_000 })
+	})
 
 	it('say what was asked, and what is meant where nothing was', async () => {
 		const { json } = await ask({})

@@ -60,7 +60,7 @@ for (const kind of ['postgresql', 'mysql'])
 				shop.orders = copy
 				shop.settings.DATABASE_URL = copy.url()
 			}
-		}, { timeout: 120_000 })
+		})
 
 		it('have the cells that their orders add up to, and the revenue of the days', async () => {
 			await shop.expectRun(0)
@@ -108,7 +108,7 @@ describe('GET /cohort/analysis of customers', () => {
 		through = dayOf((await shop.cache.one('SELECT through::text AS d FROM cohort_state')).d)
 		golden = customerCohorts(orders, { zone: ZONE, cutoff: CUTOFF, through, counted: ['SERVED'] }).cells
 		web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), DATABASE_URL: shop.orders.url(), ANALYTICS_CACHE_TTL: undefined })
-	}, { timeout: 120_000 })
+	})
 	after(() => web?.stop())
 
 	for (const [cohort_type, back] of [['acquisition_day', 197], ['acquisition_week', 198], ['acquisition_month', 230]])

@@ -23,7 +23,7 @@ before(async () => {
 	await addUser(shop.settings, 'alan', 'analyst')
 	web = await startWeb(shop.settings)
 	token = JSON.parse((await tokenOf(web, 'alan')).text).access_token
-}, { timeout: 60_000 })
+})
 after(async () => {
 	await web?.stop()
 	await stream?.kill()
@@ -66,7 +66,7 @@ describe('after 90 days of visits', () => {
 		all = {}
 		for (const events of people.values()) addCounts(all, countsOf(events, from, to))
 		model = await get('/conversion/quality')
-	}, { timeout: 300_000 })
+	})
 	const day = (n) => new Date(n * 86_400_000).toISOString().slice(0, 10)
 
 	it('has the days and the people', () => {

@@ -42,7 +42,7 @@ before(async () => {
 	const done = await batch(['migrate'], settings)
 	assert.equal(done.code, 0, done.stderr)
 	web = await Web.start(settings)
-}, { timeout: 120_000 })
+})
 after(async () => { await web?.stop(); await db?.drop() })
 
 const NOVEMBER = { start_date: '2025-11-01T00:00:00Z', end_date: '2025-12-01T00:00:00Z' }

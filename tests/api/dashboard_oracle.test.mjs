@@ -30,7 +30,7 @@ before(async () => {
 		values: await db.query('SELECT dimension_id, value FROM activity_value') })
 	assert.equal(oracle.events.length, world.events.length)
 	web = await Web.start({ ANALYTICS_DATABASE_URL: db.url() })
-}, { timeout: 120_000 })
+})
 after(async () => {
 	await web?.stop()
 	await db?.server.stop()

@@ -13,7 +13,7 @@ const program = path.join(binDir, 'obj/tests/api/db_client')
 async function expectPass(name, settings = {}) {
 	const database = await (await postgres()).create()
 	const env = { ...cleanEnv, ANALYTICS_DATABASE_URL: database.url(), ...(process.env.SAN && { SAN: '1' }), ...settings }
-	const done = await run(program, [name], { env, cwd: emptyCwd(), limit: 60_000 })
+	const done = await run(program, [name], { env, cwd: emptyCwd() })
 	const told = done.stdout + done.stderr
 	assert.equal(done.code, 0, told)
 	assert.match(told, /^\[ +PASSED +\] 1 test/m, told)

@@ -24,7 +24,7 @@ describe('demo --activity', () => {
 		first = await visit(shop)
 		assert.equal(first.code, 0, first.stderr)
 		await shop.batch(['demo', '--days', '100'])
-	}, { timeout: 60_000 })
+	})
 	const all = (query) => shop.cache.one(query)
 
 	it('is 90 days of 60,000 to 100,000 events up to now, in a few seconds', async () => {

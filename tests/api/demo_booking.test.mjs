@@ -26,7 +26,7 @@ describe('demo --bookings', () => {
 			CREATE TABLE e AS SELECT d->>'event_id' AS id, d->>'category' AS category, (d->>'capacity')::int AS capacity, (d->>'starts_at')::timestamptz AS starts, (d->>'sales_from')::timestamptz AS sales FROM m WHERE t = 'event.created';
 			CREATE TABLE b AS SELECT c.booking AS id, c.d->>'event_id' AS event_id, (c.d->>'seats')::int AS seats, c.at, f.at AS confirmed, x.at AS cancelled, coalesce(c.d->>'status' = 'confirmed', false) OR f.at IS NOT NULL AS counts
 				FROM m c LEFT JOIN m f ON f.t = 'booking.confirmed' AND f.booking = c.booking LEFT JOIN m x ON x.t = 'booking.cancelled' AND x.booking = c.booking WHERE c.t = 'booking.created'`)
-	}, { timeout: 60_000 })
+	})
 	const all = (query) => shop.cache.one(query)
 
 	it('are messages that can all be read, each of the past', async () => {

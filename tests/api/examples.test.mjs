@@ -20,7 +20,7 @@ describe('examples of sending events', () => {
 		live = await Live.start({ AUTH_MODE: 'required', RATE_LIMIT_ADDRESSES: '0' }, { streaming: false })
 		const made = await run(program, ['key', 'add', 'backend', '--scope', 'ingest'], { env: { PATH: process.env.PATH, ...live.settings }, cwd: emptyCwd() })
 		key = /tk_[\w-]+/.exec(made.stdout)[0]
-	}, { timeout: 60_000 })
+	})
 	after(() => live?.stop())
 
 	for (const [language, tool, ending] of WAYS)

@@ -25,7 +25,7 @@ before(async () => {
 	site = await startInstance({ ANALYTICS_CACHE_TTL: '0' })
 	newest = await sql('SELECT max(business_date) FROM daily_revenue_cache')
 	;[from, to] = (await sql(`SELECT '${newest}'::date - 40 || ' ' || '${newest}'::date - 3`)).split(' ')
-}, { timeout: 180_000 })
+})
 after(() => site?.destroy())
 
 test('series: days, weeks and months add up to the same', async () => {

@@ -76,7 +76,7 @@ before(async () => {
 	await exec('DELETE FROM anomaly; DELETE FROM expected_cache; ALTER TABLE forecast_history DISABLE TRIGGER USER; DELETE FROM forecast_history; DELETE FROM forecast_run; ALTER TABLE forecast_history ENABLE TRIGGER USER')
 	await exec(FIGURES)
 	web = await Web.start({ ANALYTICS_DATABASE_URL: shop.cache.url(), FORECAST_HORIZON_DAYS: '30' })
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 
 describe('before the first forecast', () => {

@@ -13,7 +13,7 @@ before(async () => {
 		UPDATE orders SET total_amount = total_amount * 15 WHERE (created_at AT TIME ZONE '${noonZone()}')::date = '${daysAgo(5)}'`)
 	await shop.expectRun(0)
 	web = await Web.start(shop.settings)
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 
 describe('what the days to come are together', () => {

@@ -21,7 +21,7 @@ before(async () => {
 	web = await startWeb(made.web)
 	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst'], ['vera', 'viewer']]) await addUser(settings, name, role)
 	anna = await loggedIn(web, 'anna')
-}, { timeout: 120_000 })
+})
 after(() => web?.stop())
 beforeEach(() => db.exec('TRUNCATE event_log RESTART IDENTITY; TRUNCATE stream_status'))
 

@@ -71,7 +71,7 @@ describe('POST /api/v1/ingest', () => {
 		const heard = async () => /notification "takings_inbox"/.test(await session.ask('SELECT 1'))
 		assert.equal(await heard(), false)
 		await send(booking())
-		await until(heard, { limit: 3000, what: 'the notification' })
+		await until(heard, { what: 'the notification' })
 		await session.close()
 	})
 
@@ -232,7 +232,7 @@ describe('POST /api/v1/ingest', () => {
 			assert.equal(answer.headers['content-type'], 'application/problem+json')
 		}
 		await server.start()
-		const answer = await until(async () => { const a = await send([before, during]); return a.status === 202 && a }, { limit: 20_000 })
+		const answer = await until(async () => { const a = await send([before, during]); return a.status === 202 && a })
 		assert.deepEqual([answer.json.accepted, answer.json.duplicates], [1, 1])
 		assert.equal((await web.get('/health')).json.checks.ingest.status, 'ok')
 	})

@@ -27,7 +27,7 @@ before(async () => {
 	anna = await loggedIn(web, 'anna')
 	token = JSON.parse((await tokenOf(web, 'alan')).text).access_token
 	stream = await Stream.start(db, made.settings)
-}, { timeout: 120_000 })
+})
 after(async () => {
 	await stream?.kill()
 	await web?.stop()

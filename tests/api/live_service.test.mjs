@@ -12,7 +12,7 @@ describe('the stream', () => {
 		site = await startInstance()
 		callers = await makeCallers(site)
 		live = new LiveTables({ exec: sql })
-	}, { timeout: 180_000 })
+	})
 	after(() => site?.destroy())
 	const health = async () => (await site.get('/health')).json
 	const as = (name, target) => site.get(target, { headers: callers[name], anonymous: true })

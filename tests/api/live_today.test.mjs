@@ -133,7 +133,7 @@ describe('an answer with live figures', () => {
 			for (let i = 0; i < 5; i++) {
 				const was = value((await get(target)).json)
 				await sell()
-				await until(async () => value((await get(target)).json) === was + 1, { limit: 1500, what: target })
+				await until(async () => value((await get(target)).json) === was + 1, { what: target })
 			}
 	})
 

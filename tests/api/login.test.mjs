@@ -24,7 +24,7 @@ before(async () => {
 	for (const [name, role] of [['anna', 'admin'], ['vera', 'viewer'], ['alan', 'analyst']]) await addUser(settings, name, role)
 	one = await start({})
 	two = await start({})
-}, { timeout: 120_000 })
+})
 after(() => Promise.all(webs.map((web) => web.stop())))
 
 let serial = 0
@@ -34,7 +34,7 @@ const hasSession = async (web, sid, target = '/admin/account') => {
 	const reply = await web.get(target, { params: { REMOTE_ADDR: address(), HTTP_COOKIE: `sid=${sid}` } })
 	return reply.status === 200
 }
-const within = (probe, what) => until(probe, { limit: 1000, every: 10, what })
+const within = (probe, what) => until(probe, { every: 10, what })
 
 // Who was remembered there is forgotten within a second.
 const forgotten = (sid, what, webs = [one, two]) =>

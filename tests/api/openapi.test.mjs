@@ -96,7 +96,7 @@ describe('the answers', () => {
 		await site.psql('MIGRATE_DATABASE_URL', new LiveTables().touch()) // as if takings-stream ran
 		await site.psql('MIGRATE_DATABASE_URL', bookingSql(someBookings()))
 		await site.psql('MIGRATE_DATABASE_URL', "INSERT INTO activity_visitor (visitor_id, kind, id, person_id) OVERRIDING SYSTEM VALUE VALUES (900000001, 'user', 'user_123', 900000001)")
-	}, { timeout: 180_000 })
+	})
 	after(() => site?.destroy())
 
 	// The request that the examples make; `more` is added to the query.

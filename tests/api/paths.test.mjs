@@ -30,7 +30,7 @@ describe('GET /path/analysis', () => {
 		live = await Live.start(SETTINGS, ZONE)
 		for (const scope of ['ingest', 'read']) keys[scope] = /tk_[\w-]+/.exec((await takings(['key', 'add', scope, '--scope', scope])).stdout)[0]
 		world = makeWorld({ seed: 20261122, people: 420, from: FROM - 40 * HOUR, to: TO + 20 * HOUR })
-	}, { timeout: 120_000 })
+	})
 	after(() => live?.stop())
 
 	// An oracle's answer as the address has it.

@@ -39,7 +39,7 @@ before(async () => {
 	web = await startWeb({ ...made.web, RATE_LIMIT_KEYS: '0' })
 	for (const [name, role] of [['anna', 'admin'], ['alan', 'analyst']]) await addUser(made.settings, name, role)
 	key = /tk_[\w-]+/.exec(await takings(made.settings, ['key', 'add', 'in', '--scope', 'ingest']))[0]
-}, { timeout: 120_000 })
+})
 afterEach(async () => { if (process.env.LOUD) console.log(stream.log); await stream?.kill() })
 after(async () => {
 	await stream?.kill()

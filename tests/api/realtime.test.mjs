@@ -31,7 +31,7 @@ describe('/realtime', () => {
 			await takings(['user', 'add', role, '--role', role], `${PASSWORD}\n`)
 			who[role] = { Authorization: `Bearer ${await takings(['user', 'token', role])}` }
 		}
-	}, { timeout: 120_000 })
+	})
 	after(() => live?.stop())
 
 	it('is there before anything was tracked, and knows of no orders nobody tells of', async () => {

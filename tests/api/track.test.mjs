@@ -358,7 +358,7 @@ describe('tracked events', () => {
 		await server.crash()
 		await pause(1500)
 		await server.start()
-		await until(async () => (await track(event())).status === 202, { limit: 15_000, what: 'events are stored again' })
+		await until(async () => (await track(event())).status === 202, { what: 'events are stored again' })
 		await pause(300)
 		on = false
 		await Promise.all(senders)

@@ -26,7 +26,7 @@ describe('limits of tracked events', () => {
 		db = made.db
 		web = await Web.start({ ...made.web, RATE_LIMIT_KEYS: '0', RATE_LIMIT_ADDRESSES: '0', EVENT_BATCH_SIZE: String(MOST), HTTP_THREADS: '24', LOG_LEVEL: 'WARNING' })
 		key = { authorization: `Bearer ${/tk_[\w-]+/.exec(await takings(made.settings, ['key', 'add', 'shop', '--scope', 'ingest']))[0]}` }
-	}, { timeout: 120_000 })
+	})
 	after(() => web?.stop())
 
 	const post = (target, body) => web.get(target, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body),

@@ -15,7 +15,7 @@ function raw(port, text) {
 	return new Promise((resolve, reject) => {
 		let got = ''
 		const socket = net.connect(port, '127.0.0.1', () => socket.write(text))
-		socket.setTimeout(10_000, () => { socket.destroy(); reject(new Error(`no answer to ${text.slice(0, 80)}`)) })
+		socket.setTimeout(60_000, () => { socket.destroy(); reject(new Error(`no answer to ${text.slice(0, 80)}`)) })
 		socket.on('data', (d) => { got += d })
 		socket.on('error', () => {}) // it may hang up on what it does not want to read
 		socket.on('close', () => {

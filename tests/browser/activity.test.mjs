@@ -17,7 +17,7 @@ describe('pages of activity', () => {
 		origin = instance.url('')
 		browser = await launch()
 		await signIn(instance)
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

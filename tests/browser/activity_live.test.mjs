@@ -41,7 +41,7 @@ describe('tracker.js', () => {
 		return page
 	}
 	const leave = () => page.context().close()
-	const arrived = (n) => until(async () => (await rows()).length === n, { what: `${n} events`, limit: 10_000 })
+	const arrived = (n) => until(async () => (await rows()).length === n, { what: `${n} events` })
 	const clear = () => live.db.exec('TRUNCATE activity_event, activity_id, activity_account, activity_warning')
 
 	before(async () => {
@@ -52,7 +52,7 @@ describe('tracker.js', () => {
 		const made = await run(program, ['key', 'add', 'shop', '--scope', 'ingest', '--origin', shop.origin], { env: { PATH: process.env.PATH, ...live.settings }, cwd: emptyCwd() })
 		key = /tk_[\w-]+/.exec(made.stdout)[0]
 		browser = await launch()
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()
@@ -76,12 +76,12 @@ describe('tracker.js', () => {
 		await watch.goto(`${takings}/admin/live`)
 		await watch.waitForSelector('#state[data-state="live"]')
 		await visit()
-		await watch.waitForSelector('#feed [data-entry]', { timeout: 10_000 }) // the page is loaded anew with the first
+		await watch.waitForSelector('#feed [data-entry]') // the page is loaded anew with the first
 		await watch.waitForSelector('#state[data-state="live"]')
 		const shown = async (what, selector, text) => {
 			const begun = Date.now()
 			await what()
-			await watch.waitForFunction(([s, t]) => document.querySelector(s)?.textContent.includes(t), [selector, text], { timeout: 5000, polling: 20 })
+			await watch.waitForFunction(([s, t]) => document.querySelector(s)?.textContent.includes(t), [selector, text], { polling: 20 })
 			return Date.now() - begun
 		}
 		const took = []

@@ -22,7 +22,7 @@ describe('administration', () => {
 		await batch(instance, ['key', 'add', 'x'.repeat(100), '--scope', 'ingest'])
 		await batch(instance, ['user', 'disable', 'vera'])
 		await signIn(instance)
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

@@ -18,7 +18,7 @@ describe('pages of behaviour', () => {
 		origin = instance.url('')
 		browser = await launch()
 		await signIn(instance)
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()
@@ -82,7 +82,7 @@ describe('pages of behaviour', () => {
 				for (const colorScheme of ['light', 'dark']) {
 					await page.setViewportSize(viewport)
 					await page.emulateMedia({ colorScheme })
-					await page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth, null, { timeout: 3000 }).catch(() => {}) // charts are drawn anew
+					await page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth).catch(() => {}) // charts are drawn anew
 					await assertNoSidewaysScroll(page)
 					await assertAccessible(page, `${target}, unfolded, ${viewport.width} px, ${colorScheme}`)
 				}

@@ -75,7 +75,7 @@ describe('pages of bookings', () => {
 		live = await Live.start({ CAPACITY_UNLIMITED: '9999' })
 		origin = `http://127.0.0.1:${live.port}`
 		browser = await launch()
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()
@@ -184,13 +184,13 @@ describe('pages of bookings', () => {
 
 		// Two more bookings bring the other event to the first place.
 		for (const n of [1, 2]) await send({ type: 'booking.created', status: 'confirmed', booking_id: `more-${n}`, event_id: 5, seats: 1, amount: '9.00', occurred_at: iso(0, n / 60) })
-		await boards.waitForSelector(`${row(1, 'by-bookings')}[data-rank="2"]`, { timeout: 4000 })
+		await boards.waitForSelector(`${row(1, 'by-bookings')}[data-rank="2"]`)
 		assert.equal(await rankOf(5), '1')
 		assert.equal(await boards.$eval('[data-part="by-bookings"] tr:first-child', (r) => r.dataset.key), '5')
 
 		const begun = Date.now()
 		await send({ type: 'booking.cancelled', booking_id: 'b1-3', event_id: 1, occurred_at: iso(0, 1) })
-		await event.waitForFunction((was) => Number(document.querySelector('#seats').value) < was, seats, { timeout: 4000, polling: 20 })
+		await event.waitForFunction((was) => Number(document.querySelector('#seats').value) < was, seats, { polling: 20 })
 		const took = Date.now() - begun
 		assert.ok(took < 2500, `${took} ms`)
 		assert.equal(Number(await event.getAttribute('#seats', 'value')), seats - 1)
@@ -198,10 +198,10 @@ describe('pages of bookings', () => {
 		// Tables that were open stay so, and the focus stays where it was.
 		assert.ok(await event.$eval('details[data-of="curve"]', (d) => d.open))
 		assert.equal(await event.getAttribute('[data-part="curve"] tr:first-child td:nth-child(3)', 'data-value'), String(seats - 1))
-		await boards.waitForFunction(([selector, was]) => document.querySelector(selector).dataset.value !== was, [`${row(1, 'by-filled')} td.n`, filled], { timeout: 4000 })
-		await bookings.waitForFunction((was) => Number(document.querySelector('#today-cancelled').value) === was + 1, cancelled, { timeout: 4000 })
-		await happening.waitForSelector('#leaders tr[data-event="5"][data-rank="1"]', { timeout: 4000 })
-		await happening.waitForFunction((want) => document.querySelector('#leaders tr[data-event="1"] td.n:last-child').dataset.value === want, String(seats - 1), { timeout: 4000 })
+		await boards.waitForFunction(([selector, was]) => document.querySelector(selector).dataset.value !== was, [`${row(1, 'by-filled')} td.n`, filled])
+		await bookings.waitForFunction((was) => Number(document.querySelector('#today-cancelled').value) === was + 1, cancelled)
+		await happening.waitForSelector('#leaders tr[data-event="5"][data-rank="1"]')
+		await happening.waitForFunction((want) => document.querySelector('#leaders tr[data-event="1"] td.n:last-child').dataset.value === want, String(seats - 1))
 		for (const p of Object.values(pages)) {
 			page = p
 			await close()
@@ -214,7 +214,7 @@ describe('pages of bookings', () => {
 		await page.focus(`${row(7, 'by-bookings')} a`)
 		const rank = await page.getAttribute(row(7, 'by-bookings'), 'data-rank')
 		for (let n = 0; n < 5; n++) await send({ type: 'booking.created', booking_id: `moves-${n}`, event_id: 7, occurred_at: iso(0, n / 60) })
-		await page.waitForFunction(([selector, was]) => document.querySelector(selector).dataset.rank !== was, [row(7, 'by-bookings'), rank], { timeout: 5000 })
+		await page.waitForFunction(([selector, was]) => document.querySelector(selector).dataset.rank !== was, [row(7, 'by-bookings'), rank])
 		assert.equal(await page.evaluate(() => document.activeElement.getAttribute('href')), '/admin/events/7')
 		await close()
 	})
@@ -320,11 +320,11 @@ describe('pages of bookings', () => {
 		await isSaid('polling', 15_000)
 		await live.db.exec(`INSERT INTO event_log (event_type, event_data, dedup_key, source, created_at) VALUES ('user.created', '{"type":"user.created","user_id":"late","occurred_at":"2026-01-01"}',
 			sha256('late'), 'http', now() - interval '5 minutes')`)
-		await page.waitForFunction(() => /The figures are behind.*1 messages? wait/s.test(document.querySelector('[data-part="notice"]').textContent), null, { timeout: 15_000 })
+		await page.waitForFunction(() => /The figures are behind.*1 messages? wait/s.test(document.querySelector('[data-part="notice"]').textContent))
 		await assertAccessible(page, 'behind')
 		await live.startStream()
 		await isSaid('live', 40_000)
-		await page.waitForFunction(() => !/behind/.test(document.querySelector('[data-part="notice"]').textContent), null, { timeout: 15_000 })
+		await page.waitForFunction(() => !/behind/.test(document.querySelector('[data-part="notice"]').textContent))
 		await close(network)
 	})
 })
@@ -346,7 +346,7 @@ describe('a site with bookings only', () => {
 			await page.waitForSelector('#state[data-state="live"]')
 			assert.equal(await page.getAttribute('#seats', 'value'), '2')
 			await send({ type: 'booking.cancelled', booking_id: 'a', event_id: 1, occurred_at: iso(0, 1) })
-			await page.waitForFunction(() => document.querySelector('#seats').value === '0', null, { timeout: 4000 })
+			await page.waitForFunction(() => document.querySelector('#seats').value === '0')
 			await page.goto(`${origin}/admin/live`)
 			assert.match(await page.textContent('#leaders'), /First concert/)
 			assert.equal(await page.locator('#revenue').count(), 0)

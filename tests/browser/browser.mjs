@@ -38,6 +38,7 @@ export async function openPage(browser, origin, { viewport = WIDE, colorScheme =
 		const [name, value] = session.cookie.split('=')
 		await context.addCookies([{ name, value, url: session.url }])
 	}
+	context.setDefaultTimeout(60_000)
 	const page = await context.newPage()
 	page.troubles = []
 	page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) page.troubles.push(`console: ${m.text()}`) })

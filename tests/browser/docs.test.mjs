@@ -15,7 +15,7 @@ describe('documentation', () => {
 		origin = instance.url('')
 		doc = (await instance.get('/openapi.json')).json
 		browser = await launch()
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

@@ -36,7 +36,7 @@ describe('pages of figures', () => {
 		browser = await launch()
 		newest = await sql('SELECT max(business_date) FROM daily_revenue_cache')
 		item = await sql(`SELECT item_id FROM item_sales_cache WHERE business_date > '${newest}'::date - 28 GROUP BY 1 ORDER BY sum(revenue_minor) DESC LIMIT 1`)
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

@@ -37,7 +37,7 @@ describe('forecasts and unusual days', () => {
 		browser = await launch()
 		newest = await sql('SELECT max(business_date) FROM daily_revenue_cache')
 		await sql(rows)
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

@@ -21,7 +21,7 @@ describe('the page of a person', () => {
 		origin = instance.url('')
 		browser = await launch()
 		await signIn(instance)
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

@@ -36,7 +36,7 @@ describe('live', () => {
 		live = await Live.start({}, { streaming: false })
 		origin = `http://127.0.0.1:${live.port}`
 		browser = await launch()
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

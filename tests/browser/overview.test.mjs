@@ -41,7 +41,7 @@ describe('overview', () => {
 			AND business_date < (SELECT max(business_date) FROM daily_revenue_cache)`)
 		closedDay = await sql('SELECT max(business_date) FROM daily_revenue_cache WHERE order_count = 0')
 		changedDay = await sql('SELECT max(business_date) FROM hourly_order_cache WHERE seconds <> 3600')
-	}, { timeout: 120_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

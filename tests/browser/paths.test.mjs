@@ -17,7 +17,7 @@ describe('page of paths', () => {
 		origin = instance.url('')
 		browser = await launch()
 		await signIn(instance)
-	}, { timeout: 180_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

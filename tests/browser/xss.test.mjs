@@ -37,7 +37,7 @@ describe('hostile texts', () => {
 			VALUES (now(), now(), 'failed', ${quoted(text)}, jsonb_build_array(jsonb_build_object('text', ${quoted(text)}::text)), ${quoted(text)}, ${quoted(text)}, '15')`).join(';\n'))
 		pages = (await must(path.join(binDir, 'takings-web'), ['--routes'])).trim().split('\n').map((line) => line.split('\t'))
 			.filter(([method, target]) => method === 'GET' && target.startsWith('/admin/')).map(([, target]) => target)
-	}, { timeout: 240_000 })
+	})
 
 	after(async () => {
 		await browser?.close()

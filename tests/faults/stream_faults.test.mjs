@@ -52,7 +52,7 @@ describe('takings-stream when something is wrong', () => {
 		return s
 	}
 
-	const well = (s) => until(async () => (await s.stream.status())?.status === 'ok', { limit: 20_000, every: 100, what: 'health' })
+	const well = (s) => until(async () => (await s.stream.status())?.status === 'ok', { every: 100, what: 'health' })
 
 	it('a lone message is seen at once, and waiting costs nothing', async (t) => {
 		const s = await scene(t)
@@ -126,7 +126,7 @@ describe('takings-stream when something is wrong', () => {
 		await s.cache.exec("UPDATE stream_position SET next = 5000 WHERE partition = 1 AND topic = 't'")
 		s.send(10)
 		s.stream = await Stream.start(s.cache, s.settings)
-		await until(async () => (await s.stream.status())?.status === 'down', { limit: 20_000, what: 'being told' })
+		await until(async () => (await s.stream.status())?.status === 'down', { what: 'being told' })
 		assert.match((await s.stream.status()).detail, /^kafka: topic t, partition 1: the next message has offset 5000, but the brokers have 0 to 10:/)
 		await sleep(3000)
 		assert.equal((await s.stream.status()).status, 'down')
@@ -144,13 +144,13 @@ describe('takings-stream when something is wrong', () => {
 		const cache = await server.create(template.name)
 		const stream = await Stream.start(cache, kafka.settings({ KAFKA_TOPICS: 't', KAFKA_START: 'latest' }))
 		t.after(() => stream.kill())
-		await until(async () => (await positions(cache))[0]?.next === 7, { limit: 20_000, what: 'the place' })
+		await until(async () => (await positions(cache))[0]?.next === 7, { what: 'the place' })
 		await stream.kill()
 		kafka.put('t', 0, 'k', order()) // while nobody reads
 		await kafka.flush()
 		const again = await Stream.start(cache, kafka.settings({ KAFKA_TOPICS: 't', KAFKA_START: 'latest', KAFKA_GROUP_ID: 'again' }))
 		t.after(() => again.kill())
-		await until(async () => (await positions(cache))[0].next === 8, { limit: 20_000, what: 'the message' })
+		await until(async () => (await positions(cache))[0].next === 8, { what: 'the message' })
 		assert.equal(await cache.value('SELECT sum(counted)::int FROM live_day'), 1)
 	})
 
@@ -164,7 +164,7 @@ describe('takings-stream when something is wrong', () => {
 		const stream = await Stream.start(cache, kafka.settings({ KAFKA_TOPICS: 't,other', KAFKA_START: 'latest' }))
 		t.after(() => stream.kill())
 		const places = async () => (await positions(cache)).filter((p) => p.topic !== 'takings.activity').map((p) => `${p.topic}/${p.partition} ${p.next}`).join(', ')
-		await until(async () => await places() === 'other/0 1, t/0 0, t/1 2', { limit: 20_000, what: 'the places' })
+		await until(async () => await places() === 'other/0 1, t/0 0, t/1 2', { what: 'the places' })
 		assert.equal(await cache.value('SELECT sum(counted)::int FROM live_day'), 2)
 	})
 
@@ -178,7 +178,7 @@ describe('takings-stream when something is wrong', () => {
 		for (let turn = 0; turn < (LONG ? 20 : 2); turn++) {
 			const members = await Promise.all(Array.from({ length: 4 }, () => Stream.start(cache, kafka.settings({ KAFKA_TOPICS: 't' }))))
 			t.after(() => Promise.all(members.map((m) => m.kill())))
-			await until(() => members.every((m) => m.events.some((e) => e.event === 'kafka_rebalance' && e.partitions > 0)), { limit: 30_000, what: 'shares for all' })
+			await until(() => members.every((m) => m.events.some((e) => e.event === 'kafka_rebalance' && e.partitions > 0)), { what: 'shares for all' })
 			await sleep(500)
 			assert.deepEqual(await Promise.all(members.map((m) => m.stop())), [0, 0, 0, 0])
 		}
@@ -222,7 +222,7 @@ describe('takings-stream when something is wrong', () => {
 				}
 				await own.crash()
 				s.send(100)
-				await until(() => own.start().then(() => true, () => false), { limit: 20_000, every: 500, what: 'PostgreSQL' })
+				await until(() => own.start().then(() => true, () => false), { every: 500, what: 'PostgreSQL' })
 				await s.arrived(30_000)
 			}
 		})

@@ -63,7 +63,7 @@ describe(`takings-stream and a topic (SEED=${seed})`, () => {
 			const stream = await s.start({ KAFKA_GROUP_ID: `g${killed}` })
 			const from = await s.feed.written()
 			s.feed.limit = events * (killed + 1) / kills
-			await until(async () => await s.feed.written() > from, { limit: 30_000, every: 5, what: 'progress' })
+			await until(async () => await s.feed.written() > from, { every: 5, what: 'progress' })
 			await sleep(50 + random() * 750)
 			assert.equal(stream.ended(), false, stream.log)
 			await stream.kill()
@@ -100,7 +100,7 @@ describe(`takings-stream and a topic (SEED=${seed})`, () => {
 		// What it had in hand is refused when it wakes: by the fence, or as the server has ended its transaction.
 		sleeper.signal('SIGCONT')
 		const refused = async () => (await sleeper.stat('stream_batches_fenced_total')) + (await sleeper.stat('stream_batch_retries_total'))
-		await until(async () => await refused() > 0, { limit: 30_000, what: 'a refusal' })
+		await until(async () => await refused() > 0, { what: 'a refusal' })
 		s.feed.limit = Infinity
 		await s.drain(long ? 300_000 : 60_000)
 		assert.deepEqual(await differences(s.cache, s.orders), [])

@@ -75,4 +75,4 @@ export class Web {
 
 // takings-web that is expected to refuse its settings: what `run` tells.
 export const refusedStart = (settings, cwd) =>
-	run(path.join(binDir, 'takings-web'), [], { cwd, limit: 10_000, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(scratch(), 'none.sock'), ...settings } })
+	run(path.join(binDir, 'takings-web'), [], { cwd, env: { ...cleanEnv, ...OPEN, WEB_SOCKET: path.join(scratch(), 'none.sock'), ...settings } })

@@ -83,7 +83,7 @@ export class Socket {
 	ping() { this.conn.write(frame(9, Buffer.from('hello'))) }
 
 	// The first message that fits, of those that came and those that come.
-	wait(fits, what = 'a message', limit = 10_000) {
+	wait(fits, what = 'a message', limit) {
 		return until(() => this.messages.find(fits) ?? (this.closed ? Promise.reject(new Error(`closed with ${this.code}, waiting for ${what}`)) : null), { what, limit })
 	}
 

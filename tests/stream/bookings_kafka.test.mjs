@@ -64,7 +64,7 @@ describe('bookings in Kafka', () => {
 		const heard = async () => /notification "takings_inbox"/.test(await session.ask('SELECT 1'))
 		assert.equal(await heard(), false)
 		await put(booking('B-5'))
-		await until(heard, { limit: 10_000, what: 'the notification' })
+		await until(heard, { what: 'the notification' })
 		await session.close()
 	})
 

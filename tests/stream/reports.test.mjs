@@ -287,7 +287,7 @@ describe('what a source has read', () => {
 			assert.equal(minor(report('summary').metrics.total_revenue), BigInt(read.counted) * 1010n)
 			assert.deepEqual(at, await shop.cache.query("SELECT source, topic, partition, next FROM stream_position ORDER BY 1, 2, 3"))
 			await start({ ...kafka.settings(), KAFKA_TOPICS: 'orders' })
-			await until(() => plain(text('order_status')).data.CANCELLED === 1000 || plain(text('order_status')).data.cancelled === 1000, { what: 'all of it', limit: 20_000 })
+			await until(() => plain(text('order_status')).data.CANCELLED === 1000 || plain(text('order_status')).data.cancelled === 1000, { what: 'all of it' })
 			await stream.stop()
 			const all = Object.fromEntries(FOLDERS.map((folder) => [folder, report(folder)]))
 			assert.equal(all.summary.metrics.total_orders, '3000')
