@@ -162,5 +162,5 @@ console.log(`(${((Date.now() - begun) / 1000).toFixed(0)} s)`)
 clean()
 if (total.skipped) console.log(`${total.skipped} skipped`)
 console.log(`${total.passed} passed, ${total.failed} failed`)
-rmSync(dir, { recursive: true, force: true })
+rmSync(dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 })
 process.exitCode = total.failed ? 1 : 0

@@ -43,7 +43,7 @@ export function sweep(dir) {
 		if (existsSync(path.join(at, 'supervise.pid')))
 			spawnSync(instance, ['down'], { env: { ...cleanEnv, INSTANCE_DIR: at }, stdio: 'inherit' })
 	}
-	rmSync(dir, { recursive: true, force: true })
+	rmSync(dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }) // a browser that was just killed may still write
 }
 
 const sharedDir = () => process.env.TAKINGS_TEST_DIR ?? scratch()
